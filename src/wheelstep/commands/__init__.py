@@ -1,0 +1,1 @@
+"""What is not the release itself: one module for each command."""

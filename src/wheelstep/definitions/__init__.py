@@ -1,0 +1,1 @@
+"""Environment definitions: read, edited and proved, bytes to bytes."""

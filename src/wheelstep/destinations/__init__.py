@@ -1,0 +1,1 @@
+"""Where wheels go: one module for each kind of destination."""

@@ -1,0 +1,70 @@
+"""A destination: look at what it has, put what it lacks, read back what was put."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from wheelstep.ground.secret import Secret
+from wheelstep.model import Index, Listed, Wheel
+
+__all__ = ["Destination", "Wanted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A destination as the settings name it."""
+
+    url: str
+    """As written: a URL or a folder."""
+    name: str | None = None
+    serve_url: str | None = None
+    user: str | None = None
+    token: Secret | None = None
+
+
+class Destination(Protocol):
+    """One place where wheels go. Implementations keep no state between calls that another process
+    could change under them."""
+
+    name: str
+    """For people: the table's name, or the URL without credentials, or the folder as written."""
+    place: str
+    """For the lock: the same on every machine and without credentials."""
+    kind: str
+    """"folder", "index" or "feed"."""
+
+    def index(self) -> Index:
+        """Return how consumers read it; may ask the service once (upstreams)."""
+
+    def unacceptable(self, wheel: Wheel) -> str | None:
+        """Say why it would refuse this wheel (a local version, too large), else None; no I/O."""
+
+    def look(self, names: Sequence[str]) -> Mapping[str, Sequence[Listed]]:
+        """Return what it lists now, for each normalised project name (none: an empty sequence).
+
+        An error while reading is never an empty listing.
+
+        Raises:
+            ServiceRefused: Not authorised, feed not found.
+            ServiceUnavailable: No answer within the retry budget.
+        """
+
+    def fetch(self, listed: Listed, target: Path) -> None:
+        """Write a listed file to `target`, verified against its SHA-256 where one is listed."""
+
+    def put(self, wheel: Wheel) -> bool:
+        """Publish one wheel (its `path` is set); safe to call from several threads.
+
+        Returns:
+            True when this call stored it; False when the service said that the file is there
+            already: the caller looks again and compares, it is never taken on trust.
+
+        Raises:
+            ServiceRefused: Not authorised, read-only, over a quota.
+            ServiceUnavailable: No answer within the retry budget.
+            BuildFailed: The service finds the wheel or its metadata invalid.
+            CannotHere: Disk full, folder not writable.
+        """

@@ -1,0 +1,1 @@
+"""The ground floor, used by every room; it uses none of them."""

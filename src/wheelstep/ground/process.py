@@ -1,0 +1,108 @@
+"""Children: git, uv, build back ends. Their arguments never hold a secret, nor their environment
+one that is not theirs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wheelstep.errors import CannotHere
+from wheelstep.ground.secret import redact
+
+__all__ = ["Finished", "child_environment", "run"]
+
+SECRET_PREFIXES = (
+    "INPUT_",
+    "ENDPOINT_",
+    "SECRET_",
+    "SECUREFILE_",
+    "ACTIONS_ID_TOKEN_",
+    "ACTIONS_RUNTIME_TOKEN",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_PASSWORD",
+    "TWINE_",
+)
+SECRET_WORDS = ("TOKEN", "PASSWORD", "SECRET", "CREDENTIAL", "APIKEY", "API_KEY", "ACCESS_KEY",
+                "CONNECTION_STRING")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A child that ended."""
+
+    code: int
+    out: bytes
+    error: bytes
+
+    @property
+    def text(self) -> str:
+        """Standard output as text, secrets blanked."""
+        return redact(self.out.decode("utf-8", "replace"))
+
+    @property
+    def error_text(self) -> str:
+        """Standard error as text, secrets blanked."""
+        return redact(self.error.decode("utf-8", "replace"))
+
+
+def child_environment(
+    environment: Mapping[str, str], extra: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the environment for a child: ours without anything that looks like a secret.
+
+    Args:
+        environment: This process's.
+        extra: What is added, secrets the child needs included; wins.
+    """
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if not name.upper().startswith(SECRET_PREFIXES)
+        and not any(word in name.upper() for word in SECRET_WORDS)
+    }
+    return kept | dict(extra or {})
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    environment: Mapping[str, str],
+    cwd: Path | None = None,
+    stdin: bytes | None = None,
+    timeout: float | None = None,
+) -> Finished:
+    """Run a child to its end, without a terminal and without prompts.
+
+    Args:
+        command: Program and arguments; never a secret among them.
+        environment: The whole environment of the child (see `child_environment`).
+        cwd: Where to run.
+        stdin: What it reads; nothing when None.
+        timeout: Seconds; None waits.
+
+    Raises:
+        CannotHere: When the program is not there or cannot be started.
+        subprocess.TimeoutExpired: When it took longer than `timeout`.
+    """
+    try:
+        done = subprocess.run(
+            [os.fspath(part) for part in command],
+            cwd=cwd,
+            env=dict(environment),
+            input=stdin if stdin is not None else b"",
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+            **({} if sys.platform == "win32" else {"umask": 0o022}),
+        )
+    except OSError as error:
+        raise CannotHere(
+            f"{Path(os.fspath(command[0])).name} could not be started: {error.strerror or error}.",
+            code="program-missing",
+            cure=f"Install {Path(os.fspath(command[0])).name} and make sure it is on PATH.",
+        ) from error
+    return Finished(done.returncode, done.stdout, done.stderr)

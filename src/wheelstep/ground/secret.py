@@ -1,0 +1,94 @@
+"""Secrets have a type that never prints, and every made secret is known for masking."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from typing import final
+from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
+
+__all__ = ["Secret", "on_new_secret", "redact", "without_credentials"]
+
+_listeners: list[Callable[[str], None]] = []
+_known: set[str] = set()
+
+SHORTEST_MASKED = 4
+"""Shorter values are not masked: they would blank out ordinary text."""
+
+
+def encodings(value: str) -> list[str]:
+    """Return the forms in which a secret could appear in text: plain, URL, base64, JSON."""
+    raw = value.encode()
+    forms = {
+        value,
+        quote(value, safe=""),
+        quote_plus(value),
+        json.dumps(value)[1:-1],
+        base64.b64encode(raw).decode().rstrip("="),
+        base64.b64encode(b":" + raw).decode().rstrip("="),
+        base64.urlsafe_b64encode(raw).decode().rstrip("="),
+    }
+    # inside a longer text (user:secret) base64 depends on the offset: the whole groups of each
+    for shift in (1, 2):
+        encoded = base64.b64encode(b"\0" * shift + raw)
+        end = -4 if len(encoded) > 8 else None  # noqa: PLR2004 - keep one whole group at least
+        forms.add(encoded[4:end].decode())
+    forms.add(base64.b64encode(raw[: len(raw) // 3 * 3]).decode())
+    forms.update(line for line in value.splitlines() if line.strip())
+    return sorted((form for form in forms if len(form) >= SHORTEST_MASKED), key=len, reverse=True)
+
+
+@final
+class Secret:
+    """A value that must not be seen. `reveal()` is called in one place per service."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        """Register the value for masking, then keep it."""
+        self._value = value
+        for form in encodings(value):
+            if form not in _known:
+                _known.add(form)
+                for listener in _listeners:
+                    listener(form)
+
+    def reveal(self) -> str:
+        """Return the value itself: for a request's header or a child's environment only."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> str:
+        raise TypeError("a secret is not pickled")
+
+
+def on_new_secret(listener: Callable[[str], None]) -> None:
+    """Call `listener` with every form of every secret, those made before included."""
+    _listeners.append(listener)
+    for form in sorted(_known):
+        listener(form)
+
+
+def redact(text: str) -> str:
+    """Return `text` with every known secret, in every form, replaced by `***`."""
+    for form in sorted(_known, key=len, reverse=True):
+        text = text.replace(form, "***")
+    return text
+
+
+def without_credentials(url: str) -> str:
+    """Return a URL without user, password and query (a SAS lives there), to be shown."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))

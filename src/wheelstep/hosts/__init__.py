@@ -1,0 +1,1 @@
+"""Where the step runs: a terminal, GitHub Actions or Azure Pipelines."""

@@ -1,0 +1,72 @@
+"""What a host can do: fold, annotate, mask, hand outputs on, show a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from wheelstep.ground.secret import Secret
+from wheelstep.model import Problem
+
+__all__ = ["Host", "Trigger"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What started the run."""
+
+    branch: str | None
+    """Short name of the branch that triggered the run; None on a tag, a pull request, a terminal."""
+    tag: str | None = None
+    pull_request: bool = False
+    """True on a pull request: the step only plans."""
+
+
+class Host(Protocol):
+    """The terminal, GitHub Actions or Azure Pipelines.
+
+    All text for people goes to standard error when the command prints its report on standard
+    output (`--json`), on GitHub and Azure Pipelines always to the stream whose commands the host
+    reads. Every method redacts known secrets, in every encoding, before it writes.
+    """
+
+    name: str
+    """"terminal", "github" or "azure"."""
+    is_ci: bool
+
+    def mask(self, value: str) -> None:
+        """Tell the host to blank this value; called before anything else happens."""
+
+    def group(self, title: str) -> AbstractContextManager[None]:
+        """Fold what is said inside; groups do not nest."""
+
+    def say(self, text: str) -> None:
+        """Show text of ours: one or more lines."""
+
+    def relay(self, text: str) -> None:
+        """Show text of others (a build back end's, a server's): defused, so that no line of it
+        can be a command to the host."""
+
+    def annotate(self, problem: Problem) -> None:
+        """Show a problem where the host shows them, with file and line, fully escaped."""
+
+    def output(self, name: str, value: str) -> None:
+        """Hand a value to later steps; names are kebab-case, values have no secret."""
+
+    def summary(self, markdown: str) -> None:
+        """Append to the run's summary page; nothing on a terminal."""
+
+    def trigger(self) -> Trigger:
+        """Return what started the run."""
+
+    def job_token(self) -> Secret | None:
+        """Return the job's own token, if the host hands one over."""
+
+    def input(self, option: str) -> str | None:
+        """Return the step's input for an option by its kebab-case name; None where it is unset or
+        empty. This is the only reader of inputs."""
+
+
+Environment = Mapping[str, str]

@@ -1,0 +1,218 @@
+"""The values that flow between the rooms: frozen, comparable, without any I/O.
+
+The order of a release: projects -> packages (sources, version) -> wheels -> pins -> edits in
+memory -> rehearsed -> published -> visible -> committed.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+__all__ = [
+    "UNKNOWN",
+    "Change",
+    "Index",
+    "Listed",
+    "Outcome",
+    "Package",
+    "Pin",
+    "PinChange",
+    "Problem",
+    "Project",
+    "Severity",
+    "Sources",
+    "Unknown",
+    "Wheel",
+]
+
+
+class Unknown(enum.Enum):
+    """What exists only after building or publishing; printed as "known after build"."""
+
+    UNKNOWN = "known after build"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+UNKNOWN: Final = Unknown.UNKNOWN
+
+Severity = Literal["error", "warning", "notice"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something a reader should know: it reads the same in terminal, annotation and summary."""
+
+    code: str
+    """Stable kebab-case name, e.g. "version-taken"; programs rely on it."""
+    severity: Severity
+    exit_code: int
+    """The exit code that this problem alone would end the run with; 0 for warnings and notices."""
+    message: str
+    """What happened and why: one or more whole sentences."""
+    cure: str = ""
+    """What to do about it."""
+    file: str | None = None
+    """Path relative to the repository's root, with forward slashes."""
+    line: int | None = None
+    """Counted from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A Python project found in the repository, before its version is evaluated."""
+
+    name: str
+    """As the project spells it."""
+    normalized: str
+    """As PEP 503 normalises it: the key everywhere."""
+    directory: str
+    """Relative to the repository's root with forward slashes; "." for the root."""
+    static_version: str | None
+    """The version, when the project's own files state it literally; None when it is dynamic."""
+    build_requires: tuple[str, ...]
+    """`build-system.requires`, or what PEP 518 assumes where there is none; sorted."""
+    needs_history: bool
+    """True where the version is read from git (setuptools-scm and friends)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The state of a package's tracked files, from git's object ids alone."""
+
+    tree: str
+    """SHA-256 over (path, mode, object id) of each source file, relative to the package."""
+    commit: str
+    """Full id of the commit to build from: see packages/sources.py."""
+    epoch: int
+    """SOURCE_DATE_EPOCH: commit time of `commit`, seconds since 1970, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A project with its version: what can be built and released."""
+
+    project: Project
+    version: str
+    """Normalised as PEP 440 has it."""
+    sources: Sources
+    fingerprint: str
+    """SHA-256 over `sources.tree` and `version`; equal means nothing to release."""
+
+    @property
+    def name(self) -> str:
+        """The normalised name."""
+        return self.project.normalized
+
+    @property
+    def directory(self) -> str:
+        """Relative to the repository's root; "." for the root."""
+        return self.project.directory
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """One wheel, on this machine (`path`) or only known by what the lock or an index says."""
+
+    file: str
+    """The file name."""
+    name: str
+    """Normalised as PEP 503 has it."""
+    version: str
+    sha256: str
+    """Hex, lower case, of the file's bytes."""
+    content: str
+    """Hash of what the wheel installs, less what build tools write about themselves: see
+    packages/content.py."""
+    size: int
+    """Bytes."""
+    requires_python: str | None = None
+    path: Path | None = field(default=None, compare=False)
+    """Where the file lies on this machine; None when it is only known by record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A file as an index lists it."""
+
+    file: str
+    url: str
+    """Absolute."""
+    sha256: str | None
+    """None where the index names no SHA-256."""
+    size: int | None = None
+    requires_python: str | None = None
+    yanked: str | Literal[True] | None = None
+    """None: not yanked; True: yanked without a reason; else the reason."""
+
+
+class Outcome(enum.Enum):
+    """What became of one wheel at one destination; a conflict is an error, not an outcome."""
+
+    UPLOADED = "uploaded"
+    IDENTICAL = "identical"
+    """The same bytes were there."""
+    ADOPTED = "adopted"
+    """The same content was there in other outer bytes: the published file stands."""
+    COPIED = "copied"
+    """Taken by hash from another destination."""
+    PLANNED = "planned"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """How consumers read a destination: what a definition has to name."""
+
+    url: str | None
+    """The simple index's base URL, without credentials; None where it cannot be named in a
+    definition (a folder of this machine)."""
+    find_links: str | None = None
+    """A find-links page's URL, where there is one."""
+    public_upstream: bool = False
+    """True when the index also serves the public packages, so that it can stand alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """An intent: this package at this version, released from this commit.
+
+    It is not a text: it is applied to whatever a definition says at the head of the moment.
+    """
+
+    name: str
+    """Normalised as PEP 503 has it."""
+    version: str
+    commit: str
+    """Full id of the commit the version was released from."""
+    wheels: tuple[Wheel, ...] = ()
+    """The wheels of this version, where known."""
+    urls: tuple[tuple[str, str], ...] = ()
+    """(wheel file name, URL that consumers read it at), for pins by URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class PinChange:
+    """What one edit changed in one definition."""
+
+    name: str
+    before: str
+    """The requirement as it was written."""
+    after: str
+    line: int
+    """Counted from 1, in the file after the edit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One file's new content, proposed to a repository."""
+
+    path: str
+    """Relative to the repository's root, with forward slashes."""
+    before: bytes | None
+    """None where the file is new."""
+    after: bytes

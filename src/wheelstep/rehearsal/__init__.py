@@ -1,0 +1,1 @@
+"""Would it build? Definitions resolved before anything is published."""

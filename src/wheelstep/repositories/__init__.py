@@ -1,0 +1,1 @@
+"""Where commits go: a snapshot of a head, and changes proposed on it."""

@@ -1,0 +1,65 @@
+"""A repository that definitions are read from and commits go to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from wheelstep.model import Change
+
+__all__ = ["Committed", "Repository", "Snapshot"]
+
+
+class Snapshot(Protocol):
+    """One head, which can be read and does not change."""
+
+    head: str | None
+    """Full commit id; None for the work tree itself (`commit: none`)."""
+
+    def read(self, path: str) -> bytes | None:
+        """Return a file's bytes as they are in the repository (as they lie on disk for the work
+        tree), or None where there is none, or where it is no regular file."""
+
+    def paths(self) -> Sequence[str]:
+        """Return all tracked regular files, sorted, ignored and submodule content left out."""
+
+    def is_ancestor(self, older: str, newer: str) -> bool | None:
+        """Tell whether commit `older` is `newer` or an ancestor of it; None where the history at
+        hand cannot tell (shallow, unknown commit)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What became of a proposal."""
+
+    status: Literal["none", "local", "pushed"]
+    sha: str | None = None
+    branch: str | None = None
+    url: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Repository(Protocol):
+    """Where the commit goes: the work tree only, the local branch, or a remote branch."""
+
+    def snapshot(self) -> Snapshot:
+        """Return the present head of the target branch; asks the remote where there is one."""
+
+    def propose(
+        self, changes: Sequence[Change], *, on: Snapshot, message: str
+    ) -> Committed | None:
+        """Commit on that head, compare-and-swap.
+
+        Returns:
+            None when the head has moved meanwhile: take a new snapshot, decide again.
+
+        Raises:
+            ServiceRefused: No right to push, protected branch.
+            ServiceUnavailable: The remote does not answer.
+            CannotHere: Disk full.
+        """
+
+
+Redo = Callable[[Snapshot], Sequence[Change]]
+"""Decide again on a newer head."""
