@@ -67,7 +67,7 @@ class Git:
             timeout=timeout,
         )
 
-    def bytes(
+    def output(
         self,
         *arguments: str,
         stdin: bytes | None = None,
@@ -92,12 +92,12 @@ class Git:
         cwd: Path | None = None,
     ) -> str:
         """Run git and return its standard output, decoded, without the last line end."""
-        out = self.bytes(*arguments, stdin=stdin, extra=extra, cwd=cwd)
+        out = self.output(*arguments, stdin=stdin, extra=extra, cwd=cwd)
         return out.decode("utf-8", "surrogateescape").removesuffix("\n")
 
     def records(self, *arguments: str) -> list[str]:
         """Run git with `-z` among its arguments; return the NUL-separated records."""
-        out = self.bytes(*arguments).decode("utf-8", "surrogateescape")
+        out = self.output(*arguments).decode("utf-8", "surrogateescape")
         return [record for record in out.split("\0") if record]
 
     @classmethod

@@ -97,7 +97,7 @@ def run(
             capture_output=True,
             timeout=timeout,
             check=False,
-            **({} if sys.platform == "win32" else {"umask": 0o022}),
+            umask=-1 if sys.platform == "win32" else 0o022,
         )
     except OSError as error:
         raise CannotHere(

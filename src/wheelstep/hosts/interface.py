@@ -18,7 +18,8 @@ class Trigger:
     """What started the run."""
 
     branch: str | None
-    """Short name of the branch that triggered the run; None on a tag, a pull request, a terminal."""
+    """Short name of the branch that triggered the run; None on a tag, a pull request, and on a
+    terminal."""
     tag: str | None = None
     pull_request: bool = False
     """True on a pull request: the step only plans."""

@@ -46,9 +46,7 @@ class Repository(Protocol):
     def snapshot(self) -> Snapshot:
         """Return the present head of the target branch; asks the remote where there is one."""
 
-    def propose(
-        self, changes: Sequence[Change], *, on: Snapshot, message: str
-    ) -> Committed | None:
+    def propose(self, changes: Sequence[Change], *, on: Snapshot, message: str) -> Committed | None:
         """Commit on that head, compare-and-swap.
 
         Returns:
