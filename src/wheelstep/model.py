@@ -148,6 +148,8 @@ class Listed:
     requires_python: str | None = None
     yanked: str | Literal[True] | None = None
     """None: not yanked; True: yanked without a reason; else the reason."""
+    core_metadata: str | Literal[True] | None = None
+    """SHA-256 of the file's METADATA at `url` + ".metadata" (PEP 658); True: there, hash unnamed."""
 
 
 class Outcome(enum.Enum):

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from wheelstep.ground.secret import Secret
 from wheelstep.model import Index, Listed, Wheel
 
-__all__ = ["Destination", "Wanted"]
+__all__ = ["Destination", "ReadBack", "Wanted", "WritesPages"]
+
+ReadBack = Literal["serve", "write", "none"]
+"""Where files are read back from: where consumers read, where they were written, or nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,4 +70,32 @@ class Destination(Protocol):
             ServiceUnavailable: No answer within the retry budget.
             BuildFailed: The service finds the wheel or its metadata invalid.
             CannotHere: Disk full, folder not writable.
+        """
+
+
+@runtime_checkable
+class WritesPages(Destination, Protocol):
+    """A destination whose index pages we write ourselves (a folder, a mirror): `put` stores files,
+    `finish` lists them. Other destinations list by themselves, and `look` shows what they list."""
+
+    def finish(self, names: Sequence[str]) -> None:
+        """Derive the pages of these projects from the files that are really there.
+
+        Cheap when the pages are right already; it also heals what a killed run left half done.
+
+        Raises:
+            CannotHere: Disk full, folder not writable.
+            ServiceUnavailable: No answer, or a race was lost too often.
+        """
+
+    def served(self, names: Sequence[str], at: ReadBack) -> Mapping[str, Sequence[Listed]]:
+        """Return what the pages list, as consumers see them (`look` sees the files themselves).
+
+        Args:
+            names: Normalised project names.
+            at: "serve": at the place where consumers read; else where the pages were written.
+
+        Raises:
+            ServiceRefused: The place where consumers read says no.
+            ServiceUnavailable: It does not answer.
         """

@@ -36,7 +36,10 @@ class Git:
             environment: This process's environment.
         """
         self.directory = directory
-        self.environment = child_environment(environment, PLAIN)
+        handed = {
+            name: value for name, value in environment.items() if name.startswith("GIT_CONFIG_")
+        }
+        self.environment = child_environment(environment, handed | PLAIN)
 
     def try_(
         self,

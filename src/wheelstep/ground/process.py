@@ -26,6 +26,7 @@ SECRET_PREFIXES = (
     "AZURE_PASSWORD",
     "TWINE_",
 )
+SECRET_ENDINGS = ("_PAT", "_KEY", "_SAS")
 SECRET_WORDS = ("TOKEN", "PASSWORD", "SECRET", "CREDENTIAL", "APIKEY", "API_KEY", "ACCESS_KEY",
                 "CONNECTION_STRING")  # fmt: skip
 
@@ -52,7 +53,9 @@ class Finished:
 def child_environment(
     environment: Mapping[str, str], extra: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Return the environment for a child: ours without anything that looks like a secret.
+    """Return the environment for a child: ours without anything that is or looks like a secret.
+
+    Configuration for git by environment may hold an Authorization header; only git gets it back.
 
     Args:
         environment: This process's.
@@ -61,8 +64,10 @@ def child_environment(
     kept = {
         name: value
         for name, value in environment.items()
-        if not name.upper().startswith(SECRET_PREFIXES)
+        if not name.upper().startswith((*SECRET_PREFIXES, "GIT_CONFIG_"))
+        and not name.upper().endswith(SECRET_ENDINGS)
         and not any(word in name.upper() for word in SECRET_WORDS)
+        and redact(value) == value
     }
     return kept | dict(extra or {})
 

@@ -1,0 +1,199 @@
+"""The command line: parse, call, exit. No decisions.
+
+Imports stay inside the functions: `wheelstep --version` and `--help` are to start as fast as Python.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+    from typing import Any, TextIO
+
+    from wheelstep.hosts.interface import Host
+    from wheelstep.report import Report
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        argv: The arguments without the program's name; the process's own when None.
+
+    Returns:
+        The exit code: see docs/exit-codes.md.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments == ["--version"]:
+        from wheelstep import __version__
+
+        print(f"wheelstep {__version__}")
+        return 0
+    parsed = _parser(arguments).parse_args(arguments)
+    return _run(parsed)
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    import argparse
+
+    from wheelstep import __version__
+    from wheelstep.options import COMMANDS, OPTIONS
+
+    parser = argparse.ArgumentParser(
+        prog="wheelstep",
+        description="Build private wheels, publish them, pin them in Azure ML environments.",
+        epilog="Every option is also an environment variable and a key in wheelstep.toml or "
+        "[tool.wheelstep]: see docs/options.md. Exit codes: docs/exit-codes.md.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"wheelstep {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    asked = next((word for word in arguments if word in COMMANDS), None)
+    for name, meaning in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=meaning, description=f"{name}: {meaning}.", allow_abbrev=False
+        )
+        if name != asked:
+            continue  # only the asked command's options are made: the others are never shown
+        command.add_argument(
+            "--json", action="store_true", help="print the report as JSON on standard output"
+        )
+        if name == "pin":
+            command.add_argument(
+                "released",
+                nargs="*",
+                metavar="NAME==VERSION",
+                help="take this released version instead of the newest",
+            )
+        if name == "demo":
+            command.add_argument(
+                "--directory",
+                metavar="DIR",
+                help="where to lay everything out (a new or an empty folder; a temporary one when "
+                "not given)",
+            )
+        for row in OPTIONS:
+            if name in row.commands and row.as_flag:
+                _add(command, row)
+    return parser
+
+
+def _add(command: argparse.ArgumentParser, row: Any) -> None:
+    import argparse
+
+    choices = f" One of {', '.join(row.choices)}." if row.choices else ""
+    text = f"{row.meaning}{choices} [default: {row.default}]".replace("`", "").replace("%", "%%")
+    flag = f"--{row.name}"
+    match row.kind:
+        case "switch":
+            command.add_argument(
+                flag,
+                dest=row.name,
+                action=argparse.BooleanOptionalAction,
+                default=None,
+                help=text,
+            )
+        case "list" | "destinations":
+            command.add_argument(
+                flag,
+                dest=row.name,
+                action="append",
+                metavar=row.placeholder,
+                help=f"{text} May be given several times.",
+            )
+        case _:
+            command.add_argument(
+                flag,
+                dest=row.name,
+                metavar="|".join(row.choices) or row.placeholder,
+                help=text,
+            )
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    import os
+    from pathlib import Path
+
+    from wheelstep.errors import StepError
+    from wheelstep.hosts import host_of
+    from wheelstep.report import Report
+
+    _plain_streams(sys.stdout, sys.stderr)
+    flags = vars(parsed)
+    environment: Mapping[str, str] = dict(os.environ)
+    report = Report(parsed.command)
+    host = host_of(environment, sys.stdout, sys.stderr, json=parsed.json)
+    try:
+        with _signals():
+            from wheelstep.commands import dispatch
+
+            dispatch.run(parsed.command, flags, environment, host, Path.cwd(), report)
+    except StepError as error:
+        report.add(error.problems())
+        report.exit_code = error.exit_code
+        report.status = "cancelled" if error.code == "stopped" else "failed"
+    except Exception as error:  # noqa: BLE001 - a defect of ours: said as such, with its traceback
+        _defect(error, host, report)
+    from wheelstep.commands import finish
+
+    finish.finish(report, host, environment)
+    if parsed.json:
+        sys.stdout.write(report.json())
+    sys.stdout.flush()
+    return report.exit_code
+
+
+def _defect(error: Exception, host: Host, report: Report) -> None:
+    import traceback
+
+    from wheelstep.model import Problem
+
+    host.relay("".join(traceback.format_exception(error)))
+    report.exit_code = 1
+    report.status = "failed"
+    report.add(
+        [
+            Problem(
+                code="defect",
+                severity="error",
+                exit_code=1,
+                message=f"A defect in wheelstep itself: {type(error).__name__}: {error}.",
+                cure="Report it with the traceback above. Running it again does no harm.",
+            )
+        ]
+    )
+
+
+def _plain_streams(*streams: TextIO) -> None:
+    # a runner's console may be cp1252 or ASCII: a sign it lacks must not end the run
+    for stream in streams:
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def _signals() -> Any:
+    import contextlib
+    import signal
+    from types import FrameType
+
+    from wheelstep.errors import StoppedBySignal
+
+    @contextlib.contextmanager
+    def handled() -> Any:
+        def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal's own shape
+            raise StoppedBySignal(number)
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    return handled()

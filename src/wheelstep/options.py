@@ -1,0 +1,157 @@
+"""The table of options: each is declared once, here.
+
+The flags, the variables, the inputs of the action and of the task, the JSON schema and the table in
+docs/options.md are all made from these rows; a test holds the committed files equal to them.
+"""
+
+# ruff: noqa: E501 - the sentences of a table read best unbroken
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+__all__ = ["COMMANDS", "OPTIONS", "OUTPUTS", "Command", "Option", "Output", "option"]
+
+Kind = Literal["text", "list", "switch", "choice", "number", "secret", "destinations"]
+Command = Literal["release", "plan", "build", "publish", "pin", "rehearse", "demo"]
+
+COMMANDS: Final[dict[Command, str]] = {
+    "release": "build, rehearse, publish, pin and commit",
+    "plan": "show what release would do; change nothing",
+    "build": "packages -> wheels in --dist",
+    "publish": "wheels in --dist -> every destination",
+    "pin": "edit the environment definitions; NAME==VERSION takes a released version",
+    "rehearse": "would these definitions build?",
+    "demo": "a whole release on a sample repository, on this machine alone",
+}
+
+ALL: Final = frozenset(COMMANDS) - {"demo"}
+BUILDING: Final[frozenset[Command]] = frozenset({"release", "plan", "build"})
+PUBLISHING: Final[frozenset[Command]] = frozenset({"release", "plan", "publish"})
+DEFINING: Final[frozenset[Command]] = frozenset({"release", "plan", "pin", "rehearse"})
+COMMITTING: Final[frozenset[Command]] = frozenset({"release", "plan", "pin"})
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option. It has one name everywhere."""
+
+    name: str
+    """kebab-case, as on the command line and in the file."""
+    meaning: str
+    """One sentence for every help text; no markup but backquotes."""
+    kind: Kind
+    default: str
+    """What happens when it is not set, for the documentation."""
+    commands: frozenset[Command]
+    """The commands that listen to it."""
+    choices: tuple[str, ...] = ()
+    placeholder: str = "TEXT"
+    """What stands for the value in the help text."""
+    in_file: bool = True
+    as_flag: bool = True
+    as_input: bool = True
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return "WHEELSTEP_" + self.name.upper().replace("-", "_")
+
+    @property
+    def attribute(self) -> str:
+        """The name in Python."""
+        return self.name.replace("-", "_")
+
+    @property
+    def camel(self) -> str:
+        """The name of the Azure Pipelines task's input (dashes are not allowed there)."""
+        head, *tail = self.name.split("-")
+        return head + "".join(word.capitalize() for word in tail)
+
+
+def _secret(name: str, meaning: str, default: str, commands: frozenset[Command]) -> Option:
+    return Option(name, meaning, "secret", default, commands, in_file=False, as_flag=False)
+
+
+OPTIONS: Final[tuple[Option, ...]] = (
+    Option("repository", "The checkout to work in.", "text", "`.`", ALL, placeholder="DIR",
+           in_file=False),
+    Option("packages", "Folders or globs of packages to release; `!glob` leaves packages out; folders that are no Python project are passed over.", "list", "`.`", ALL,
+           placeholder="GLOB"),
+    Option("exclude", "Globs inside a package that do not make a new release (tests, docs).", "list",
+           "none; the lock and the definitions never do", ALL, placeholder="GLOB"),
+    Option("dist", "Where wheels are built to.", "text", "`dist`",
+           BUILDING | PUBLISHING, placeholder="DIR"),
+    Option("prebuilt", "Take the wheels that are in `dist` instead of building.", "switch", "off",
+           BUILDING | PUBLISHING),
+    Option("publish-to", "Destinations: URLs or folders; in the file also tables with `name`, `url`, `serve-url`, `user` and `token-env`.", "destinations",
+           "`wheel-index`, a folder; on a CI host there is none", ALL, placeholder="URL"),
+    Option("serve-url", "The base URL at which consumers read a folder, when it is not where it is written.", "text",
+           "that place", ALL, placeholder="URL"),
+    Option("read-back", "Where published files are read back from before anything goes on.", "choice",
+           "`serve`", PUBLISHING, choices=("serve", "write", "none")),
+    Option("definitions", "Environment definitions to update: files or globs.", "list",
+           "every file that already names a released package", ALL, placeholder="GLOB"),
+    Option("pin", "How definitions name a package: `version` (`name==1.2.3`), `url` (`name @ URL#sha256=...`) or `bare-url` (the URL alone).", "choice",
+           "`version`", DEFINING, choices=("version", "url", "bare-url")),
+    Option("feed-user", "The user name to publish with (feeds take any).", "text", "`wheelstep`",
+           ALL, placeholder="NAME"),
+    _secret("feed-token", "The token or password to publish with.",
+            "for a feed of the same Azure DevOps organization the job's token, else an Entra ID token", ALL),
+    _secret("repository-token", "The token to push with.",
+            "the job's token, or what the checkout left in git's configuration", COMMITTING),
+    Option("rehearse", "Resolve each changed definition the way the image build will, before anything is published.", "choice",
+           "`on`", DEFINING, choices=("on", "off")),
+    Option("platform", "What the image is, for the choice of wheels.", "text",
+           "`x86_64-manylinux_2_28`", DEFINING, placeholder="PLATFORM"),
+    Option("commit", "Where the definitions are committed.", "choice", "`none`; `push` on a CI host",
+           COMMITTING, choices=("none", "local", "push")),
+    Option("branch", "The branch to commit to.", "text",
+           "the branch that triggered the run (on a tag or a pull request there is none)",
+           COMMITTING, placeholder="NAME"),
+    Option("commit-message", "The message of the commit.", "text", "a clear sentence", COMMITTING),
+    Option("skip-ci", "Mark the commit so that it does not start a pipeline run of its own.", "switch", "on",
+           COMMITTING),
+    Option("public-index", "The index that stands for the public one.", "text",
+           "the one pip is configured with", ALL, placeholder="URL"),
+    Option("parallel", "How many things at once.", "number",
+           "processors for building, 16 for transfers", ALL, placeholder="N"),
+    Option("dry-run", "The same as the command `plan`.", "switch", "off", frozenset({"release"})),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Something a later step can use."""
+
+    name: str
+    meaning: str
+
+    @property
+    def camel(self) -> str:
+        """The name of the Azure Pipelines task's output variable."""
+        head, *tail = self.name.split("-")
+        return head + "".join(word.capitalize() for word in tail)
+
+
+OUTPUTS: Final[tuple[Output, ...]] = (
+    Output("changed", "`true` when something was published, pinned or committed, else `false`."),
+    Output("packages", "Path of a JSON file: the packages with their versions and wheels."),
+    Output("wheels", "Path of a text file: the built or released wheels, one a line."),
+    Output("environments", "JSON list of the Azure ML environments with name, version and path."),
+    Output("commit", "The commit with the definitions; empty when there is none."),
+    Output("exit-code", "wheelstep's exit code."),
+    Output("problem-codes", "The codes of the problems met, separated by spaces."),
+    Output("report", "Path of the whole report, a JSON file."),
+)
+
+_BY_NAME: Final = {row.name: row for row in OPTIONS}
+
+
+def option(name: str) -> Option:
+    """Return an option by its kebab-case name.
+
+    Raises:
+        KeyError: When there is none of that name.
+    """
+    return _BY_NAME[name]

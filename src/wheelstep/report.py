@@ -1,0 +1,148 @@
+"""The report: what a run did, as values, as JSON (a contract) and as text for people."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from wheelstep import __version__
+from wheelstep.ground.secret import redact
+from wheelstep.model import Problem
+
+__all__ = [
+    "CommitRow",
+    "DefinitionRow",
+    "PackageRow",
+    "PublishedRow",
+    "Report",
+    "WheelRow",
+]
+
+Status = Literal["done", "nothing-to-do", "planned", "failed", "cancelled"]
+
+
+@dataclass(slots=True)
+class PublishedRow:
+    """One wheel at one destination."""
+
+    to: str
+    url: str | None
+    status: str
+    promoted_to: str | None = None
+
+
+@dataclass(slots=True)
+class WheelRow:
+    """One wheel."""
+
+    file: str
+    sha256: str
+    content: str
+    size: int
+    requires_python: str | None
+    published: list[PublishedRow] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class PackageRow:
+    """One package."""
+
+    name: str
+    version: str
+    directory: str
+    status: str
+    wheels: list[WheelRow] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class DefinitionRow:
+    """One environment definition."""
+
+    path: str
+    status: str
+    pins: list[dict[str, Any]] = field(default_factory=list)
+    diff: str = ""
+    environment: dict[str, Any] | None = None
+    followed: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class CommitRow:
+    """What became of the commit."""
+
+    status: str = "none"
+    sha: str | None = None
+    branch: str | None = None
+    url: str | None = None
+
+
+@dataclass(slots=True)
+class Report:
+    """Everything a run did; filled in as it goes, so that a stopped run reports what it did."""
+
+    command: str
+    exit_code: int = 0
+    status: Status = "nothing-to-do"
+    packages: list[PackageRow] = field(default_factory=list)
+    definitions: list[DefinitionRow] = field(default_factory=list)
+    rehearsals: list[dict[str, Any]] = field(default_factory=list)
+    commit: CommitRow = field(default_factory=CommitRow)
+    timings: dict[str, float] = field(default_factory=dict)
+    """Stage to seconds."""
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, problems: Iterable[Problem]) -> None:
+        """Add problems, each once."""
+        self.problems += [problem for problem in problems if problem not in self.problems]
+
+    @property
+    def changed(self) -> bool:
+        """True when something was published, pinned or committed."""
+        return (
+            self.commit.status in {"local", "pushed"}
+            or any(row.status == "changed" for row in self.definitions)
+            or any(
+                published.status in {"uploaded", "copied"}
+                for package in self.packages
+                for wheel in package.wheels
+                for published in wheel.published
+            )
+        )
+
+    def document(self) -> dict[str, Any]:
+        """Return the report as `--json` prints it (docs/report.md)."""
+        return {
+            "schema": 1,
+            "command": self.command,
+            "version": __version__,
+            "exit_code": self.exit_code,
+            "status": self.status,
+            "packages": [dataclasses.asdict(row) for row in self.packages],
+            "connections": [],
+            "definitions": [dataclasses.asdict(row) for row in self.definitions],
+            "rehearsals": self.rehearsals,
+            "commit": dataclasses.asdict(self.commit),
+            "checks": [],
+            "mirrored": [],
+            "timings": {stage: round(seconds, 3) for stage, seconds in self.timings.items()},
+            "problems": [dataclasses.asdict(problem) for problem in self.problems],
+        }
+
+    def json(self) -> str:
+        """Return the document as text, secrets blanked."""
+        return json.dumps(_blanked(self.document()), indent=1, ensure_ascii=False) + "\n"
+
+
+def _blanked(value: Any) -> Any:
+    match value:
+        case str():
+            return redact(value)
+        case dict():
+            return {key: _blanked(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_blanked(item) for item in value]
+        case _:
+            return value
