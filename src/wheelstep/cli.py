@@ -1,6 +1,6 @@
 """The command line: parse, call, exit. No decisions.
 
-Imports stay inside the functions: `wheelstep --version` and `--help` are to start as fast as Python.
+Imports stay inside the functions: `wheelstep --version` and `--help` start as fast as Python does.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments == ["--version"]:
         from wheelstep import __version__
 
-        print(f"wheelstep {__version__}")
+        sys.stdout.write(f"wheelstep {__version__}\n")
         return 0
     parsed = _parser(arguments).parse_args(arguments)
     return _run(parsed)
@@ -143,7 +143,7 @@ def _run(parsed: argparse.Namespace) -> int:
 
     finish.finish(report, host, environment)
     if parsed.json:
-        sys.stdout.write(report.json())
+        host.document(report.json())
     sys.stdout.flush()
     return report.exit_code
 

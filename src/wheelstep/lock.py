@@ -116,7 +116,7 @@ class Lock:
         )
 
     def render(self) -> bytes:
-        """Return the file's bytes: sorted, with `\\n` line ends."""
+        """Return the file's bytes: sorted, with Unix line ends."""
         blocks = [_render(self.packages[name]) for name in sorted(self.packages)]
         return "".join([HEAD, *blocks]).encode()
 

@@ -67,9 +67,9 @@ class Project:
     """A Python project found in the repository, before its version is evaluated."""
 
     name: str
-    """As the project spells it."""
+    """As the project spells it; "" where only its back end knows (see packages/versions.py)."""
     normalized: str
-    """As PEP 503 normalises it: the key everywhere."""
+    """As PEP 503 normalises it: the key everywhere; "" where the name is."""
     directory: str
     """Relative to the repository's root with forward slashes; "." for the root."""
     static_version: str | None
@@ -78,6 +78,11 @@ class Project:
     """`build-system.requires`, or what PEP 518 assumes where there is none; sorted."""
     needs_history: bool
     """True where the version is read from git (setuptools-scm and friends)."""
+    nested: tuple[str, ...] = ()
+    """Folders of other packages below this one's, those that `!` leaves out included; relative to
+    the repository's root. They are no part of this package."""
+    file: str = ""
+    """The file that makes the folder a project, for errors; relative to the repository's root."""
 
 
 @dataclass(frozen=True, slots=True)

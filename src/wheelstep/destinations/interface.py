@@ -39,6 +39,10 @@ class Destination(Protocol):
     kind: str
     """"folder", "index" or "feed"."""
 
+    @property
+    def consumer_url(self) -> str | None:
+        """The simple index's URL as a definition would name it (`index().url`); no I/O."""
+
     def index(self) -> Index:
         """Return how consumers read it; may ask the service once (upstreams)."""
 
@@ -99,3 +103,6 @@ class WritesPages(Destination, Protocol):
             ServiceRefused: The place where consumers read says no.
             ServiceUnavailable: It does not answer.
         """
+
+    def public_url(self, file: str) -> str | None:
+        """Return the URL at which consumers read a wheel, None where it cannot be named."""

@@ -13,16 +13,56 @@ from typing import Final
 from wheelstep.errors import CannotHere, SettingError
 from wheelstep.ground.process import Finished, child_environment, run
 
-__all__ = ["Git"]
+__all__ = ["Git", "with_config"]
 
 PLAIN: Final = {
     "GIT_TERMINAL_PROMPT": "0",
     "GCM_INTERACTIVE": "never",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_LITERAL_PATHSPECS": "0",
+    # what is read and committed are the objects that have those ids, not local replacements
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    # a trace that the user turned on never shows the Authorization header
+    "GIT_TRACE_REDACT": "1",
     "LC_ALL": "C",
     "LANGUAGE": "",
 }
+
+LOCATING: Final = frozenset({
+    "GIT_COMMON_DIR", "GIT_DIR", "GIT_GRAFT_FILE", "GIT_INDEX_FILE", "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY", "GIT_PREFIX", "GIT_SHALLOW_FILE", "GIT_WORK_TREE",
+})  # fmt: skip
+"""Set where the step is started from a git hook: they would point git at another repository or
+index than the folder given does."""
+
+OURS: Final = (
+    ("core.hooksPath", "/dev/null"),  # git knows this name on Windows too
+    ("commit.gpgSign", "false"),
+    ("push.gpgSign", "false"),
+    ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+    ("i18n.commitEncoding", "UTF-8"),
+)
+"""No hook, no question for a passphrase, no clean-up in the background."""
+
+
+def with_config(
+    environment: Mapping[str, str], settings: Sequence[tuple[str, str]]
+) -> dict[str, str]:
+    """Return the variables that give git `settings` for one call, after those set that way already.
+
+    The way is GIT_CONFIG_COUNT (git 2.31 and newer), which no list of processes shows.
+
+    Args:
+        environment: What the call's environment holds.
+        settings: (key, value); an empty value resets a key that holds a list.
+    """
+    count = environment.get("GIT_CONFIG_COUNT", "")
+    first = int(count) if count.isdecimal() else 0
+    added = {"GIT_CONFIG_COUNT": str(first + len(settings))}
+    for number, (key, value) in enumerate(settings, first):
+        added |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return added
 
 
 class Git:
@@ -39,7 +79,11 @@ class Git:
         handed = {
             name: value for name, value in environment.items() if name.startswith("GIT_CONFIG_")
         }
-        self.environment = child_environment(environment, handed | PLAIN)
+        plain = child_environment(environment, handed)
+        self.environment = {
+            name: value for name, value in plain.items() if name not in LOCATING
+        } | PLAIN
+        self.environment |= with_config(self.environment, OURS)
 
     def try_(
         self,

@@ -3,7 +3,9 @@ one that is not theirs."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -79,6 +81,7 @@ def run(
     cwd: Path | None = None,
     stdin: bytes | None = None,
     timeout: float | None = None,
+    merge_output: bool = False,
 ) -> Finished:
     """Run a child to its end, without a terminal and without prompts.
 
@@ -88,21 +91,23 @@ def run(
         cwd: Where to run.
         stdin: What it reads; nothing when None.
         timeout: Seconds; None waits.
+        merge_output: Standard error goes into `out` where it was said, as a terminal shows it.
 
     Raises:
         CannotHere: When the program is not there or cannot be started.
         subprocess.TimeoutExpired: When it took longer than `timeout`.
     """
     try:
-        done = subprocess.run(
+        child = subprocess.Popen(
             [os.fspath(part) for part in command],
             cwd=cwd,
             env=dict(environment),
-            input=stdin if stdin is not None else b"",
-            capture_output=True,
-            timeout=timeout,
-            check=False,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if merge_output else subprocess.PIPE,
             umask=-1 if sys.platform == "win32" else 0o022,
+            # a family of its own where there is a time limit, so that all of it can be ended
+            start_new_session=timeout is not None,
         )
     except OSError as error:
         raise CannotHere(
@@ -110,4 +115,25 @@ def run(
             code="program-missing",
             cure=f"Install {Path(os.fspath(command[0])).name} and make sure it is on PATH.",
         ) from error
-    return Finished(done.returncode, done.stdout, done.stderr)
+    with child:
+        try:
+            out, said = child.communicate(stdin or b"", timeout=timeout)
+        except BaseException:
+            _end(child, family=timeout is not None)
+            raise
+    return Finished(child.returncode, out, said or b"")
+
+
+def _end(child: subprocess.Popen[bytes], *, family: bool) -> None:
+    """Kill a child, and with `family` what it started too: git's transports outlive git, and hold
+    the pipes that we read from."""
+    if family and sys.platform != "win32":
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+    elif family:
+        subprocess.run(
+            ["taskkill", "/T", "/F", "/PID", str(child.pid)],  # noqa: S607 - part of Windows
+            check=False,
+            capture_output=True,
+        )
+    child.kill()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import final
 from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
 
-__all__ = ["Secret", "on_new_secret", "redact", "without_credentials"]
+__all__ = ["Secret", "known_forms", "on_new_secret", "redact", "without_credentials"]
 
 _listeners: list[Callable[[str], None]] = []
 _known: set[str] = set()
@@ -78,6 +78,11 @@ def on_new_secret(listener: Callable[[str], None]) -> None:
     _listeners.append(listener)
     for form in sorted(_known):
         listener(form)
+
+
+def known_forms() -> list[bytes]:
+    """Return every known secret in every form, longest first: for a search in files."""
+    return [form.encode() for form in sorted(_known, key=len, reverse=True)]
 
 
 def redact(text: str) -> str:

@@ -59,6 +59,10 @@ class Host(Protocol):
     def summary(self, markdown: str) -> None:
         """Append to the run's summary page; nothing on a terminal."""
 
+    def document(self, text: str) -> None:
+        """Write one JSON document (the report of `--json`) to standard output; no line of it can be
+        a command to the host."""
+
     def trigger(self) -> Trigger:
         """Return what started the run."""
 

@@ -1,4 +1,4 @@
-"""What a rehearsal says about one definition."""
+"""What a rehearsal is asked, and what it says about one definition."""
 
 from __future__ import annotations
 
@@ -7,7 +7,24 @@ from typing import Literal
 
 from wheelstep.model import Problem
 
-__all__ = ["Resolved", "Verdict"]
+__all__ = ["Resolved", "Subject", "Verdict"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A definition as it would be committed: what its pip section says."""
+
+    path: str
+    """Of the file that holds the pip section, relative to the repository's root; its folder is
+    where relative names start."""
+    pip_lines: tuple[str, ...]
+    """One requirements-file line each, options included, in order."""
+    python: str | None = None
+    """"3.10" or "3.10.4"; None where the definition does not say."""
+    line: int = 1
+    """Where the pip section starts, counted from 1: for errors about the whole of it."""
+    requirement_lines: tuple[tuple[str, int], ...] = ()
+    """(normalised name, line) of the requirements, where known: for errors about one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,17 +34,25 @@ class Resolved:
     name: str
     version: str
     sha256: str | None
+    """Of the file that fits the image best; None where its index names no SHA-256."""
     index: str | None
-    """Where it came from, without credentials."""
+    """Where it came from, without credentials; None for a file named by URL or path, and for one
+    of the wheels that are not published yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Would this definition build?"""
+    """Would this definition build?
+
+    "failed" is proven; "unproven" means that something could not be read or is not looked into:
+    a problem of severity "error" and exit code 5, 6 or 8 says that the run should end with it, a
+    warning that it need not.
+    """
 
     path: str
     status: Literal["resolved", "failed", "skipped", "unproven"]
     python: str | None
+    """The version resolved for, also where the definition does not say one."""
     platform: str
     resolved: tuple[Resolved, ...] = ()
     problems: tuple[Problem, ...] = ()

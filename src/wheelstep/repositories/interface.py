@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from wheelstep.model import Change
 
-__all__ = ["Committed", "Repository", "Snapshot"]
+__all__ = ["Committed", "Redo", "Repository", "Snapshot"]
 
 
 class Snapshot(Protocol):
     """One head, which can be read and does not change."""
 
-    head: str | None
-    """Full commit id; None for the work tree itself (`commit: none`)."""
+    @property
+    def head(self) -> str | None:
+        """Full commit id; None for the work tree itself (`commit: none`)."""
 
     def read(self, path: str) -> bytes | None:
         """Return a file's bytes as they are in the repository (as they lie on disk for the work
         tree), or None where there is none, or where it is no regular file."""
+
+    def read_many(self, paths: Iterable[str]) -> Mapping[str, bytes]:
+        """Return the bytes of those of `paths` that `read` would return; many files at once cost
+        hardly more than one."""
 
     def paths(self) -> Sequence[str]:
         """Return all tracked regular files, sorted, ignored and submodule content left out."""
@@ -27,6 +32,9 @@ class Snapshot(Protocol):
     def is_ancestor(self, older: str, newer: str) -> bool | None:
         """Tell whether commit `older` is `newer` or an ancestor of it; None where the history at
         hand cannot tell (shallow, unknown commit)."""
+
+    def describe(self) -> str:
+        """Return the head in words, for messages: branch, short id, subject and author."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +45,32 @@ class Committed:
     sha: str | None = None
     branch: str | None = None
     url: str | None = None
+    """The commit's page, where the remote's host is known to have one."""
     notes: tuple[str, ...] = ()
+    """Whole sentences for the user: what was left alone, and why."""
 
 
 class Repository(Protocol):
     """Where the commit goes: the work tree only, the local branch, or a remote branch."""
 
+    def prove(self) -> None:
+        """Find out, before anything is published, what would stop the commit at the end: asks the
+        remote for the right to push. What only a real push shows (branch protection) stays open.
+
+        Raises:
+            SettingError: No identity to commit with, no such branch.
+            ServiceRefused: No right to push.
+            ServiceUnavailable: The remote does not answer.
+        """
+
     def snapshot(self) -> Snapshot:
-        """Return the present head of the target branch; asks the remote where there is one."""
+        """Return the present head of the target branch; asks the remote where there is one.
+
+        Raises:
+            SettingError: No such branch, detached head.
+            ServiceRefused: No right to read.
+            ServiceUnavailable: The remote does not answer.
+        """
 
     def propose(self, changes: Sequence[Change], *, on: Snapshot, message: str) -> Committed | None:
         """Commit on that head, compare-and-swap.
@@ -53,6 +79,7 @@ class Repository(Protocol):
             None when the head has moved meanwhile: take a new snapshot, decide again.
 
         Raises:
+            Refused: A path leads out of the repository, or is no regular file.
             ServiceRefused: No right to push, protected branch.
             ServiceUnavailable: The remote does not answer.
             CannotHere: Disk full.

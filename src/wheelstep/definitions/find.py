@@ -1,0 +1,284 @@
+"""Which files of the repository are environment definitions to look after."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
+
+from wheelstep.definitions.azureml import AzureMl, beside
+from wheelstep.definitions.conda import Conda
+from wheelstep.definitions.interface import Form, Found, Kind, Read
+from wheelstep.definitions.patterns import choose_paths
+from wheelstep.definitions.pinning import note
+from wheelstep.definitions.requirements import Requirements
+from wheelstep.definitions.source import decode
+from wheelstep.definitions.tree import compose
+from wheelstep.errors import DefinitionUnresolvable, SettingError, StepError, raise_all
+from wheelstep.model import Problem
+
+__all__ = ["FORMS", "definitions_in", "worth_reading"]
+
+_AZUREML: Final = AzureMl()
+_REQUIREMENTS: Final = Requirements()
+FORMS: Final[tuple[Form, ...]] = (_AZUREML, Conda(), _REQUIREMENTS)
+"""Every form of definition; the first that recognises a file is its form."""
+
+_YAML: Final = (".yml", ".yaml")
+_SUFFIXES: Final = (*_YAML, ".txt", ".in")
+_VENDORED: Final = re.compile(
+    r"(?:^|/)(?:node_modules|vendor|third_party|\.venv|venv|site-packages|\.git|\.tox|\.nox)/"
+)
+_PARTS: Final = re.compile(rb"[a-z0-9]+")
+_UTF_16: Final = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+
+
+def worth_reading(paths: Sequence[str]) -> list[str]:
+    """Return the files that discovery reads: by their suffix, vendored folders left out."""
+    return [
+        path for path in paths if path.lower().endswith(_SUFFIXES) and not _VENDORED.search(path)
+    ]
+
+
+def definitions_in(
+    read: Read,
+    paths: Sequence[str],
+    *,
+    patterns: Sequence[str] | None,
+    names: Collection[str],
+) -> Found:
+    """Find the definitions.
+
+    Args:
+        read: Reads a file of the snapshot.
+        paths: All its tracked files.
+        patterns: Files, folders or globs, `!` to leave out; None (or only `!` patterns) for every
+            file of a known form that names one of `names` already.
+        names: Normalised names of the released packages.
+
+    Returns:
+        The definitions. A conda file that Azure ML environments name comes with them, and an
+        environment with its conda file.
+
+    Raises:
+        SettingError: A pattern names nothing, or no definition.
+        DefinitionUnresolvable: A file that was asked for, or that plainly names one of our
+            packages, cannot be read.
+    """
+    searching = patterns is None or all(pattern.startswith("!") for pattern in patterns)
+    chosen = choose_paths(paths, patterns or ())
+    look = _Look(read, names)
+    if searching:
+        for path in worth_reading(paths):
+            if path not in chosen.left_out:
+                look.discover(path)
+    else:
+        for path in chosen.named:
+            look.take(path, f"`{path}`")
+        for pattern, matched in chosen.matched:
+            if not [path for path in matched if look.take(path, None)]:
+                look.errors.append(_no_definition(f"`{pattern}`", matched))
+    raise_all(look.errors)
+    look.follow(chosen.left_out)
+    if not searching:
+        look.environments_among(paths, chosen.left_out)
+    return look.found()
+
+
+def _no_definition(what: str, matched: Sequence[str]) -> SettingError:
+    files = ", ".join(matched[:3]) or "nothing that is not left out"
+    return SettingError(
+        f"The option `definitions` names {what} ({files}), which is no environment definition of "
+        "a form that is known.",
+        code="definition-unknown",
+        cure="Known are conda files with a pip section, Azure ML environment YAML and "
+        "requirements files.",
+        file=matched[0] if len(matched) == 1 else None,
+    )
+
+
+@dataclass(slots=True)
+class _Look:
+    """What was seen so far."""
+
+    read: Read
+    names: Collection[str]
+    forms: dict[str, Form] = field(default_factory=dict)
+    environments: dict[str, bytes] = field(default_factory=dict)
+    """Files that may be Azure ML environments naming a conda file."""
+    notes: list[Problem] = field(default_factory=list)
+    errors: list[StepError] = field(default_factory=list)
+    needed: dict[str, frozenset[bytes]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.needed = {name: frozenset(_PARTS.findall(name.encode())) for name in self.names}
+
+    def take(self, path: str, asked: str | None) -> bool:
+        """Take a file that a pattern names; `asked` when it was written out in full."""
+        data = self.read(path)
+        form = _form(path, data) if data is not None else None
+        if form is None and data is not None and asked and not path.lower().endswith(_YAML):
+            form = _REQUIREMENTS if _is_text(data) else None
+        try:
+            if data is None:
+                raise _no_definition(asked or path, [path])
+            if form is None and path.lower().endswith(_YAML):
+                compose(decode(path, data))  # says what is wrong with it
+            if form is None:
+                if asked:
+                    raise _no_definition(asked, [path])
+                return False
+            if form is _REQUIREMENTS:
+                _REQUIREMENTS.refuse_unreadable(path, data)
+            form.read(path, data)
+        except StepError as error:
+            self.errors.append(error)
+            return True
+        self.forms[path] = form
+        return True
+
+    def discover(self, path: str) -> None:
+        """Take a file if it names one of our packages."""
+        data = self.read(path)
+        if data is None:
+            return
+        if b"conda_file" in data and path.lower().endswith(_YAML):
+            self.environments[path] = data
+        if not self._may_name(data):
+            return
+        form = _form(path, data)
+        try:
+            if form is None:
+                if path.lower().endswith(_YAML):
+                    compose(decode(path, data))
+                elif data[:2] in _UTF_16:
+                    decode(path, data)
+                return
+            reading = form.read(path, data)
+            if any(requirement.name in self.names for requirement in reading.requirements) or any(
+                self._begins(line) for line in reading.pip_lines
+            ):
+                self.forms[path] = form
+        except DefinitionUnresolvable as error:
+            if self._plainly_names(data):
+                self.errors.append(error)
+                return
+            self.notes.append(
+                note(
+                    path,
+                    error.line,
+                    "definition-left-alone",
+                    f"This file mentions a released package and was left alone. {error.message}",
+                    error.cure,
+                    severity="warning",
+                )
+            )
+
+    def _may_name(self, data: bytes) -> bool:
+        if encoding := _UTF_16.get(data[:2]):
+            data = data.decode(encoding, errors="replace").encode()
+        # the parts of a name are all in the file: much faster than searching for each name
+        parts = set(_PARTS.findall(data.lower()))
+        likely = tuple(name for name, needed in self.needed.items() if needed <= parts)
+        return bool(likely) and _spellings(likely).search(data) is not None
+
+    def _begins(self, line: str) -> bool:
+        return re.match(_one_of(self.names) + r"(?![A-Za-z0-9._-])", line) is not None
+
+    def _plainly_names(self, data: bytes) -> bool:
+        """Tell whether a broken file is a definition of ours all the same: a list item or line
+        that is a requirement of our package, in what has a pip section."""
+        encoding = _UTF_16.get(data[:2])
+        text = data.decode(encoding or "latin-1", errors="replace")
+        item = rf"^[\s\ufeff]*(?:-\s+)?['\"]?{_one_of(self.names)}\s*(?:[\[=<>~!@'\"#;]|$)"
+        section = re.search(r"^\s*-?\s*pip\s*:", text, re.MULTILINE)
+        is_yaml = re.search(r"^\s*dependencies\s*:", text, re.MULTILINE)
+        listed = re.search(item, text, re.MULTILINE) is not None
+        return listed and (section is not None or is_yaml is None)
+
+    def follow(self, left_out: frozenset[str]) -> None:
+        """Take the conda files that the environments taken name."""
+        for path, form in list(self.forms.items()):
+            if form is not _AZUREML:
+                continue
+            data = self.read(path) or b""
+            self.environments[path] = data
+            named = _AZUREML.read(path, data).conda_file
+            if named is None:
+                continue
+            conda = beside(path, named)
+            inside = self.read(conda) if conda and conda not in left_out else None
+            if conda is None or (inside is None and conda not in left_out):
+                raise DefinitionUnresolvable(
+                    f"The environment names the conda file `{named}`, which is not in the "
+                    "repository at that place.",
+                    code="conda-file-missing",
+                    cure="The path is relative to the environment's own file; commit the file.",
+                    file=path,
+                )
+            if inside is not None and conda not in self.forms:
+                found = _form(conda, inside)
+                if found is None:
+                    compose(decode(conda, inside))
+                    self.notes.append(
+                        note(conda, None, "no-pip-section", "The conda file has no pip section.")
+                    )
+                else:
+                    self.forms[conda] = found
+
+    def environments_among(self, paths: Sequence[str], left_out: frozenset[str]) -> None:
+        """Remember which files may name a conda file: whichever does has to rise with it."""
+        if all(form is _REQUIREMENTS for form in self.forms.values()):
+            return
+        for path in worth_reading(paths):
+            if path.lower().endswith(_YAML) and path not in left_out | self.environments.keys():
+                data = self.read(path)
+                if data is not None and b"conda_file" in data:
+                    self.environments[path] = data
+
+    def found(self) -> Found:
+        """Return the definitions, conda files and environments joined."""
+        users: dict[str, list[str]] = {}
+        named: dict[str, str] = {}
+        for path, data in sorted(self.environments.items()):
+            for conda in _AZUREML.conda_files(path, data):
+                named.setdefault(path, conda)
+                users.setdefault(conda, []).append(path)
+        return Found(
+            tuple(self._kinds(users, named)),
+            tuple(self.notes),
+        )
+
+    def _kinds(
+        self, users: Mapping[str, Sequence[str]], named: Mapping[str, str]
+    ) -> Iterator[Kind]:
+        taken = dict(self.forms)
+        for conda in list(taken):
+            for environment in users.get(conda, ()):
+                taken[environment] = _AZUREML
+        for path, form in sorted(taken.items()):
+            yield Kind(path, form, named.get(path), tuple(users.get(path, ())))
+
+
+def _form(path: str, data: bytes) -> Form | None:
+    return next((form for form in FORMS if form.recognises(path, data)), None)
+
+
+def _is_text(data: bytes) -> bool:
+    return b"\0" not in data or data[:2] in _UTF_16
+
+
+def _one_of(names: Collection[str]) -> str:
+    """Return a pattern for every spelling that PEP 503 takes for one of the names."""
+    spelled = (
+        "[-_.]+".join(re.escape(part) for part in name.split("-"))
+        for name in sorted(names, key=len, reverse=True)
+    )
+    return f"(?i:{'|'.join(spelled)})"
+
+
+@lru_cache(maxsize=64)
+def _spellings(names: tuple[str, ...]) -> re.Pattern[bytes]:
+    return re.compile(_one_of(names).encode())

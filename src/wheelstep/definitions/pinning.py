@@ -1,0 +1,328 @@
+"""Pin the requirements of one pip section: what conda items and requirements files share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from wheelstep.definitions.index_options import Addition, decide
+from wheelstep.definitions.interface import Requirement, Wanted
+from wheelstep.definitions.pip_lines import LogicalLine, logical_lines
+from wheelstep.definitions.requirement import (
+    Line,
+    Target,
+    Unreadable,
+    begins_with_name,
+    has_pinned,
+    parse,
+    repin,
+    same_version,
+)
+from wheelstep.definitions.splice import EditNotProven, apply
+from wheelstep.errors import DefinitionUnresolvable
+from wheelstep.model import Pin, Problem
+
+__all__ = ["Pinned", "Slot", "add_index", "note", "pin_slots", "read_slots"]
+
+_UNKNOWN: Final = "known-after-build"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A text with requirement lines: an item of a conda file's list, or a requirements file."""
+
+    text: str
+    line_of: Callable[[int], int]
+    """The line in the file, counted from 1, of a character of `text`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """A pip section with its pins."""
+
+    requirements: int
+    """How many the section has."""
+    texts: tuple[str, ...]
+    """The slots' new texts."""
+    names: frozenset[str]
+    """Which wanted packages the section names."""
+    changed: tuple[tuple[int, str], ...]
+    """(position among the section's requirements, how it read before)."""
+    notes: tuple[Problem, ...]
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    slot: int
+    logical: LogicalLine
+    line: Line
+    at: int
+    """Line in the file."""
+
+
+def note(
+    path: str,
+    line: int | None,
+    code: str,
+    message: str,
+    cure: str = "",
+    *,
+    severity: Literal["warning", "notice"] = "notice",
+) -> Problem:
+    """Return something the reader should know that stops nothing."""
+    return Problem(code, severity, 0, message, cure, path, line)
+
+
+def read_slots(slots: Sequence[Slot]) -> tuple[tuple[Requirement, ...], tuple[str, ...]]:
+    """Return the requirements that can be read, and all lines as a requirements file has them."""
+    lines = tuple(line.text for slot in slots for line in logical_lines(slot.text) if line.text)
+    return tuple(
+        Requirement(
+            found.line.name,
+            found.logical.text[slice(*found.line.body)],
+            found.at,
+            found.line.pinned,
+        )
+        for found in _requirements(slots)
+    ), lines
+
+
+def _requirements(slots: Sequence[Slot]) -> Iterator[_Found]:
+    for number, slot in enumerate(slots):
+        for logical in logical_lines(slot.text):
+            try:
+                line = parse(logical.text)
+            except Unreadable:
+                continue  # pip will say so, in a rehearsal too; ours are looked for separately
+            if line:
+                yield _Found(number, logical, line, slot.line_of(logical.first))
+
+
+def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | None) -> Pinned:
+    """Pin what the section names already.
+
+    Args:
+        path: For errors.
+        slots: The section's texts, in order.
+        wanted: The pins and their style.
+        python: The image's Python, for the choice of a wheel.
+
+    Raises:
+        DefinitionUnresolvable: A package is named twice; a line that names one cannot be read;
+            no wheel fits.
+    """
+    pins = {pin.name: pin for pin in wanted.pins}
+    _refuse_unreadable(path, slots, pins)
+    found = list(_requirements(slots))
+    _refuse_twice(path, found, pins)
+    splices: list[list[tuple[int, int, str]]] = [[] for _ in slots]
+    changed: list[tuple[int, str]] = []
+    notes: list[Problem] = []
+    unknown: list[str] = []
+    for position, one in enumerate(found):
+        pin = pins.get(one.line.name)
+        if pin is None:
+            continue
+        target, missing = _target(path, one, pin, wanted, python)
+        if has_pinned(one.line, target):
+            continue
+        splices[one.slot] += repin(slots[one.slot].text, one.logical, one.line, target)
+        before = one.logical.text[slice(*one.line.body)]
+        changed.append((position, before))
+        unknown += missing
+        notes += _form_changed(path, one, target)
+    texts = tuple(apply(slot.text, part) for slot, part in zip(slots, splices, strict=True))
+    _prove(path, slots, texts, pins, {position for position, _ in changed})
+    names = frozenset(one.line.name for one in found if one.line.name in pins)
+    return Pinned(
+        len(found), texts, names, tuple(changed), tuple(notes), tuple(dict.fromkeys(unknown))
+    )
+
+
+def _refuse_unreadable(path: str, slots: Sequence[Slot], pins: Mapping[str, Pin]) -> None:
+    for slot in slots:
+        for logical in logical_lines(slot.text):
+            try:
+                parse(logical.text)
+            except Unreadable as error:
+                name = next((one for one in pins if begins_with_name(logical.text, one)), None)
+                if name is None:
+                    continue
+                raise DefinitionUnresolvable(
+                    f"The requirement of {name} cannot be read as pip reads it: {error}.",
+                    code="requirement-unreadable",
+                    cure=f"Write it as `{name}=={pins[name].version}`.",
+                    file=path,
+                    line=slot.line_of(logical.first),
+                ) from None
+
+
+def _refuse_twice(path: str, found: Sequence[_Found], pins: Mapping[str, Pin]) -> None:
+    """Two lines of one package are right only where their markers differ."""
+    seen: dict[str, dict[str, _Found]] = {}
+    for one in found:
+        name = one.line.name
+        if name not in pins:
+            continue
+        marker = one.logical.text[slice(*one.line.marker)].strip() if one.line.marker else ""
+        others = seen.setdefault(name, {})
+        clash = others.get(marker) or others.get("")
+        if clash is None and not marker and others:
+            clash = next(iter(others.values()))
+        if clash is not None:
+            raise DefinitionUnresolvable(
+                f"{name} is named twice, on lines {clash.at} and {one.at}; pip refuses that, or "
+                "takes one of the two.",
+                code="requirement-twice",
+                cure="Remove one of the lines, or give both different markers.",
+                file=path,
+                line=one.at,
+            )
+        others[marker] = one
+
+
+def _target(
+    path: str, found: _Found, pin: Pin, wanted: Wanted, python: str | None
+) -> tuple[Target, list[str]]:
+    unknown = []
+    hashes = tuple(wheel.sha256 for wheel in pin.wheels)
+    if found.line.hashes and not hashes:
+        hashes = (_UNKNOWN,)
+        unknown.append(f"the hashes of {pin.name} {pin.version}")
+    if wanted.style == "version":
+        return Target(pin.name, pin.version, wanted.style, hashes=hashes), unknown
+    urls = dict(pin.urls)
+    digest = {wheel.file: wheel.sha256 for wheel in pin.wheels}
+    if urls:
+        file = wanted.choose(sorted(urls), python)
+        if file is None:
+            raise _none_fits(path, found.at, pin, sorted(urls), python)
+        url, sha256 = urls[file], digest.get(file, "")
+    else:
+        # a host that cannot exist (RFC 2606), should it ever be asked
+        base = pin.name.replace("-", "_")
+        url = f"https://{_UNKNOWN}.invalid/{base}-{pin.version}-py3-none-any.whl"
+        sha256 = ""
+        unknown.append(f"the URL of {pin.name} {pin.version}")
+    if wanted.style == "url" and not sha256:
+        sha256 = _UNKNOWN
+        unknown.append(f"the hash of {pin.name} {pin.version}")
+    places = tuple(one.partition("#")[0] for one in urls.values())
+    return (
+        Target(pin.name, pin.version, wanted.style, url, sha256, hashes, places),
+        unknown,
+    )
+
+
+def _none_fits(
+    path: str, line: int, pin: Pin, files: Sequence[str], python: str | None
+) -> DefinitionUnresolvable:
+    listed = ", ".join(files)
+    if python is None:
+        return DefinitionUnresolvable(
+            f"This definition does not say which Python the image has, and none of the wheels of "
+            f"{pin.name} {pin.version} fits every Python: {listed}.",
+            code="no-wheel-fits",
+            cure="Name the Python in the definition (`python=3.10` among the conda dependencies), "
+            "or pin by version.",
+            file=path,
+            line=line,
+        )
+    return DefinitionUnresolvable(
+        f"No wheel of {pin.name} {pin.version} fits Python {python} on the image's platform: "
+        f"{listed}.",
+        code="no-wheel-fits",
+        cure="Build a wheel for it, or check the option `platform`.",
+        file=path,
+        line=line,
+    )
+
+
+def _form_changed(path: str, found: _Found, target: Target) -> Iterator[Problem]:
+    if target.style == "version" and found.line.url is not None:
+        yield note(
+            path,
+            found.at,
+            "pin-form-changed",
+            f"{target.name} was taken from a URL or path; it is pinned by version now.",
+            "Set the option `pin` to url or bare-url to keep URLs.",
+        )
+    if target.style == "bare-url" and found.line.extras:
+        yield note(
+            path,
+            found.at,
+            "pin-form-kept",
+            f"A bare URL cannot ask for the extras {found.line.extras} of {target.name}, so the "
+            "form `name[extras] @ URL` is used.",
+        )
+
+
+def _prove(
+    path: str,
+    slots: Sequence[Slot],
+    texts: Sequence[str],
+    pins: Mapping[str, Pin],
+    changed: set[int],
+) -> None:
+    """Read the result as pip would, and compare it with what was there."""
+    after = [Slot(text, slot.line_of) for slot, text in zip(slots, texts, strict=True)]
+    pairs = zip(_requirements(slots), _requirements(after), strict=True)
+    for position, (old, new) in enumerate(pairs):
+        if position not in changed:
+            same = old.logical.text == new.logical.text
+        else:
+            same = (
+                (old.line.name, _marker(old)) == (new.line.name, _marker(new))
+                and _extras(old) == _extras(new)
+                and new.line.pinned is not None
+                and same_version(new.line.pinned, pins[new.line.name].version)
+            )
+        if not same:
+            raise EditNotProven(f"{path}: line {old.at} would not read as it was meant to.")
+
+
+def _marker(found: _Found) -> str:
+    marker = found.logical.text[slice(*found.line.marker)] if found.line.marker else ""
+    return marker.strip().removeprefix(";").strip()
+
+
+def _extras(found: _Found) -> str:
+    return "".join(found.line.extras.split())
+
+
+def add_index(
+    path: str, slots: Sequence[Slot], wanted: Wanted
+) -> tuple[Addition | None, tuple[Problem, ...]]:
+    """Decide where the index goes, with what is to be said about it.
+
+    A definition that takes its wheels by URL needs no index.
+    """
+    if wanted.index is None or wanted.style != "version":
+        return None, ()
+    if wanted.index.url is None:
+        return None, (
+            note(
+                path,
+                None,
+                "index-not-named",
+                "No index was added: the wheels lie in a folder of this machine, which a "
+                "definition cannot name.",
+                "Set `serve-url`, the URL at which that folder is served.",
+            ),
+        )
+    lines = [line for slot in slots for line in logical_lines(slot.text)]
+    places = [slot.line_of(line.first) for slot in slots for line in logical_lines(slot.text)]
+    addition, remarks = decide(lines, wanted.index.url, stands_alone=wanted.index.public_upstream)
+    return addition, tuple(
+        note(
+            path,
+            places[remark.line] if remark.line is not None else None,
+            remark.code,
+            remark.message,
+            remark.cure,
+            severity=remark.severity,
+        )
+        for remark in remarks
+    )

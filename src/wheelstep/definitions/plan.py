@@ -1,0 +1,198 @@
+"""What a set of pins means for every definition of a repository: pure, and the room's front."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from wheelstep.definitions.azureml import AzureMl
+from wheelstep.definitions.find import definitions_in
+from wheelstep.definitions.interface import (
+    Choose,
+    Edited,
+    Environment,
+    Kind,
+    PinStyle,
+    Read,
+    Reading,
+    Wanted,
+)
+from wheelstep.errors import DefinitionUnresolvable, StepError, raise_all
+from wheelstep.model import Change, Index, Pin, PinChange, Problem
+
+__all__ = ["Edits", "NowPinned", "PlannedEdit", "pinned_versions", "plan_edits"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedEdit:
+    """One definition, before and after."""
+
+    path: str
+    form: str
+    """"conda", "azureml" or "requirements"."""
+    before: bytes
+    after: bytes
+    pins: tuple[PinChange, ...]
+    index_added: str | None
+    environment: Environment | None
+    """The Azure ML environment whose version rose, or would have."""
+    followed: tuple[str, ...]
+    """Other files that belong to it: environments of a conda file, the conda file of one."""
+    notes: tuple[Problem, ...]
+    unknown: tuple[str, ...]
+    """What exists only after building or publishing; such an edit can be shown, not committed."""
+    reading: Reading
+    """What the definition says after the edit."""
+
+    @property
+    def status(self) -> Literal["changed", "unchanged"]:
+        """Tell whether any byte differs."""
+        return "unchanged" if self.before == self.after else "changed"
+
+    @property
+    def diff(self) -> str:
+        """Return the unified diff, for people: line ends are not shown; "" where equal."""
+        return unified_diff(self.path, self.before, self.after)
+
+    def change(self) -> Change:
+        """Return what to commit.
+
+        Raises:
+            DefinitionUnresolvable: Something is not known yet.
+        """
+        if self.unknown:
+            raise DefinitionUnresolvable(
+                f"The edit needs {' and '.join(self.unknown)}, which is not known.",
+                code="pin-incomplete",
+                cure="Publish the wheels in the same run, or pin by version.",
+                file=self.path,
+            )
+        return Change(self.path, self.before, self.after)
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """All definitions found, sorted by path, and what was passed over."""
+
+    edits: tuple[PlannedEdit, ...]
+    notes: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NowPinned:
+    """What one definition says of one package now."""
+
+    path: str
+    name: str
+    version: str | None
+    """None where it allows more than one version."""
+    text: str
+    line: int
+
+
+def pinned_versions(
+    read: Read,
+    paths: Sequence[str],
+    *,
+    patterns: Sequence[str] | None,
+    names: Collection[str],
+) -> list[NowPinned]:
+    """Return what the definitions pin now of the named packages; raises as `definitions_in`."""
+    found = definitions_in(read, paths, patterns=patterns, names=names)
+    return [
+        NowPinned(kind.path, one.name, one.pinned, one.text, one.line)
+        for kind in found.kinds
+        for one in kind.form.read(kind.path, read(kind.path) or b"").requirements
+        if one.name in names
+    ]
+
+
+def plan_edits(
+    read: Read,
+    paths: Sequence[str],
+    *,
+    patterns: Sequence[str] | None,
+    pins: Sequence[Pin],
+    style: PinStyle,
+    index: Index | None,
+    choose: Choose,
+) -> Edits:
+    """Decide every edit.
+
+    Args:
+        read: Reads a file of the snapshot.
+        paths: All its tracked files.
+        patterns: As the option `definitions` has them; None to look for what names the packages.
+        pins: At most one for each package.
+        style: How to write them.
+        index: Where consumers find the wheels; None to leave index options alone.
+        choose: Which of several wheels, for the URL styles.
+
+    Raises:
+        StepError: Everything `definitions_in` and `Form.edit` raise, all definitions' together.
+    """
+    wanted = Wanted(tuple(pins), style, index, choose)
+    found = definitions_in(read, paths, patterns=patterns, names=[pin.name for pin in pins])
+    before = {kind.path: read(kind.path) or b"" for kind in found.kinds}
+    edited: dict[str, Edited] = {}
+    errors: list[StepError] = []
+    for kind in found.kinds:
+        try:
+            edited[kind.path] = kind.form.edit(kind.path, before[kind.path], wanted)
+        except StepError as error:
+            errors.append(error)
+    raise_all(errors)
+    changed = {path for path, edit in edited.items() if edit.data != before[path]}
+    for kind in found.kinds:
+        # with its content inside it has risen already
+        if (
+            isinstance(kind.form, AzureMl)
+            and kind.conda_file in changed
+            and (kind.path not in changed)
+        ):
+            edited[kind.path] = kind.form.raise_version(kind.path, before[kind.path], changed)
+    return Edits(
+        tuple(_planned(kind, before[kind.path], edited) for kind in found.kinds), found.notes
+    )
+
+
+def _planned(kind: Kind, before: bytes, edited: dict[str, Edited]) -> PlannedEdit:
+    edit = edited[kind.path]
+    followed = (kind.conda_file,) if kind.conda_file in edited else kind.environments
+    return PlannedEdit(
+        path=kind.path,
+        form=kind.form.name,
+        before=before,
+        after=edit.data,
+        pins=edit.pins,
+        index_added=edit.index_added,
+        environment=edit.environment,
+        followed=tuple(path for path in followed if path),
+        notes=edit.notes,
+        unknown=edit.unknown,
+        reading=kind.form.read(kind.path, edit.data),
+    )
+
+
+def unified_diff(path: str, before: bytes, after: bytes) -> str:
+    """Return a unified diff of two UTF-8 texts, its own lines ended by line feeds."""
+    if before == after:
+        return ""
+    lines: list[str] = []
+    compared = difflib.unified_diff(
+        _lines(before), _lines(after), f"a/{path}", f"b/{path}", lineterm=""
+    )
+    for number, line in enumerate(compared):
+        body = line.removesuffix("\n")
+        lines.append(body.removesuffix("\r"))
+        if number > 1 and body == line and not line.startswith("@@"):
+            lines.append("\\ No newline at end of file")
+    return "\n".join(lines) + "\n"
+
+
+def _lines(data: bytes) -> list[str]:
+    # by line feeds only: str.splitlines would also split at characters that are no line ends here
+    parts = data.decode().split("\n")
+    return [part + "\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])

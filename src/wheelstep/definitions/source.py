@@ -1,0 +1,118 @@
+"""A definition's text, its lines, and what may not be in it."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from wheelstep.errors import DefinitionUnresolvable, Refused
+
+__all__ = ["Source", "decode", "refuse_secrets"]
+
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
+
+_PLACEHOLDER: Final = r"(?:\$\{[A-Za-z0-9_]+\})*"
+_USER_INFO: Final = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<user>[^\s/?#'\"<>]*)@", re.ASCII
+)
+_HARMLESS_USER: Final = re.compile(rf"(?:git|{_PLACEHOLDER})(?::{_PLACEHOLDER})?")
+_SSH_USER: Final = re.compile(rf"[A-Za-z0-9._-]+|{_PLACEHOLDER}")
+# a shared access signature of Azure Storage: whoever has the URL reads the container
+_SIGNATURE: Final = re.compile(r"https?://[^\s'\"<>]*[?&]sig=(?!\$\{)[^&\s'\"#]", re.IGNORECASE)
+# a token in the path, as conda channels of Anaconda have it
+_PATH_TOKEN: Final = re.compile(r"https?://[^\s/'\"]+/t/(?!\$\{)[A-Za-z0-9-]{8,}/", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A definition, decoded."""
+
+    path: str
+    text: str
+    """Without the byte order mark; line ends as they are in the file."""
+    mark: bytes = b""
+    """The byte order mark, if the file has one."""
+
+    def line(self, index: int) -> int:
+        """Return the line of a character, counted from 1, as editors count."""
+        return bisect_right(_line_starts(self.text), index) + 1
+
+    @property
+    def line_end(self) -> str:
+        """The line end that the file uses first; a line feed where it has none."""
+        found = _LINE_END.search(self.text)
+        return found[0] if found else "\n"
+
+    def encode(self, text: str) -> bytes:
+        """Return a new text as bytes, with the byte order mark the file had."""
+        return self.mark + text.encode()
+
+
+@lru_cache(maxsize=16)
+def _line_starts(text: str) -> list[int]:
+    return [found.end() for found in _LINE_END.finditer(text)]
+
+
+def decode(path: str, data: bytes) -> Source:
+    """Decode a definition.
+
+    Raises:
+        DefinitionUnresolvable: It is not UTF-8; with the line and the offset of the first wrong
+            byte.
+    """
+    mark = _BYTE_ORDER_MARK if data.startswith(_BYTE_ORDER_MARK) else b""
+    try:
+        return Source(path, data[len(mark) :].decode(), mark)
+    except UnicodeDecodeError as error:
+        if data.startswith(_UTF_16):
+            raise DefinitionUnresolvable(
+                "The file is UTF-16, as PowerShell's `>` writes it; definitions are UTF-8.",
+                code="definition-not-utf8",
+                cure="Save it as UTF-8, e.g. with `| Out-File -Encoding utf8`.",
+                file=path,
+                line=1,
+            ) from None
+        offset = error.start + len(mark)
+        line = data[:offset].count(b"\n") + 1
+        raise DefinitionUnresolvable(
+            f"The file is not UTF-8: byte 0x{data[offset]:02x} at offset {offset} cannot be read.",
+            code="definition-not-utf8",
+            cure="Save the file as UTF-8; it may be in an older encoding such as Latin-1.",
+            file=path,
+            line=line,
+        ) from None
+
+
+def refuse_secrets(source: Source) -> None:
+    """Refuse a definition that holds a credential, in a comment too; it is never printed.
+
+    `${VARIABLE}` placeholders are no secret, nor is the user of an SSH URL, nor the user "git".
+
+    Raises:
+        Refused: A user name or password, a shared access signature, or a channel token in a URL.
+    """
+    for found in _USER_INFO.finditer(source.text):
+        harmless = _SSH_USER if found["scheme"].lower().endswith("ssh") else _HARMLESS_USER
+        if not harmless.fullmatch(found["user"]):
+            raise _secret(source, found.start(), "a user name, password or token before the host")
+    if signature := _SIGNATURE.search(source.text):
+        raise _secret(source, signature.start(), "a shared access signature (`sig=`)")
+    if token := _PATH_TOKEN.search(source.text):
+        raise _secret(source, token.start(), "an access token in its path (`/t/...`)")
+
+
+def _secret(source: Source, index: int, what: str) -> Refused:
+    return Refused(
+        f"A URL in this definition holds {what}. Whoever reads the repository can use it, and "
+        "Azure Machine Learning keeps it in the environment.",
+        code="secret-in-definition",
+        cure="Revoke it, write the URL without it, and let a workspace connection (or a variable "
+        "such as ${FEED_TOKEN}) supply the credential.",
+        file=source.path,
+        line=source.line(index),
+    )

@@ -1,0 +1,278 @@
+"""Any PyPI-compatible index: pypiserver, devpi, Nexus, Artifactory, GitLab and their kin.
+
+Uploads have the form of the public index's upload API (twine makes it); reading is PEP 503 and
+PEP 691. Both URLs are known: nothing is guessed from answers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+from wheelstep.destinations.refusals import (
+    Reader,
+    already_there,
+    reading_refused,
+    upload_refused,
+)
+from wheelstep.destinations.twine_adapter import TwineUploader
+from wheelstep.errors import CannotHere, ServiceRefused
+from wheelstep.ground import simple_index
+from wheelstep.ground.credentials import SignIn
+from wheelstep.ground.secret import without_credentials
+from wheelstep.ground.transport import Credentials, Response, Transport
+from wheelstep.model import Index, Listed, Wheel
+
+__all__ = ["IndexDestination"]
+
+SEEN: Final = (301, 302, 303, 307, 308, 401, 403, 404, 405, 410, 501)
+"""Statuses that this file words itself."""
+FINAL: Final = frozenset(range(300, 500)) - {408, 429}
+"""What another attempt would get again."""
+
+
+class IndexDestination:
+    """An index that takes uploads at one URL and shows them at another.
+
+    Safe to use from several threads.
+    """
+
+    kind = "index"
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        upload_url: str,
+        simple_url: str,
+        transport: Transport,
+        sign_in: Callable[[], SignIn] | None,
+        serve_url: str | None = None,
+        parallel: int = 16,
+    ) -> None:
+        """Keep the URLs; nothing is asked yet.
+
+        Args:
+            name: For people.
+            upload_url: Where wheels are sent; without credentials.
+            simple_url: The simple index, with a final slash; without credentials.
+            transport: The HTTP policy.
+            sign_in: Returns who we are, asked when it is needed first; None: nobody.
+            serve_url: Where consumers read it, when not at `simple_url`.
+            parallel: How many pages are read at once.
+        """
+        self.name = name
+        self.upload_url = upload_url
+        self.simple_url = simple_url
+        self.place = simple_url
+        self.transport = transport
+        self.serve_url = serve_url
+        self.parallel = parallel
+        self._sign_in = sign_in
+        self._uploader = TwineUploader(upload_url, transport)
+        self._guard = threading.Lock()
+
+    # -- what the interface asks
+
+    @property
+    def consumer_url(self) -> str | None:
+        """The simple index's URL as a definition would name it."""
+        return self.serve_url or self.simple_url
+
+    def index(self) -> Index:
+        """Return how consumers read it."""
+        return Index(url=self.consumer_url)
+
+    def unacceptable(self, wheel: Wheel) -> str | None:  # noqa: ARG002 - as the interface has it
+        """Say why it would refuse this wheel: nothing that is known before."""
+        return None
+
+    def look(self, names: Sequence[str]) -> Mapping[str, Sequence[Listed]]:
+        """Return what it lists now, for each normalised project name.
+
+        Raises:
+            ServiceRefused: Not authorised, no index there.
+            ServiceUnavailable: No answer within the retry budget.
+        """
+        unique = list(dict.fromkeys(names))
+        self.signed_in()  # once, before many threads find out that nobody is
+        if len(unique) > 1:
+            with ThreadPoolExecutor(min(self.parallel, len(unique))) as pool:
+                pages = list(pool.map(self._page, unique))
+        else:
+            # in this thread: it keeps its connection, which matters while a file is waited for
+            pages = [self._page(name) for name in unique]
+        if any(page is None for page in pages):
+            self._prove_it_is_there()
+        return {name: page or [] for name, page in zip(unique, pages, strict=True)}
+
+    def fetch(self, listed: Listed, target: Path) -> None:
+        """Write a listed file to `target`, verified against its SHA-256 where one is listed.
+
+        Raises:
+            ServiceRefused: Not authorised, or the file is not the one that is listed.
+            ServiceUnavailable: No answer within the retry budget.
+            CannotHere: `target` cannot be written.
+        """
+        partial = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}.part")
+        try:
+            response = self.transport.request(
+                "GET",
+                listed.url,
+                credentials=self.credentials_for(listed.url),
+                accept_statuses=SEEN,
+                stream_to=partial,
+            )
+            if response.status != HTTPStatus.OK:
+                raise reading_refused(listed.url, response, self.reader())
+            if listed.sha256 is not None and (found := _sha256(partial)) != listed.sha256:
+                raise ServiceRefused(
+                    f"{self.name} served {listed.file} with other bytes than it lists: SHA-256 "
+                    f"{found} instead of {listed.sha256}.",
+                    code="download-differs",
+                    cure="Run it again; if it stays so, a cache on the way or the index itself is "
+                    "damaged: do not use the file before its owner has looked at it.",
+                )
+            partial.replace(target)
+        except OSError as error:
+            raise CannotHere.from_os_error(error, f"fetching {listed.file}") from error
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def put(self, wheel: Wheel) -> bool:
+        """Publish one wheel (its `path` is set).
+
+        Returns:
+            False when the index says that the file is there already.
+
+        Raises:
+            ServiceRefused: Not authorised, no index there, redirected.
+            ServiceUnavailable: No answer within the retry budget.
+            BuildFailed: The index finds the wheel or its metadata invalid.
+        """
+        if wheel.path is None:
+            raise ValueError(f"{wheel.file} is not on this machine")
+        response = self._uploader.upload(wheel.path, self.credentials_for(self.upload_url))
+        if HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
+            return True
+        if self.is_taken(wheel, response):
+            return False
+        raise upload_refused(self.upload_url, wheel.file, response, self.reader())
+
+    # -- what a kind of index words or knows otherwise
+
+    def is_taken(self, wheel: Wheel, response: Response) -> bool:  # noqa: ARG002
+        """Say whether an answer means that the file is there already."""
+        return already_there(response)
+
+    def is_missing_page(self, response: Response) -> bool:
+        """Say whether an answer means that the index has no such project."""
+        return response.status == HTTPStatus.NOT_FOUND
+
+    def headers(self) -> Mapping[str, str]:
+        """Return what is sent along when a page is read."""
+        return {"Accept": simple_index.ACCEPT}
+
+    def credentials_for(self, url: str) -> Credentials | None:
+        """Return who we are at a URL, None where nobody signs in.
+
+        The token belongs to the hosts that the destination names, as pip and uv have it: indexes
+        keep their files beside the simple pages, at paths of their own.
+        """
+        if self._sign_in is None:
+            return None
+        for known in (self.upload_url, self.simple_url):
+            origin = urlunsplit((*urlsplit(known)[:2], "/", "", ""))
+            if urlsplit(url)[:2] == urlsplit(known)[:2]:
+                who = self.signed_in()
+                return None if who is None else Credentials(origin, who.user, who.secret)
+        return None
+
+    def signed_in(self) -> SignIn | None:
+        """Return who signs in; the first call may ask a service."""
+        if self._sign_in is None:
+            return None
+        with self._guard:
+            return self._sign_in()
+
+    def reader(self) -> Reader:
+        """Return what error messages have to know."""
+        who = self.signed_in()
+        return Reader(
+            name=self.name,
+            who=who.source if who else "nobody (no token was given)",
+            sign_in_cure="Check feed-user and feed-token (or the table's user and token-env): is "
+            "the token of this index, and has it expired?",
+            right_cure="Give that user the right to read and to upload, or use another token.",
+            place_cure="Check the URL in publish-to: index+BASE uploads to BASE and reads "
+            "BASE/simple/; index+UPLOAD#simple=SIMPLE names both.",
+        )
+
+    # -- pages
+
+    def _page(self, name: str) -> list[Listed] | None:
+        """Return a project's files, or None when the index has no page for it."""
+        url = f"{self.simple_url}{name}/"
+        response = self.transport.request(
+            "GET",
+            url,
+            headers=self.headers(),
+            credentials=self.credentials_for(url),
+            accept_statuses=SEEN,
+        )
+        if self.is_elsewhere(response) or self.is_missing_page(response):
+            return None
+        if response.status != HTTPStatus.OK:
+            raise reading_refused(url, response, self.reader())
+        return simple_index.parse(
+            response.body, response.headers.get("Content-Type", ""), response.url
+        )
+
+    def is_elsewhere(self, response: Response) -> bool:
+        """Say whether another host answered: an index that forwards to the public one when it has
+        no such project (GitLab does) does not have the files that are listed there."""
+        return urlsplit(response.url)[:2] != urlsplit(self.simple_url)[:2]
+
+    def _prove_it_is_there(self) -> None:
+        """Tell a project that is not there from an index that is not there.
+
+        PEP 503: the root of a simple index is a page. An index that answers HEAD with anything
+        but "not found" is taken to be there.
+
+        Raises:
+            ServiceRefused: The index is not there, or has moved as a whole.
+        """
+        response = self.transport.request(
+            "HEAD",
+            self.simple_url,
+            headers=self.headers(),
+            credentials=self.credentials_for(self.simple_url),
+            accept_statuses=FINAL,
+        )
+        if self.is_elsewhere(response):
+            target = without_credentials(response.url)
+            raise ServiceRefused(
+                f"{self.name} redirects from {without_credentials(self.simple_url)} to {target}; a "
+                "token is not sent to another place than the one that was given.",
+                code="redirected",
+                cure=f"If {target} is the right place, write it in publish-to.",
+            )
+        if response.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+            raise ServiceRefused(
+                f"{self.name} has no simple index at {without_credentials(self.simple_url)}: "
+                f"{response.status}.",
+                code="not-found",
+                cure=self.reader().place_cure,
+            )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

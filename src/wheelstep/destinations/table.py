@@ -1,0 +1,267 @@
+"""Which destination a URL means, seen from its form: one row for each kind.
+
+A prefix (`feed+`, `index+`, `file:`) says it outright; without one, only what cannot be anything
+else is taken for what it is.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import SplitResult, urlsplit
+
+from wheelstep.destinations.artifacts_feed import FeedDestination
+from wheelstep.destinations.feed_address import FeedAddress, page_of_a_feed
+from wheelstep.destinations.folder import FolderDestination
+from wheelstep.destinations.index import IndexDestination
+from wheelstep.destinations.interface import Destination, Wanted
+from wheelstep.errors import SettingError
+from wheelstep.ground.credentials import EntraTokens, SignIn, TokenSource, feed_sign_in
+from wheelstep.ground.secret import Secret, without_credentials
+from wheelstep.ground.transport import Transport
+
+__all__ = ["Kind", "destination_of", "kind_of"]
+
+Kind = Literal["folder", "index", "feed"]
+
+PREFIXES: Final[Mapping[str, Kind]] = {"feed+https": "feed", "feed+http": "feed",
+                                       "index+https": "index", "index+http": "index",
+                                       "file": "folder"}  # fmt: skip
+NOT_YET: Final = ("blob+", "azureml:")
+BLOB_HOST: Final = re.compile(r"\.(blob|dfs|web|z\d+\.web)\.(core|storage)\.")
+FEED_HOST: Final = re.compile(r"(^|\.)pkgs\.(dev\.azure\.com|visualstudio\.com)$")
+FORMS: Final = (
+    "Write a folder; the URL of an Azure Artifacts feed "
+    "(https://pkgs.dev.azure.com/ORG/PROJECT/_packaging/FEED/pypi/simple/); or index+https://... "
+    "for another index."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What makers of destinations need beside the wanted one."""
+
+    root: Path
+    environment: Mapping[str, str]
+    transport: Transport
+    job_token: Secret | None
+    entra: TokenSource
+    parallel: int
+
+
+def kind_of(url: str) -> Kind:
+    """Return which kind of destination a setting means; no I/O.
+
+    Args:
+        url: As written: a URL or a folder.
+
+    Raises:
+        SettingError: It is none, cannot be told apart, holds credentials, or names a place where
+            this release does not write yet.
+    """
+    text = url.strip()
+    scheme, separator, _ = text.partition("://")
+    scheme = scheme.lower()
+    if not text:
+        raise SettingError("A destination is empty.", code="destination-unknown", cure=FORMS)
+    if not separator and not text.lower().startswith(("file:", "azureml:")):
+        return "folder"
+    _refuse_credentials(text)
+    if text.lower().startswith("file:"):
+        return "folder"
+    parts = _split(text)
+    if text.lower().startswith(NOT_YET) or BLOB_HOST.search(f".{(parts.hostname or '').lower()}"):
+        raise SettingError(
+            f"{without_credentials(text)} is a blob mirror or a workspace's storage: this release "
+            "does not write there yet.",
+            code="destination-not-yet",
+            cure="Publish to a folder, a feed or an index.",
+        )
+    if scheme in PREFIXES:
+        return PREFIXES[scheme]
+    if scheme in {"http", "https"}:
+        return _kind_of_plain(text)
+    near = difflib.get_close_matches(scheme, [*PREFIXES, "https"], n=1)
+    raise SettingError(
+        f"{scheme}:// is no form of destination"
+        + (f"; did you mean {near[0]}://?" if near else "."),
+        code="destination-unknown",
+        cure=FORMS,
+    )
+
+
+def _kind_of_plain(text: str) -> Kind:
+    parts = urlsplit(text)
+    host = (parts.hostname or "").lower()
+    if FEED_HOST.search(host) or "/_packaging/" in f"{parts.path.lower()}/":
+        if parts.scheme.lower() == "http" and FEED_HOST.search(host):
+            raise SettingError(
+                f"{without_credentials(text)} is not encrypted: a token sent there could be read.",
+                code="destination-insecure",
+                cure="Write https:// instead of http://.",
+            )
+        return "feed"
+    if page := page_of_a_feed(text):
+        raise SettingError(
+            f"{without_credentials(text)} is the feed's page for people.",
+            code="destination-unknown",
+            cure=f"Write {page}",
+        )
+    raise SettingError(
+        f"Which kind of destination {without_credentials(text)} is cannot be seen from its form.",
+        code="destination-unknown",
+        cure="Put index+ before it for a PyPI-compatible index, or feed+ for an Azure Artifacts "
+        "feed behind another host name.",
+    )
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError as error:
+        raise SettingError(
+            "A destination is no URL: its host or port cannot be read.",
+            code="destination-unknown",
+            cure=FORMS,
+        ) from error
+    return parts
+
+
+def _refuse_credentials(text: str) -> None:
+    """Refuse a URL that holds a user, a password or a signature; without printing them.
+
+    Raises:
+        SettingError: It does.
+    """
+    for url in (text.partition("#")[0], text.partition("#simple=")[2]):
+        parts = _split(url)
+        if "@" in parts.netloc or parts.query:
+            raise SettingError(
+                f"The destination {without_credentials(url)} holds "
+                + ("a user name or a password" if "@" in parts.netloc else "a query")
+                + " in its URL; the setting is in a file or a log that others read.",
+                code="credentials-in-url",
+                cure="Take it out, and give feed-user and feed-token (or the table's user and "
+                "token-env). A secret that was committed must be replaced.",
+            )
+
+
+def destination_of(
+    wanted: Wanted,
+    *,
+    root: Path,
+    environment: Mapping[str, str],
+    transport: Transport,
+    job_token: Secret | None = None,
+    entra: TokenSource | None = None,
+    parallel: int = 16,
+) -> Destination:
+    """Return the destination that the settings mean; nothing is asked yet.
+
+    Args:
+        wanted: As the settings name it.
+        root: The repository's root, against which folders are read.
+        environment: This process's: it names the pipeline job's organization.
+        transport: The run's HTTP policy.
+        job_token: The pipeline job's own token, if the host handed one over; only ever sent to
+            feeds of the job's own organization.
+        entra: Where Entra ID tokens come from; one for all feeds of a run.
+        parallel: How many pages are read at once.
+
+    Raises:
+        SettingError: See `kind_of`.
+    """
+    context = _Context(
+        root, environment, transport, job_token, entra or EntraTokens(), max(1, parallel)
+    )
+    if wanted.serve_url:
+        _refuse_credentials(wanted.serve_url)
+    return MAKERS[kind_of(wanted.url)](wanted, context)
+
+
+def _folder(wanted: Wanted, context: _Context) -> Destination:
+    return FolderDestination(wanted, context.root, transport=context.transport)
+
+
+def _feed(wanted: Wanted, context: _Context) -> Destination:
+    url = wanted.url.strip()
+    address = FeedAddress.parse(_without_prefix(url))
+
+    def sign_in() -> SignIn:
+        return feed_sign_in(
+            address.simple_url,
+            user=wanted.user,
+            token=wanted.token,
+            job_token=context.job_token,
+            environment=context.environment,
+            entra=context.entra,
+        )
+
+    return FeedDestination(
+        name=wanted.name or address.consumer_url,
+        address=address,
+        transport=context.transport,
+        sign_in=sign_in,
+        serve_url=_with_slash(wanted.serve_url) if wanted.serve_url else None,
+        parallel=context.parallel,
+    )
+
+
+def _index(wanted: Wanted, context: _Context) -> Destination:
+    upload, named, simple = _without_prefix(wanted.url.strip()).partition("#simple=")
+    parts = _split(upload)
+    if not parts.hostname or parts.fragment:
+        raise SettingError(
+            f"{without_credentials(wanted.url)} has "
+            + ("a fragment that is not #simple=URL." if parts.fragment else "no host."),
+            code="destination-unknown",
+            cure="Write index+https://HOST/PATH, or index+https://UPLOAD#simple=https://SIMPLE.",
+        )
+    if not named:
+        simple = f"{_with_slash(upload)}simple/"
+    elif urlsplit(simple).scheme.lower() not in {"http", "https"} or not _split(simple).hostname:
+        raise SettingError(
+            f"The simple index {without_credentials(simple)!r} after #simple= is no http or https "
+            "URL.",
+            code="destination-unknown",
+            cure="Write index+https://UPLOAD#simple=https://SIMPLE.",
+        )
+    simple = _with_slash(simple)
+    token = wanted.token
+    sign_in: Callable[[], SignIn] | None = None
+    if token is not None:
+        # __token__ is the user that goes with an API token (the upload API's own convention)
+        who = SignIn(wanted.user or "__token__", token, "the token that was given")
+
+        def sign_in() -> SignIn:
+            return who
+
+    return IndexDestination(
+        name=wanted.name or simple,
+        upload_url=upload,
+        simple_url=simple,
+        transport=context.transport,
+        sign_in=sign_in,
+        serve_url=_with_slash(wanted.serve_url) if wanted.serve_url else None,
+        parallel=context.parallel,
+    )
+
+
+MAKERS: Final[Mapping[Kind, Callable[[Wanted, _Context], Destination]]] = {
+    "folder": _folder,
+    "index": _index,
+    "feed": _feed,
+}
+
+
+def _without_prefix(url: str) -> str:
+    return re.sub(r"^(feed|index)\+", "", url, flags=re.IGNORECASE)
+
+
+def _with_slash(url: str) -> str:
+    return url if url.endswith("/") else f"{url}/"

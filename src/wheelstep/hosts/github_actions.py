@@ -1,0 +1,146 @@
+"""GitHub Actions.
+
+Commands, their escapes and files as GitHub's own toolkit (@actions/core 3.0.1) writes them and as
+docs.github.com, "Workflow commands for GitHub Actions", has them.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from pathlib import Path
+from typing import Final
+
+from wheelstep.errors import CannotHere
+from wheelstep.ground.secret import Secret, redact
+from wheelstep.hosts.commands import CommandHost, Dialect, append
+from wheelstep.hosts.interface import Trigger
+
+__all__ = ["DIALECT", "GitHubActions", "cut"]
+
+DATA: Final = (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"))
+
+DIALECT: Final = Dialect(
+    fold="::group::{0}",
+    unfold="::endgroup::",
+    mask="::add-mask::{0}",
+    problem={
+        "error": "::error{0}::{1}",
+        "warning": "::warning{0}::{1}",
+        "notice": "::notice{0}::{1}",
+    },
+    properties={"file": "file", "line": "line", "code": "title"},
+    opening=" ",
+    separator=",",
+    data=DATA,
+    values=(*DATA, (":", "%3A"), (",", "%2C")),
+    # `::` counts at the start of a line only, the older `##[` anywhere
+    looks_like_command=re.compile(r"^\s*:(?=:)|#(?=#\[)"),
+    most=10,
+)
+
+LARGEST_SUMMARY: Final = 1024 * 1024
+"""Bytes that one step may have in its summary; a larger one is dropped whole."""
+
+TOO_LONG: Final = "\n\n*The rest did not fit into the summary: it is in the log.*\n"
+
+LONGEST_FENCE: Final = 80
+FENCE: Final = re.compile(rf" {{0,3}}(`{{3,{LONGEST_FENCE}}})")
+"""The start or end of a code block (CommonMark 4.5)."""
+
+PULL_REQUEST_EVENTS: Final = frozenset(
+    {"pull_request", "pull_request_target", "pull_request_review", "merge_group"}
+)
+"""Events that ask whether a change may come in: `pull_request_target` runs on the base branch, and
+`merge_group` on a branch of its own that GitHub deletes again."""
+
+
+class GitHubActions(CommandHost):
+    """A step of a GitHub Actions job. See `interface.Host`."""
+
+    name = "github"
+    dialect = DIALECT
+
+    def relay(self, text: str) -> None:
+        """Show text of others with the reading of commands switched off meanwhile."""
+        token = f"wheelstep-{secrets.token_hex(16)}"
+        with self.writer.lock:
+            self.writer.line(f"::stop-commands::{token}")
+            try:
+                self.writer.line(text.rstrip("\r\n"))
+            finally:
+                self.writer.line(f"::{token}::")
+
+    def summary(self, markdown: str) -> None:
+        """Append to the step's summary, cut where GitHub would drop it whole."""
+        if not (name := self.environment.get("GITHUB_STEP_SUMMARY")):
+            return
+        path = Path(name)
+        try:
+            there = path.stat().st_size
+        except FileNotFoundError:
+            there = 0
+        except OSError as error:
+            raise CannotHere.from_os_error(error, "writing the summary") from error
+        text = cut(redact(markdown).rstrip("\n") + "\n", LARGEST_SUMMARY - there)
+        append(path, text, "writing the summary")
+
+    def _output(self, name: str, value: str) -> None:
+        if not (path := self.environment.get("GITHUB_OUTPUT")):
+            return
+        # a random delimiter: nothing in the value can end it and set another output
+        delimiter = f"ghadelimiter_{secrets.token_hex(16)}"
+        text = f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
+        append(Path(path), text, f"handing on the output {name}")
+
+    def trigger(self) -> Trigger:
+        """Return what started the run, from GITHUB_EVENT_NAME, GITHUB_REF and GITHUB_HEAD_REF."""
+        ref = self.environment.get("GITHUB_REF", "")
+        if (
+            self.environment.get("GITHUB_EVENT_NAME") in PULL_REQUEST_EVENTS
+            or self.environment.get("GITHUB_HEAD_REF")
+            or ref.startswith("refs/pull/")
+        ):
+            return Trigger(branch=None, pull_request=True)
+        if ref.startswith("refs/tags/"):
+            return Trigger(branch=None, tag=ref.removeprefix("refs/tags/"))
+        if ref.startswith("refs/heads/"):
+            return Trigger(branch=ref.removeprefix("refs/heads/"))
+        return Trigger(branch=None)
+
+    def job_token(self) -> Secret | None:
+        """Return the job's token: action.yml hands it over in INPUT_JOB_TOKEN, a script step in
+        GITHUB_TOKEN."""
+        for name in ("INPUT_JOB_TOKEN", "GITHUB_TOKEN"):
+            if token := self.environment.get(name, "").strip():
+                return Secret(token)
+        return None
+
+    def input(self, option: str) -> str | None:
+        """Return an input: action.yml sets INPUT_PUBLISH_TO for `publish-to`."""
+        name = "INPUT_" + option.upper().replace("-", "_")
+        return self.environment.get(name, "").strip() or None
+
+
+def cut(markdown: str, room: int) -> str:
+    """Return Markdown that takes no more bytes than there is room for.
+
+    Args:
+        markdown: Ends with a line end.
+        room: Bytes in UTF-8; what is cut ends at a line, with an open code block closed.
+    """
+    data = markdown.encode()
+    if len(data) <= room:
+        return markdown
+    room -= len(TOO_LONG) + LONGEST_FENCE + 1
+    if room <= 0:
+        return ""
+    kept = data[:room].decode("utf-8", "ignore").rpartition("\n")[0]
+    opened = ""
+    for line in kept.split("\n"):
+        fence = FENCE.match(line)
+        if fence and not opened:
+            opened = fence[1]
+        elif fence and line.strip("` ") == "" and len(fence[1]) >= len(opened):
+            opened = ""
+    return kept + (f"\n{opened}" if opened else "") + TOO_LONG

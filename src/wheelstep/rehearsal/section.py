@@ -1,0 +1,322 @@
+"""A pip section taken apart as pip would read it: what can be resolved, and what cannot.
+
+Everything here is pure but for reading files of the repository through the function given.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+
+from wheelstep.ground.secret import redact, without_credentials
+from wheelstep.model import Wheel
+from wheelstep.rehearsal.candidates import options_of
+
+__all__ = ["Fault", "Line", "Section", "flatten", "take_apart"]
+
+Read = Callable[[str], bytes | None]
+
+VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
+LOGIN = re.compile(r"(?<=://)[^/@\s]*@")
+VERSION_CONTROL = ("git+", "hg+", "svn+", "bzr+")
+HASH = re.compile(r"#(?:.*&)?sha256=([0-9a-fA-F]{64})\b")
+
+
+class Fault(Exception):
+    """A line that pip would refuse."""
+
+    def __init__(self, message: str, file: str | None = None, line: int | None = None) -> None:
+        """Keep where it stands; None: somewhere in the definition's own pip section."""
+        super().__init__(message)
+        self.message = message
+        self.file = file
+        self.line = line
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One logical line: continued lines joined, comments taken off."""
+
+    text: str
+    file: str | None = None
+    """The requirements file of the repository that it stands in; None in the definition itself."""
+    number: int | None = None
+    constraint: bool = False
+
+
+@dataclass(slots=True)
+class Section:
+    """What a pip section asks for."""
+
+    requirements: list[str] = field(default_factory=list)
+    """As PEP 508 has them."""
+    constraints: list[str] = field(default_factory=list)
+    hashes: dict[str, set[str]] = field(default_factory=dict)
+    """SHA-256 sums allowed for a name."""
+    require_hashes: bool = False
+    names: set[str] = field(default_factory=set)
+    """Normalised names that it asks for itself."""
+    from_source: dict[str, str] = field(default_factory=dict)
+    """Names that would have to be built, with the reason; a text in <> where there is no name."""
+    unknown: list[str] = field(default_factory=list)
+    """Reasons why nothing of it can be proved."""
+    options: list[str] = field(default_factory=list)
+    """The option lines, in order."""
+    prerelease: bool = False
+
+
+def logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yield (number of its first line, text) of each line that says something: backslash at the
+    end joins lines, ` #` starts a comment (pip's reference, "Requirements File Format")."""
+    joined, start = "", 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        start = start or number
+        comment = re.match(r"\s*#", line)
+        if line.endswith("\\") and not comment:
+            joined += line[:-1] + " "
+            continue
+        if cleaned := re.sub(r"(^|\s+)#.*$", "", joined + ("" if comment else line)).strip():
+            yield start, cleaned
+        joined, start = "", 0
+    if cleaned := joined.strip():
+        yield start, cleaned
+
+
+def flatten(pip_lines: Sequence[str], path: str, read: Read) -> list[Line]:
+    """Return all lines in the order in which pip reads them, files named by `-r` and `-c` in their
+    place.
+
+    Args:
+        pip_lines: The section.
+        path: The definition's; its folder is where relative names start.
+        read: Reads a file of the repository.
+
+    Raises:
+        Fault: A file that is missing, is not UTF-8 or names itself; a line that is not closed.
+    """
+    own = [Line(text) for _, text in logical_lines("\n".join(pip_lines))]
+    return list(expanded(own, posixpath.dirname(path), read, ()))
+
+
+def expanded(
+    lines: Iterable[Line], folder: str, read: Read, above: tuple[str, ...]
+) -> Iterator[Line]:
+    """Yield lines, files in their place; `above` are the files that lead here."""
+    for line in lines:
+        try:
+            options = options_of(line.text) if line.text.startswith("-") else []
+        except ValueError as error:
+            raise Fault(
+                f"pip cannot read the line `{shown(line.text)}`: {error}.", line.file, line.number
+            ) from error
+        named = [(name, value) for name, value in options if name in {"requirement", "constraint"}]
+        if not named:
+            yield line
+        for name, value in named:
+            if "://" in value or VARIABLE.search(value):
+                yield replace(line, text=f"--{name}={value}")
+                continue
+            target = posixpath.normpath(posixpath.join(folder, value.replace("\\", "/")))
+            if target in above:
+                raise Fault(f"{target} names itself.", line.file, line.number)
+            data = read(target)
+            if data is None:
+                raise Fault(
+                    f"It names the file {value} ({target} in the repository), which is not there.",
+                    line.file,
+                    line.number,
+                )
+            try:
+                text = data.decode("utf-8-sig")
+            except UnicodeDecodeError as error:
+                raise Fault(f"{target} is not UTF-8.", target, 1) from error
+            inner = line.constraint or name == "constraint"
+            below = [Line(part, target, at, inner) for at, part in logical_lines(text)]
+            yield from expanded(below, posixpath.dirname(target), read, (*above, target))
+
+
+def shown(text: str) -> str:
+    """Return a line to be quoted: what may be a credential is blanked."""
+    return redact(LOGIN.sub("***@", text))
+
+
+def take_apart(
+    lines: Iterable[Line],
+    path: str,
+    wheels: Mapping[str, Wheel],
+    local: Callable[[str], Path | None],
+) -> Section:
+    """Sort a section's lines.
+
+    Args:
+        lines: From `flatten`.
+        path: The definition's.
+        wheels: The new wheels (with `path`) by file name: they are not published yet, so that a
+            URL of one means the file itself.
+        local: Lays a wheel of the repository, by its path, on the disk; None where there is none.
+
+    Raises:
+        Fault: A line that pip would refuse.
+    """
+    section = Section()
+    folder = posixpath.dirname(path)
+    for line in lines:
+        try:
+            if line.text.startswith("-"):
+                take_options(section, line.text)
+                continue
+            words = line.text.split(" ")
+            first = next((at for at, word in enumerate(words) if word.startswith("-")), len(words))
+            text = " ".join(words[:first]).strip()
+            if VARIABLE.search(LOGIN.sub("", text)):
+                section.unknown.append(f"`{shown(text)}` holds a variable that only the image has.")
+                continue
+            named = named_by(text)
+            sums = {
+                value.rpartition(":")[2].lower()
+                for name, value in options_of(" ".join(words[first:]))
+                if name == "hash"
+            }
+            if named.place is None:
+                keep(section, line, named.name, text, sums)
+            else:
+                take_place(section, line, named, sums, folder=folder, wheels=wheels, local=local)
+        except Fault as fault:
+            raise Fault(fault.message, line.file, line.number) from fault
+        except ValueError as error:
+            message = f"pip cannot read the line `{shown(line.text)}`: {error}."
+            raise Fault(message, line.file, line.number) from error
+    for name in section.from_source:
+        section.hashes.pop(name, None)
+    return section
+
+
+def take_options(section: Section, text: str) -> None:  # noqa: C901 - one case for each option
+    """Keep what an option line says."""
+    section.options.append(text)
+    for name, value in options_of(text):
+        match name:
+            case "editable":
+                section.from_source[label_of(value)] = "it is an editable source tree"
+            case "no-binary" if value not in {":none:", ""}:
+                for each in value.split(","):
+                    label = f"<{each}>" if each == ":all:" else canonicalize_name(each)
+                    section.from_source[label] = "`--no-binary` asks for its source"
+            case "require-hashes":
+                section.require_hashes = True
+            case "pre":
+                section.prerelease = True
+            case "requirement" | "constraint":
+                section.unknown.append(f"It reads further requirements from {shown(value)}.")
+            case "index-url" | "extra-index-url" | "find-links":
+                if VARIABLE.search(LOGIN.sub("", value)):
+                    section.unknown.append(
+                        f"`{shown(text)}` holds a variable that only the image has."
+                    )
+            case "":
+                section.unknown.append(f"`{shown(value)}` is an option whose effect is not known.")
+            case _:
+                pass
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a requirement names: a package of an index, or a place."""
+
+    name: str | None
+    place: str | None = None
+    """URL or path."""
+    extras: str = ""
+    """With brackets."""
+    marker: str = ""
+    """With the semicolon."""
+
+
+def named_by(text: str) -> Named:
+    """Read a requirement, in PEP 508's forms and in pip's own (a bare URL or path).
+
+    Raises:
+        Fault: It is neither.
+    """
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement:
+        place, _, condition = text.partition(" ;")
+        marker = f" ; {condition.strip()}" if condition else ""
+        if not re.search(r"[/\\]|^\.|^file:|\.whl\b", place):
+            raise Fault(f"`{shown(text)}` is no requirement that pip understands.") from None
+        found = re.fullmatch(r"(.*\.whl)(\[[^\]]*\])", place.strip())
+        bare, extras = (found[1], found[2]) if found else (place.strip(), "")
+        return Named(None, bare, extras, marker)
+    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    marker = f" ; {requirement.marker}" if requirement.marker else ""
+    return Named(canonicalize_name(requirement.name), requirement.url, extras, marker)
+
+
+def label_of(place: str) -> str:
+    """Return the name that a URL states for its source (`#egg=`), else the URL in <>."""
+    found = re.search(r"#(?:.*&)?egg=([\w.-]+)", place)
+    return canonicalize_name(found[1]) if found else f"<{shown(place)}>"
+
+
+def take_place(
+    section: Section,
+    line: Line,
+    named: Named,
+    sums: set[str],
+    *,
+    folder: str,
+    wheels: Mapping[str, Wheel],
+    local: Callable[[str], Path | None],
+) -> None:
+    """Keep a requirement by URL or path; a source is only noted.
+
+    Raises:
+        Fault: No wheel name; another hash than the new wheel of that name has.
+    """
+    place = named.place or ""
+    file = unquote(urlsplit(place).path).replace("\\", "/").rpartition("/")[2]
+    if not file.endswith(".whl") or place.startswith(VERSION_CONTROL):
+        where = without_credentials(place) if "://" in place else place
+        section.from_source[named.name or label_of(place)] = f"{where} is a source"
+        return
+    try:
+        name = canonicalize_name(parse_wheel_filename(file)[0])
+    except InvalidWheelFilename as error:
+        raise Fault(f"{file} is no valid wheel name.") from error
+    if fragment := HASH.search(place):
+        sums.add(fragment[1].lower())
+    wheel = wheels.get(file)
+    target = wheel.path.absolute() if wheel and wheel.path else None
+    if target is None and "://" not in place:
+        bare = place.partition("#")[0].replace("\\", "/")
+        target = local(posixpath.normpath(posixpath.join(folder, bare)))
+        if target is None:
+            section.unknown.append(f"{place} is a file that the repository does not have.")
+            return
+    if wheel and sums and wheel.sha256.lower() not in sums:
+        raise Fault(
+            f"{file} is named with SHA-256 {min(sums)}, but the wheel of this release has "
+            f"{wheel.sha256}."
+        )
+    url = target.as_uri() if target else LOGIN.sub("", place)
+    keep(section, line, name, f"{name}{named.extras} @ {url}{named.marker}", sums)
+
+
+def keep(section: Section, line: Line, name: str | None, text: str, sums: set[str]) -> None:
+    """Add one requirement or constraint that can be resolved."""
+    if name and sums:
+        section.hashes.setdefault(name, set()).update(sums)
+        section.require_hashes |= " --hash" in line.text  # one makes pip ask for all
+    if line.constraint:
+        section.constraints.append(text)
+    else:
+        section.requirements.append(text)
+        section.names.update([name] if name else [])

@@ -1,0 +1,297 @@
+"""A release: the stages in order, each decide then do.
+
+survey -> build -> examine -> edit -> rehearse -> publish -> commit. What cannot be taken back comes
+late and after proof; the definitions are committed last, in one commit. A run that was stopped
+anywhere goes this same path again and finds what is done already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wheelstep.definitions.plan import Edits
+from wheelstep.destinations.interface import WritesPages
+from wheelstep.destinations.publish import Published
+from wheelstep.errors import SettingError
+from wheelstep.lock import FILE, Lock, Locked
+from wheelstep.model import Change, Pin, Wheel
+from wheelstep.packages.environments import BuildEnvironments
+from wheelstep.packages.interface import Built
+from wheelstep.rehearsal.interface import Subject
+from wheelstep.repositories.interface import Snapshot
+from wheelstep.repositories.land import land
+from wheelstep.stages.building import build, rebuilt
+from wheelstep.stages.definitions import edits_for, edits_on, show_edits
+from wheelstep.stages.landing import deleted_lock, lock_change, note_commit, wanted_pins
+from wheelstep.stages.publishing import examine_wheels, lacking, publish_examined, work_folder
+from wheelstep.stages.records import package_row, pin_of, record_of, stored
+from wheelstep.stages.rehearsing import rehearse_subjects, subject_of
+from wheelstep.stages.run import Run
+from wheelstep.stages.survey import Survey, survey
+
+__all__ = ["Release", "environments_of", "release"]
+
+
+def environments_of(run: Run) -> BuildEnvironments:
+    """Return where this run's back ends live."""
+    from wheelstep.ground.public_index import uv_environment
+
+    return BuildEnvironments(
+        environment=run.environment, uv_environment=uv_environment(run.environment)
+    )
+
+
+def release(run: Run, *, pin: bool = True) -> None:
+    """Release what changed: the report tells what was done.
+
+    Args:
+        run: The run.
+        pin: Whether definitions are edited and committed; without, wheels are only published.
+
+    Raises:
+        StepError: As the stages say; the report tells what was done until then.
+    """
+    with environments_of(run) as environments, work_folder() as work:
+        with run.stage("survey"):
+            found = survey(run, environments)
+        _check_serving(run, found, pin=pin)
+        if run.planning:
+            from wheelstep.stages.planning import plan
+
+            plan(run, found)
+            return
+        this = Release(run, found, work)
+        lacks = lacking(run, found)
+        if any(row.package for row in found.packages) or lacks:
+            this.publish(environments, lacks, pin=pin)
+        else:
+            this.note_packages()
+        if pin:
+            this.commit()
+        run.report.status = "done" if run.report.changed else "nothing-to-do"
+
+
+def _check_serving(run: Run, found: Survey, *, pin: bool) -> None:
+    """Refuse, or warn of, definitions that nobody else could build."""
+    if not (pin and found.definitions.kinds and run.destinations):
+        return
+    first = run.destinations[0]
+    if first.kind != "folder" or first.index().url is not None:
+        return
+    if run.host.is_ci and run.settings.commit != "none" and not run.planning:
+        raise SettingError(
+            f"Definitions would be committed that name wheels in the folder {first.name} of this "
+            "machine, where nobody else can read them.",
+            code="folder-not-served",
+            cure="Set `serve-url` to the URL at which the folder is served, or publish to a feed "
+            "or an index.",
+        )
+    if found.packages:
+        run.warn(
+            "folder-not-served",
+            f"The definitions name wheels in the folder {first.name}, which is on this machine "
+            "alone: no index is written into them.",
+            cure="Set `serve-url` when the folder is served somewhere.",
+        )
+
+
+@dataclass
+class Release:
+    """What a release has found out and done so far."""
+
+    run: Run
+    found: Survey
+    work: Path
+    built: dict[str, Built] = field(default_factory=dict)
+    published: dict[str, list[Published]] = field(default_factory=dict)
+    rehearsed: set[Subject] = field(default_factory=set)
+    pinned: list[str] = field(default_factory=list)
+
+    # --- publish ------------------------------------------------------------------------------
+
+    def publish(self, environments: BuildEnvironments, lacks: Sequence[str], *, pin: bool) -> None:
+        """Build, examine, rehearse, upload: in this order, nothing published before all is proved.
+
+        Args:
+            environments: Where back ends live.
+            lacks: Unchanged packages that some destination does not have.
+            pin: Whether definitions follow.
+        """
+        run = self.run
+        if pin:
+            with run.stage("repository"):
+                run.repository.prove()
+        with run.stage("build"):
+            self.built = {one.package.name: one for one in build(run, self.found, environments)}
+        self.note_packages()
+        recorded = [
+            wheel
+            for row in self.found.packages
+            if row.name in lacks and row.locked is not None
+            for wheel in row.locked.as_wheels()
+        ]
+        wheels = [wheel for one in self.built.values() for wheel in one.wheels]
+        with run.stage("examine"):
+            examination = examine_wheels(run, self.found, [*wheels, *recorded], self.work)
+        if lost := sorted({action.wheel.name for action in examination.unobtainable}):
+            with run.stage("build"):
+                rows = [self.found.of(name) for name in lost]
+                again = {
+                    one.package.name: one for one in rebuilt(run, self.found, rows, environments)
+                }
+            self.built |= again
+            recorded = [wheel for wheel in recorded if wheel.name not in again]
+            wheels = [wheel for one in self.built.values() for wheel in one.wheels]
+            with run.stage("examine"):
+                examination = examine_wheels(run, self.found, [*wheels, *recorded], self.work)
+        if pin:
+            with run.stage("rehearse"):
+                self.rehearse(wheels)
+        with run.stage("publish"):
+            for one in publish_examined(run, examination):
+                self.published.setdefault(one.wheel.name, []).append(one)
+        self.note_packages()
+
+    def note_packages(self) -> None:
+        """Put the packages into the report as they stand now."""
+        self.run.report.packages = [
+            package_row(
+                row,
+                self.built.get(row.name),
+                self.published.get(row.name, ()),
+                self.record(row.name) if row.name in self.published else row.locked,
+            )
+            for row in self.found.packages
+        ]
+
+    def record(self, name: str) -> Locked:
+        """Return the record of a package's release, as far as it has come."""
+        row = self.found.of(name)
+        return record_of(row, self.built.get(name), self.published.get(name, ()))
+
+    # --- edit and rehearse --------------------------------------------------------------------
+
+    def pins(self) -> list[Pin]:
+        """Return the intents: each package at its version of this checkout."""
+        records = [self.record(row.name) for row in self.found.packages]
+        local = {wheel.file: wheel for one in self.built.values() for wheel in one.wheels}
+        urls = self.urls([wheel for record in records for wheel in record.as_wheels()])
+        pins = []
+        for record in records:
+            if not record.wheels:  # built, not published yet
+                wheels = self.built[record.name].wheels
+                known = {wheel.file: urls[wheel.file] for wheel in wheels if wheel.file in urls}
+                known |= self._public(wheels)
+                pins.append(
+                    Pin(
+                        record.name,
+                        record.version,
+                        record.commit,
+                        tuple(local[wheel.file] for wheel in wheels),
+                        tuple(sorted(known.items())),
+                    )
+                )
+            else:
+                pins.append(pin_of(record, urls))
+        return pins
+
+    def urls(self, wheels: Sequence[Wheel]) -> Mapping[str, str]:
+        """Return where consumers read wheels, by file name; only asked where pins are URLs."""
+        if self.run.settings.pin == "version" or not self.run.destinations:
+            return {}
+        first = self.run.destinations[0]
+        found = self._public(wheels)
+        for rows in self.published.values():
+            found |= {
+                one.wheel.file: one.url
+                for one in rows
+                if one.url is not None and one.destination is first
+            }
+        missing = {wheel.name for wheel in wheels if wheel.file not in found}
+        if missing and not isinstance(first, WritesPages):
+            for listed in first.look(sorted(missing)).values():
+                found |= {one.file: one.url for one in listed}
+        return found
+
+    def _public(self, wheels: Sequence[Wheel]) -> dict[str, str]:
+        first = self.run.destinations[0] if self.run.destinations else None
+        if not isinstance(first, WritesPages):
+            return {}
+        urls = {wheel.file: first.public_url(wheel.file) for wheel in wheels}
+        return {file: url for file, url in urls.items() if url is not None}
+
+    def rehearse(self, wheels: Sequence[Wheel]) -> None:
+        """Resolve what would be committed, with the new wheels laid over the index."""
+        snapshot = self.run.snapshot
+        pins = wanted_pins(self.pins(), self.run.lock, snapshot)
+        edits = edits_for(self.run, snapshot, pins)
+        show_edits(self.run.report, edits)
+        if any(edit.unknown for edit in edits.edits):
+            # the URL is known when the file is there: until then the version stands for it
+            edits = edits_on(self.run, snapshot, pins, None, style="version")
+        self._rehearse_changed(snapshot, edits, wheels)
+
+    def _rehearse_changed(self, snapshot: Snapshot, edits: Edits, wheels: Sequence[Wheel]) -> None:
+        subjects = [
+            subject
+            for edit in edits.edits
+            if edit.status == "changed"
+            and (subject := subject_of(edit.path, edit.reading)) not in self.rehearsed
+        ]
+        names = [row.name for row in self.found.packages]
+        rehearse_subjects(self.run, snapshot, subjects, wheels, names)
+        self.rehearsed.update(subjects)
+
+    # --- commit -------------------------------------------------------------------------------
+
+    def commit(self) -> None:
+        """Commit the definitions and the record on the head of the moment."""
+        run = self.run
+        with run.stage("commit"):
+            done = land(run.repository, self.decide, self.message, clock=run.clock)
+        note_commit(run, done)
+
+    def decide(self, snapshot: Snapshot) -> Sequence[Change]:
+        """Decide what to change on a head: called again when another run was faster."""
+        run = self.run
+        lock = run.lock if snapshot is run.snapshot else Lock.parse(snapshot.read(FILE))
+        pins = wanted_pins(self.pins(), lock, snapshot)
+        names = {pin.name for pin in pins}
+        for row in self.found.packages:
+            if row.name not in names:
+                run.warn(
+                    "newer-release",
+                    f"{row.project.name} {row.version} is not pinned: the branch has a newer "
+                    f"release of it already, {lock.packages[row.name].version}.",
+                    severity="notice",
+                )
+        edits = edits_for(run, snapshot, pins)
+        show_edits(run.report, edits)
+        wheels = [wheel for one in self.built.values() for wheel in one.wheels]
+        with run.stage("rehearse"):
+            self._rehearse_changed(snapshot, edits, wheels)
+        changes = [edit.change() for edit in edits.edits if edit.status == "changed"]
+        self.pinned = sorted(
+            {pin.name for edit in edits.edits if edit.status == "changed" for pin in edit.pins}
+        )
+        published = [one for rows in self.published.values() for one in rows]
+        record = lock_change(
+            snapshot,
+            lock,
+            [self.record(row.name) for row in self.found.packages if row.name in names],
+            edits,
+            published=stored(published),
+            forgotten=lambda: deleted_lock(run, snapshot),
+        )
+        return [*changes, record] if record else changes
+
+    def message(self) -> str:
+        """Return the commit message: what is pinned, or what was released."""
+        if self.run.settings.commit_message:
+            return self.run.settings.commit_message
+        names = self.pinned or sorted(self.published) or [row.name for row in self.found.packages]
+        shown = ", ".join(f"{name} {self.found.of(name).version}" for name in names[:3])
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""  # noqa: PLR2004
+        return f"{'Pin' if self.pinned else 'Release'} {shown}{more}"

@@ -1,0 +1,208 @@
+"""Bringing a checked-out branch along with a commit of ours, and leaving the user's work alone.
+
+A file is brought along when it is as the old head has it, in the index and on disk. A file that
+the user has changed stays exactly as it is, in both.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wheelstep.errors import CannotHere, StepError
+from wheelstep.ground.git import Git
+from wheelstep.repositories.objects import Entry, Touched
+from wheelstep.repositories.ref_update import BranchMoved, branch_held
+
+__all__ = ["Advanced", "advance"]
+
+
+class Standing(enum.Enum):
+    """How the user's copy of one file stands to the old head."""
+
+    CLEAN = "as the old head has it"
+    NEW_ALREADY = "as the new head has it"
+    NOT_CHECKED_OUT = "left out by a sparse checkout"
+    THEIRS = "changed by the user"
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """What became of the local branch."""
+
+    moved: bool
+    left: tuple[str, ...] = ()
+    """Paths of files that the user has changed, which were not touched."""
+
+
+def advance(
+    git: Git,
+    branch: str,
+    *,
+    old: str,
+    new: str,
+    touched: Sequence[Touched],
+    only_when_clean: bool = False,
+) -> Advanced:
+    """Move a local branch from `old` to `new`, with the work tree that has it checked out.
+
+    Args:
+        git: In the user's repository.
+        branch: Short name; it need not be checked out anywhere.
+        old: Where it has to be.
+        new: Our commit, whose parent is `old`.
+        touched: The files that differ between the two.
+        only_when_clean: Do nothing at all when the user has changed one of them.
+
+    Returns:
+        With `moved` False: the branch is elsewhere meanwhile, or (with `only_when_clean`) files of
+        it are changed. Nothing was touched.
+
+    Raises:
+        CannotHere: git cannot write, or another git is busy with the index.
+    """
+    tree = _work_tree_of(git, branch)
+    standing = _standing(tree, touched) if tree else {}
+    left = tuple(path for path, how in standing.items() if how is Standing.THEIRS)
+    if left and only_when_clean:
+        return Advanced(moved=False, left=left)
+    try:
+        with branch_held(git, branch, old=old, new=new, reason="wheelstep: commit"):
+            if tree:
+                _bring_along(tree, touched, standing)
+    except BranchMoved:
+        return Advanced(moved=False)
+    return Advanced(moved=True, left=left)
+
+
+def _work_tree_of(git: Git, branch: str) -> Git | None:
+    """Return git in the work tree, this or a linked one, that has the branch checked out."""
+    ref = f"refs/heads/{branch}"
+    if git.try_("symbolic-ref", "--quiet", "HEAD").text.strip() == ref:
+        return git
+    path = Path(git.text("for-each-ref", "--format=%(worktreepath)", ref) or os.devnull)
+    if not (path / ".git").exists():
+        return None
+    return Git(path, git.environment)
+
+
+def _standing(tree: Git, touched: Sequence[Touched]) -> Mapping[str, Standing]:
+    paths = [each.path for each in touched]
+    index: dict[str, tuple[str, Entry | None]] = {}
+    for record in tree.records(
+        "--literal-pathspecs", "ls-files", "-v", "-s", "-z", "--full-name", "--", *paths
+    ):
+        about, _, path = record.partition("\t")
+        tag, mode, oid, stage = about.split(" ")
+        index[path] = (tag, Entry(mode, oid) if stage == "0" else None)
+    # git's own comparison: it knows line ends, filters, and sparse checkouts
+    changed = {
+        record.split(" ", 10 if record[0] == "u" else 8)[-1]
+        for record in tree.records(
+            "--literal-pathspecs",
+            "status",
+            "--porcelain=v2",
+            "-z",
+            "--no-renames",
+            "--untracked-files=no",
+            "--",
+            *paths,
+        )
+        if record[0] in "1u"
+    }
+    return {
+        each.path: _standing_of(tree, each, index.get(each.path), changed=each.path in changed)
+        for each in touched
+    }
+
+
+def _standing_of(  # noqa: PLR0911 - one return for each way a file can stand
+    tree: Git, each: Touched, held: tuple[str, Entry | None] | None, *, changed: bool
+) -> Standing:
+    path = tree.directory / each.path
+    tag, entry = held or ("", None)
+    there = os.path.lexists(path)
+    if tag and (tag.islower() or (tag == "S" and there)):
+        # "assume unchanged", or hidden by the skip-worktree bit: git looks away, so we do not guess
+        return Standing.THEIRS
+    if held is not None and entry is None:
+        return Standing.THEIRS  # in the middle of a merge
+    if tag == "S" and entry == each.old:
+        return Standing.NOT_CHECKED_OUT
+    if not there and held is None and each.old is None:
+        return Standing.CLEAN if _folders_are_real(tree.directory, path) else Standing.THEIRS
+    if held is not None and entry == each.old and not changed:
+        return Standing.CLEAN
+    if entry in {each.old, each.new} and there and not path.is_symlink() and path.is_file():
+        now = tree.try_("hash-object", f"--path={each.path}", "--", str(path)).text.strip()
+        if now == each.new.oid:
+            return Standing.NEW_ALREADY
+    return Standing.THEIRS
+
+
+def _folders_are_real(root: Path, path: Path) -> bool:
+    return not any(
+        parent.is_symlink()
+        for parent in path.parents
+        if parent.is_relative_to(root) and parent != root
+    )
+
+
+def _bring_along(tree: Git, touched: Sequence[Touched], standing: Mapping[str, Standing]) -> None:
+    ours = [each for each in touched if standing[each.path] is not Standing.THEIRS]
+    written = [each for each in ours if standing[each.path] is Standing.CLEAN]
+    sparse = [each.path for each in ours if standing[each.path] is Standing.NOT_CHECKED_OUT]
+    width = len(touched[0].new.oid)
+    _set_index(tree, [(each.path, each.new) for each in ours], sparse, width)
+    try:
+        _check_out(tree, [each.path for each in written])
+    except StepError:
+        # the branch does not move, so the files go back to where it is
+        _set_index(tree, [(each.path, each.old) for each in ours], sparse, width)
+        _check_out(tree, [each.path for each in written if each.old])
+        for each in written:
+            if each.old is None:
+                (tree.directory / each.path).unlink(missing_ok=True)
+        raise
+
+
+def _set_index(
+    tree: Git, entries: Sequence[tuple[str, Entry | None]], sparse: Sequence[str], width: int
+) -> None:
+    # mode 0 takes a path out; its id is as many zeros as this repository's ids have digits
+    lines = "".join(
+        f"{entry.mode} {entry.oid}\t{path}\0" if entry else f"0 {'0' * width}\t{path}\0"
+        for path, entry in entries
+    )
+    if not entries:
+        return
+    done = tree.try_("update-index", "-z", "--index-info", stdin=_encoded(lines))
+    if done.code != 0 and b"index.lock" in done.error:
+        raise CannotHere(
+            f"Another git is busy in {tree.directory}, or died there: it holds index.lock.",
+            code="index-locked",
+            cure="Wait until it is done and run again; or, when no git runs there, delete the"
+            " file index.lock in the repository's git folder.",
+        )
+    if done.code != 0:
+        raise CannotHere(
+            f"git could not update its index: {done.error_text.strip()}",
+            code="git-failed",
+            cure="Run `git status` there to see more.",
+        )
+    if sparse:
+        names = "".join(f"{path}\0" for path in sparse)
+        tree.output("update-index", "-z", "--skip-worktree", "--stdin", stdin=_encoded(names))
+
+
+def _check_out(tree: Git, paths: Sequence[str]) -> None:
+    if paths:
+        names = "".join(f"{path}\0" for path in paths)
+        tree.output("checkout-index", "-f", "-u", "-z", "--stdin", stdin=_encoded(names))
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

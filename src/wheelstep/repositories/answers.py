@@ -1,0 +1,162 @@
+"""What a git remote's answers mean: one table of wordings, first match first."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from wheelstep.errors import CannotHere, ServiceRefused, ServiceUnavailable, StepError
+from wheelstep.ground.secret import redact
+
+__all__ = ["error_for", "lost_race", "quoted"]
+
+LOST: Final = re.compile(
+    r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref|failed to lock"
+    r"|incorrect old value|reference already exists|TF401028"
+)
+"""The branch moved between our look and our push. Azure Repos: TF401028 "The reference ... has
+already been updated by another client"."""
+
+LONGEST_QUOTE: Final = 1200
+"""Characters of the remote's own words that an error repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One meaning, and the wordings that have it."""
+
+    pattern: re.Pattern[str]
+    kind: type[StepError]
+    code: str
+    says: str
+    """{remote}, {branch} and {quote} are filled in."""
+    cure: str
+
+
+def _row(pattern: str, kind: type[StepError], code: str, says: str, cure: str) -> Row:
+    return Row(re.compile(pattern, re.IGNORECASE), kind, code, says, cure)
+
+
+ROWS: Final = (
+    _row(
+        r"No space left on device",
+        CannotHere,
+        "disk-full",
+        "git ran out of disk space while talking to {remote}: {quote}",
+        "Free some disk space, here or on the server, whichever the text names.",
+    ),
+    _row(
+        r"TF401027|TF401019.*permission|GenericContribute",
+        ServiceRefused,
+        "push-forbidden",
+        "The account that pushes has no right to push to {branch} at {remote}: {quote}",
+        "Give the identity that the text names (on Azure Pipelines usually the project's build"
+        " service) the permission Contribute on the repository, or use `commit: pull-request`.",
+    ),
+    _row(
+        r"GH006|GH013|TF402455|protected branch|pre-receive hook declined"
+        r"|hook declined|not allowed to push code to protected",
+        ServiceRefused,
+        "branch-protected",
+        "{branch} at {remote} is protected, and the rule refused the push: {quote}",
+        "Either use `commit: pull-request`, which the rule asks for, or let the account that"
+        " pushes bypass the rule, in the branch's protection or policy settings.",
+    ),
+    _row(
+        r"certificate|SSL peer|self.signed|CAfile|verification failed: .*cert",
+        CannotHere,
+        "certificate",
+        "This machine does not trust the certificate of {remote}: {quote}",
+        "Name your own certificate authority in GIT_SSL_CAINFO or in git's http.sslCAInfo.",
+    ),
+    _row(
+        r"Host key verification failed",
+        CannotHere,
+        "host-key",
+        "ssh does not know the host key of {remote}: {quote}",
+        "Add the host's key to ~/.ssh/known_hosts first.",
+    ),
+    _row(
+        r"could not read (Username|Password)|Authentication failed|invalid credentials"
+        r"|returned error: 401|Permission denied \(|Invalid username or (password|token)|TF400813",
+        ServiceRefused,
+        "not-authenticated",
+        "{remote} does not know who is asking: there are no credentials, or they are wrong or have"
+        " expired: {quote}",
+        "Set `repository-token` to a valid token that may push there; or let the checkout step"
+        " keep its credentials (`persist-credentials` on GitHub, `persistCredentials` on Azure).",
+    ),
+    _row(
+        r"returned error: 403|Permission to .* denied|Write access to repository not granted"
+        r"|insufficient permission|not permitted|\bforbidden\b|read.only",
+        ServiceRefused,
+        "push-forbidden",
+        "The account that asks has no right to do this at {remote}: {quote}",
+        "Give it write access: on GitHub `permissions: contents: write` for the job's token, on"
+        " Azure Repos the permission Contribute for the build service. Or use another token.",
+    ),
+    _row(
+        r"repository .*not found|returned error: 404|does not appear to be a git repository"
+        r"|TF401019|TF200016|no such (repository|file)|does not exist",
+        ServiceRefused,
+        "repository-not-found",
+        "There is no repository at {remote}, or the account that asks may not see it: {quote}",
+        "Check the remote's URL, and that the token may read the repository.",
+    ),
+    _row(
+        r"returned error: 30[1278]|unable to update url base from redirection",
+        ServiceRefused,
+        "remote-moved",
+        "{remote} answers from another address, and a token is not sent after it: {quote}",
+        "Point the remote at the repository's present address with `git remote set-url`.",
+    ),
+    _row(
+        r"returned error: (408|429|5\d\d)|could ?n.t resolve|could not resolve|failed to connect"
+        r"|could ?n.t connect|connection (refused|reset|closed|timed out)|timed out|hung up"
+        r"|early EOF|RPC failed|unexpected disconnect|too slow|empty reply|(recv|send) failure"
+        r"|connection was|network is unreachable|no route to host|TLS connect|SSL_|gnutls"
+        r"|HTTP/2 stream|proxy CONNECT|server closed|ssh: connect to host|bad gateway"
+        r"|the remote end|kex_exchange|broken pipe|protocol error",
+        ServiceUnavailable,
+        "remote-unavailable",
+        "{remote} does not answer as it should: {quote}",
+        "Run it again later; check the network and the proxy if it stays so.",
+    ),
+)
+
+
+def lost_race(reason: str) -> bool:
+    """Tell whether a refusal means that the branch has moved: look again, decide again."""
+    return LOST.search(reason) is not None
+
+
+def error_for(text: str, *, remote: str, branch: str) -> StepError:
+    """Return the error that an answer of git or of the remote means.
+
+    Args:
+        text: Everything that git said; the reason of a refused push before the rest.
+        remote: The remote as it is shown, without credentials.
+        branch: Short name of the branch that was meant.
+    """
+    quote = quoted(text)
+    for row in ROWS:
+        if row.pattern.search(text):
+            says = row.says.format(remote=remote, branch=branch, quote=quote or "(no text)")
+            return row.kind(says, code=row.code, cure=row.cure)
+    return ServiceRefused(
+        f"{remote} refused: {quote or 'git ended without a word'}",
+        code="remote-refused",
+        cure="Run the same git command by hand to see more.",
+    )
+
+
+def quoted(text: str) -> str:
+    """Return what the remote and git said, in one line, without secrets and decoration."""
+    lines: list[str] = []
+    for line in re.sub(r"(\w+://)[^/\s@']*@", r"\1", redact(text)).splitlines():
+        plain = re.sub(r"^(remote|fatal|error|hint): ?", "", line.split("\r")[-1]).strip()
+        if plain and not line.startswith("hint:") and plain not in lines:
+            lines.append(plain)
+    whole = " / ".join(lines)
+    return whole if len(whole) <= LONGEST_QUOTE else f"{whole[:LONGEST_QUOTE]}..."

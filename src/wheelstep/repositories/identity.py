@@ -1,0 +1,105 @@
+"""Who commits, and how the message reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from wheelstep.errors import SettingError
+from wheelstep.ground.git import Git, with_config
+
+__all__ = ["Identity", "full_message", "identity_of"]
+
+SKIP: Final = "[skip ci]"
+"""The one token that both GitHub Actions and Azure Pipelines obey in a commit message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Author and committer."""
+
+    name: str
+    email: str
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment that gives git this author and committer."""
+        return {
+            "GIT_AUTHOR_NAME": self.name,
+            "GIT_AUTHOR_EMAIL": self.email,
+            "GIT_COMMITTER_NAME": self.name,
+            "GIT_COMMITTER_EMAIL": self.email,
+        }
+
+
+DEFAULTS: Final = {
+    # the account behind GITHUB_TOKEN: GitHub shows its picture for this address
+    "github": Identity(
+        "github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com"
+    ),
+    "azure": Identity("Azure Pipelines", "azure-pipelines@noreply.invalid"),
+}
+"""By the host's name; on a terminal it is the user's own identity."""
+
+
+def identity_of(host: str, git: Git, given: Identity | None) -> Identity:
+    """Return who commits: as given, else the host's default, else the user's own git identity.
+
+    Args:
+        host: "terminal", "github" or "azure".
+        git: In the repository, whose own configuration counts too.
+        given: What the settings say.
+
+    Raises:
+        SettingError: When there is none, or it has characters that git drops.
+    """
+    identity = given or DEFAULTS.get(host) or _own(git)
+    for what, value in (("name", identity.name), ("e-mail address", identity.email)):
+        if not value.strip() or any(sign in value for sign in "<>\n\r\0"):
+            raise SettingError(
+                f"The commit author's {what} {value!r} cannot be used: git takes no empty one, and"
+                " none with an angle bracket or a line end.",
+                code="bad-identity",
+                cure="Give the name and the e-mail address alone.",
+            )
+    return identity
+
+
+def _own(git: Git) -> Identity:
+    # without this setting git makes an address up from the machine's name
+    strict = with_config(git.environment, [("user.useConfigOnly", "true")])
+    done = git.try_("var", "GIT_COMMITTER_IDENT", extra=strict)
+    text = done.out.decode("utf-8", "replace")
+    name, opened, rest = text.partition(" <")
+    email, closed, _ = rest.partition(">")
+    if done.code != 0 or not opened or not closed:
+        raise SettingError(
+            "git does not know who commits: neither this repository nor this user has user.name"
+            " and user.email set.",
+            code="no-identity",
+            cure='Run `git config --global user.name "Your Name"` and'
+            ' `git config --global user.email "you@example.com"`.',
+        )
+    return Identity(name, email)
+
+
+def full_message(text: str, *, skip_ci: bool) -> str:
+    """Return the commit message as it is committed.
+
+    Args:
+        text: The subject, and after an empty line more if wanted.
+        skip_ci: End the subject with the token that starts no pipeline, so that the step does not
+            set itself off again.
+
+    Raises:
+        SettingError: When there is no text.
+    """
+    subject, _, rest = text.replace("\r\n", "\n").strip().partition("\n")
+    if not subject or "\0" in text:
+        raise SettingError(
+            "The commit message is empty, or has a NUL character in it.",
+            code="bad-message",
+            cure="Set `commit-message` to a line of text, or leave it out.",
+        )
+    if skip_ci and SKIP not in text:
+        subject = f"{subject.rstrip()} {SKIP}"
+    return f"{subject}\n{rest}" if rest else subject

@@ -1,0 +1,256 @@
+"""A head read from git's objects, and a commit built from them: no work tree, no user's index."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final, final
+
+from wheelstep.errors import CannotHere, Refused
+from wheelstep.ground.git import Git
+from wheelstep.model import Change
+from wheelstep.repositories.identity import Identity
+from wheelstep.repositories.paths import check_path
+
+__all__ = ["Entry", "GitSnapshot", "History", "Touched", "build_commit", "write_blobs"]
+
+REGULAR: Final = frozenset({"100644", "100755"})
+COMMIT_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What git keeps at one path."""
+
+    mode: str
+    oid: str
+
+    @property
+    def is_regular(self) -> bool:
+        """True for a file; False for a symbolic link and a submodule."""
+        return self.mode in REGULAR
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """One path of a commit of ours."""
+
+    path: str
+    old: Entry | None
+    """None where the file is new."""
+    new: Entry
+
+
+class History:
+    """Questions about commits that a repository may or may not have."""
+
+    def __init__(self, git: Git, extra: Mapping[str, str] | None = None) -> None:
+        """Keep where to ask.
+
+        Args:
+            git: In the repository.
+            extra: Environment for git: a partial clone fetches what it reads.
+        """
+        self._git = git
+        self._extra = dict(extra or {})
+
+    def is_ancestor(self, older: str, newer: str) -> bool | None:
+        """Tell whether `older` is `newer` or an ancestor of it; None where that is not known.
+
+        The ids may come from a file that anyone can edit: what is no id is an unknown commit.
+        """
+        if not COMMIT_ID.fullmatch(older) or not COMMIT_ID.fullmatch(newer):
+            return None
+        # a commit that is not here is unknown, and nothing to ask a partial clone's remote for
+        extra = self._extra | {"GIT_NO_LAZY_FETCH": "1"}
+        asked = f"{older}^{{commit}}\n{newer}^{{commit}}\n".encode()
+        kinds = self._git.try_("cat-file", "--batch-check", stdin=asked, extra=extra)
+        if kinds.code != 0 or b" missing" in kinds.out:
+            return None
+        if older == newer:
+            return True
+        answer = self._git.try_("merge-base", "--is-ancestor", older, newer, extra=extra)
+        if answer.code == 0:
+            return True
+        cut = self._git.text("rev-parse", "--is-shallow-repository") == "true"
+        return None if answer.code != 1 or cut else False
+
+
+@final
+class GitSnapshot:
+    """A commit, read from the object store: bytes as committed, no filters."""
+
+    def __init__(
+        self, git: Git, head: str, *, branch: str, extra: Mapping[str, str] | None = None
+    ) -> None:
+        """Keep what to read.
+
+        Args:
+            git: In the repository that has the commit.
+            head: Full commit id.
+            branch: Short name of the branch it is the head of.
+            extra: Environment for git: a partial clone fetches what it reads.
+        """
+        self.head: str = head
+        self.branch = branch
+        self._git = git
+        self._extra = dict(extra or {})
+        self._read: dict[str, bytes] = {}
+
+    @cached_property
+    def entries(self) -> Mapping[str, Entry]:
+        """Everything in the commit: files, symbolic links, submodules."""
+        out = self._git.output("ls-tree", "-r", "-z", "--full-tree", self.head, extra=self._extra)
+        found: dict[str, Entry] = {}
+        for record in out.decode("utf-8", "surrogateescape").split("\0"):
+            about, tab, path = record.partition("\t")
+            if tab:
+                mode, _, oid = about.split(" ")
+                found[path] = Entry(mode, oid)
+        return found
+
+    def read(self, path: str) -> bytes | None:
+        """Return a file's bytes as committed; None where there is no regular file."""
+        return self.read_many([path]).get(path)
+
+    def read_many(self, paths: Iterable[str]) -> Mapping[str, bytes]:
+        """Return the bytes of those of `paths` that are regular files."""
+        wanted = [path for path in paths if path in self.entries and self.entries[path].is_regular]
+        missing = [path for path in wanted if path not in self._read]
+        if missing:
+            ids = "".join(f"{self.entries[path].oid}\n" for path in missing).encode()
+            out = self._git.output("cat-file", "--batch", stdin=ids, extra=self._extra)
+            self._read |= dict(zip(missing, _batch(out, len(missing)), strict=True))
+        return {path: self._read[path] for path in wanted}
+
+    def paths(self) -> Sequence[str]:
+        """Return all regular files of the commit, sorted."""
+        return sorted(path for path, entry in self.entries.items() if entry.is_regular)
+
+    def is_ancestor(self, older: str, newer: str) -> bool | None:
+        """Tell whether `older` is `newer` or an ancestor of it; None where that is not known."""
+        return History(self._git, self._extra).is_ancestor(older, newer)
+
+    def describe(self) -> str:
+        """Return the head in words: branch, short id, subject and author."""
+        done = self._git.try_("log", "-1", "--format=%h (%s, %an)", self.head, extra=self._extra)
+        return f"{self.branch} at {done.text.strip() or self.head}"
+
+
+def _batch(out: bytes, count: int) -> list[bytes]:
+    """Take the answer of `git cat-file --batch` apart: a line with the size, then the bytes."""
+    found: list[bytes] = []
+    at = 0
+    for _ in range(count):
+        end = out.find(b"\n", at)
+        about = out[at:end].split(b" ")
+        if end < 0 or len(about) != 3:  # noqa: PLR2004 - id, kind, size
+            raise CannotHere(
+                "The repository has lost an object that its head needs:"
+                f" {out[at:end].decode('utf-8', 'replace')}.",
+                code="broken-repository",
+                cure="Run `git fsck`, or check the repository out afresh.",
+            )
+        start = end + 1
+        at = start + int(about[2])
+        found.append(out[start:at])
+        at += 1
+    return found
+
+
+def write_blobs(git: Git, snapshot: GitSnapshot, changes: Sequence[Change]) -> Sequence[Touched]:
+    """Write the new contents into the object store, byte for byte, and return what differs.
+
+    Raises:
+        Refused: A path leads out of the repository, or is no regular file at the head.
+        CannotHere: Disk full.
+    """
+    touched: list[Touched] = []
+    for change in changes:
+        check_path(change.path)
+        old = snapshot.entries.get(change.path)
+        _check_place(change.path, snapshot.entries)
+        # --no-filters: what is committed are these bytes, whatever core.autocrlf and attributes say
+        oid = (
+            git.output("hash-object", "-w", "--no-filters", "--stdin", stdin=change.after)
+            .decode()
+            .strip()
+        )
+        new = Entry(old.mode if old else "100644", oid)
+        if new != old:
+            touched.append(Touched(change.path, old, new))
+    return touched
+
+
+def _check_place(path: str, entries: Mapping[str, Entry]) -> None:
+    parents = ["/".join(path.split("/")[:depth]) for depth in range(1, path.count("/") + 1)]
+    taken = next((parent for parent in parents if parent in entries), None)
+    own = entries.get(path)
+    below = f"{path}/"
+    if taken is None and (own is None or own.is_regular):
+        if own is not None or not any(other.startswith(below) for other in entries):
+            return
+        what = "is a folder"
+    elif taken is not None:
+        what = f"lies below {taken}, which is no folder in git (a link, a submodule or a file)"
+    else:
+        what = "is no regular file in git (a link or a submodule)"
+    raise Refused(
+        f"{path} {what}, so it is not edited.",
+        code="not-a-regular-file",
+        cure="Name the file itself in `definitions`, by the path at which git keeps it.",
+        file=path,
+    )
+
+
+def build_commit(
+    git: Git,
+    snapshot: GitSnapshot,
+    touched: Sequence[Touched],
+    *,
+    message: str,
+    identity: Identity,
+    extra: Mapping[str, str] | None = None,
+) -> str:
+    """Write a commit on the snapshot's head and return its id; nothing refers to it yet.
+
+    The tree is put together in an index file of its own.
+
+    Args:
+        git: In the repository.
+        snapshot: The parent.
+        touched: What differs from it; at least one.
+        message: As it is committed.
+        identity: Author and committer.
+        extra: Environment for git: a partial clone fetches what it reads.
+
+    Raises:
+        CannotHere: Disk full.
+    """
+    lines = "".join(f"{each.new.mode} {each.new.oid}\t{each.path}\0" for each in touched)
+    with tempfile.TemporaryDirectory(prefix="wheelstep-") as scratch:
+        index = dict(extra or {}) | {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
+        git.output("read-tree", snapshot.head, extra=index)
+        git.output(
+            "update-index",
+            "-z",
+            "--index-info",
+            stdin=lines.encode("utf-8", "surrogateescape"),
+            extra=index,
+        )
+        # --missing-ok: a partial clone need not have the files that stay as they are
+        tree = git.text("write-tree", "--missing-ok", extra=index)
+    return git.text(
+        "commit-tree",
+        tree,
+        "-p",
+        snapshot.head,
+        "-F",
+        "-",
+        stdin=message.encode("utf-8", "surrogateescape"),
+        extra=identity.variables(),
+    )

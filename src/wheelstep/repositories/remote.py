@@ -1,0 +1,264 @@
+"""One remote of the user's repository, spoken to under a name of our own.
+
+git learns that name from its environment alone. So a fetch or push of ours moves none of the
+user's tracking branches, obeys none of their refspecs, and no URL (it may hold a password) is
+among git's arguments.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, final
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+from wheelstep.errors import ServiceUnavailable, SettingError
+from wheelstep.ground.git import Git, with_config
+from wheelstep.ground.process import Finished
+from wheelstep.ground.secret import Secret, without_credentials
+from wheelstep.repositories.answers import error_for
+from wheelstep.repositories.credentials import (
+    header_settings,
+    helper_variables,
+    hide_password,
+    is_http,
+    need_config_by_environment,
+)
+
+__all__ = ["Remote", "commit_page"]
+
+OURS: Final = "wheelstep-private"
+"""Nobody's own remote: git would take two URLs of one name for a remote with two places."""
+COPIED: Final = ("url", "pushurl", "proxy", "proxyauthmethod", "uploadpack", "receivepack",
+                 "promisor", "partialclonefilter")  # fmt: skip
+QUIET: Final = (
+    ("http.lowSpeedLimit", "1"),  # bytes a second
+    ("http.lowSpeedTime", "60"),  # seconds
+    ("push.followTags", "false"),
+    ("push.recurseSubmodules", "no"),
+    ("push.useForceIfIncludes", "false"),
+    ("fetch.prune", "false"),
+    ("fetch.pruneTags", "false"),
+    ("fetch.recurseSubmodules", "false"),
+    ("fetch.writeCommitGraph", "false"),
+    ("fetch.unpackLimit", "1000"),  # few objects stay loose: no pack that our reads would pile up
+)
+
+
+@final
+class Remote:
+    """A remote: its heads, its objects, a push to it."""
+
+    def __init__(
+        self,
+        git: Git,
+        *,
+        name: str | None,
+        branch: str,
+        user: str | None,
+        token: Secret | None,
+        environment: Mapping[str, str],
+        wait: float,
+    ) -> None:
+        """Find the remote; nothing is asked over the network yet.
+
+        Args:
+            git: In the user's repository.
+            name: A remote's name, or a URL or folder; None for the branch's upstream, else origin.
+            branch: Short name of the branch that is meant.
+            user: For basic authentication.
+            token: What to authenticate with; None for what the checkout or the user has set up.
+            environment: This process's environment.
+            wait: How long one exchange may take, seconds.
+
+        Raises:
+            SettingError: There is no such remote, or its URL is given with a password inside.
+            CannotHere: git is too old to be given a token.
+        """
+        self._git = git
+        self._branch = branch
+        self._wait = wait
+        self.name = name or _usual(git, branch)
+        self._settings = [*QUIET, *_own_settings(git, self.name)]
+        fetched = self._url()
+        pushed = self._url("--push")
+        for url in (fetched, pushed):
+            hide_password(url)
+        self.shown = without_credentials(pushed) if is_http(pushed) else pushed
+        self.url = pushed
+        self._more: dict[str, str] = {}
+        if token is None:
+            self._more = helper_variables(environment)
+        elif is_http(pushed) or is_http(fetched):
+            need_config_by_environment(git)
+            # no program that asks a person for a password either: the token is the answer
+            self._more = {"GIT_ASKPASS": "", "SSH_ASKPASS": ""}
+            for url in dict.fromkeys(url for url in (fetched, pushed) if is_http(url)):
+                self._settings += header_settings(url, user, token)
+
+    @property
+    def extra(self) -> dict[str, str]:
+        """Environment for a git that speaks to this remote."""
+        return self._environment() | self._more
+
+    def _environment(self) -> dict[str, str]:
+        return with_config(self._git.environment, self._settings)
+
+    def _url(self, *how: str) -> str:
+        """Return the URL after git's rewriting (url.*.insteadOf): keys of settings match that."""
+        done = self._git.try_("remote", "get-url", *how, self.name)
+        if done.code != 0:
+            done = self._git.try_("ls-remote", "--get-url", OURS, extra=self._environment())
+        return done.out.decode("utf-8", "surrogateescape").partition("\n")[0]
+
+    def run(self, *arguments: str) -> Finished:
+        """Run git with this remote's settings.
+
+        Raises:
+            ServiceUnavailable: It took longer than the wait.
+        """
+        try:
+            return self._git.try_(*arguments, extra=self.extra, timeout=self._wait)
+        except subprocess.TimeoutExpired:
+            raise ServiceUnavailable(
+                f"{self.shown} did not answer within {self._wait:g} seconds.",
+                code="remote-timeout",
+                cure="Run it again later; check the network and the proxy if it stays so.",
+            ) from None
+
+    def head(self) -> str:
+        """Ask the remote where the branch is; return the full commit id.
+
+        Raises:
+            SettingError: It has no such branch.
+            ServiceRefused: No right to read, no such repository.
+            ServiceUnavailable: It does not answer.
+        """
+        ref = f"refs/heads/{self._branch}"
+        done = self.run("ls-remote", OURS, ref)
+        if done.code != 0:
+            raise error_for(done.error_text, remote=self.shown, branch=self._branch)
+        for line in done.out.decode("utf-8", "surrogateescape").splitlines():
+            oid, _, name = line.partition("\t")
+            if name == ref:
+                return oid
+        raise SettingError(
+            f"{self.shown} has no branch {self._branch!r} to push to.",
+            code="no-branch",
+            cure="Push the branch first, or set `branch` to one that is there.",
+        )
+
+    def fetch(self) -> tuple[str, frozenset[str]]:
+        """Fetch the branch's head and return its id, and the commits that the fetch cut.
+
+        The user's branches, tags, tracking branches and FETCH_HEAD stay as they are. A full clone
+        gets the missing history. A shallow one gets this commit alone: the history behind it may
+        be the whole repository. That commit is then noted in git's file `shallow`, and the caller
+        takes the note back with `forget_cuts` when it is done.
+
+        Raises:
+            SettingError, ServiceRefused, ServiceUnavailable: As `head`.
+        """
+        shallow = self._git.text("rev-parse", "--is-shallow-repository") == "true"
+        before = self._cuts()
+        private = f"refs/wheelstep/{uuid4().hex}"
+        done = self.run(
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--no-auto-maintenance",
+            *(["--depth=1"] if shallow else []),
+            OURS,
+            f"+refs/heads/{self._branch}:{private}",
+        )
+        if done.code != 0:
+            if "couldn't find remote ref" in done.error_text:
+                self.head()  # says so
+            raise error_for(done.error_text, remote=self.shown, branch=self._branch)
+        head = self._git.text("rev-parse", "--verify", private)
+        # the objects stay for weeks without a ref (gc.pruneExpire), far longer than they are needed
+        self._git.output("update-ref", "-d", private)
+        return head, self._cuts() - before
+
+    def forget_cuts(self, cuts: frozenset[str]) -> None:
+        """Take the notes of `fetch` out of git's file `shallow` again.
+
+        A later `git pull` in this clone would otherwise take the history for unrelated. Done as git
+        does it: under shallow.lock. While another git holds that, the notes stay: they are true.
+        """
+        path = self._shallow_file()
+        lock = path.with_name("shallow.lock")
+        with contextlib.suppress(FileExistsError):
+            with lock.open("x") as file:
+                lines = path.read_text().splitlines() if path.exists() else []
+                file.write("".join(f"{line}\n" for line in lines if line not in cuts))
+            lock.replace(path)
+
+    def _shallow_file(self) -> Path:
+        return self._git.directory / self._git.text("rev-parse", "--git-path", "shallow")
+
+    def _cuts(self) -> frozenset[str]:
+        path = self._shallow_file()
+        return frozenset(path.read_text().split()) if path.exists() else frozenset()
+
+
+def _usual(git: Git, branch: str) -> str:
+    upstream = git.try_("config", "--get", f"branch.{branch}.remote").text.strip()
+    if upstream and upstream != ".":
+        return upstream
+    remotes = git.text("remote").split("\n")
+    if "origin" in remotes:
+        return "origin"
+    if len(remotes) == 1 and remotes[0]:
+        return remotes[0]
+    raise SettingError(
+        "This repository has no remote to push to."
+        if not remotes[0]
+        else f"This repository has several remotes and none named origin: {', '.join(remotes)}.",
+        code="no-remote",
+        cure="Add it with `git remote add origin URL`, or use `commit: local`."
+        if not remotes[0]
+        else f"Make one the branch's upstream: `git branch --set-upstream-to=NAME/{branch}`.",
+    )
+
+
+def _own_settings(git: Git, name: str) -> list[tuple[str, str]]:
+    """Return what makes our name mean the same as the user's, or as the URL given."""
+    found: list[tuple[str, str]] = []
+    for part in COPIED:
+        # the first of several: a commit cannot be compared and swapped in two places at once
+        done = git.try_("config", "-z", "--get-all", f"remote.{name}.{part}")
+        value = done.out.decode("utf-8", "surrogateescape").partition("\0")[0]
+        if value:
+            found.append((f"remote.{OURS}.{part}", value))
+    if any(key.endswith(".url") for key, _ in found):
+        return found
+    if "://" in name or "/" in name or ":" in name or Path(name).exists():
+        if is_http(name) and urlsplit(name).password:
+            raise SettingError(
+                f"The URL {without_credentials(name)} is given with a password inside.",
+                code="secret-in-url",
+                cure="Give the URL alone, and the password as `repository-token`.",
+            )
+        return [(f"remote.{OURS}.url", name)]
+    raise SettingError(
+        f"This repository has no remote named {name!r}.",
+        code="no-remote",
+        cure=f"Add it with `git remote add {name} URL`.",
+    )
+
+
+def commit_page(url: str, commit: str) -> str | None:
+    """Return the address of a commit's page on GitHub or Azure Repos, from the remote's URL."""
+    if not is_http(url):
+        return None
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    if host != "github.com" and "/_git/" not in parts.path:
+        return None
+    path = parts.path.rstrip("/").removesuffix(".git")
+    return urlunsplit((parts.scheme, host, f"{path}/commit/{commit}", "", ""))

@@ -1,0 +1,78 @@
+"""The JSON schema of the settings: what [tool.wheelstep] and wheelstep.toml may hold."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from wheelstep.options import OPTIONS, Kind, Option
+
+__all__ = ["DESTINATION_KEYS", "settings_schema", "validate_pyproject_schema"]
+
+TEXTS: Final = {"type": "array", "items": {"type": "string"}}
+
+DESTINATION_KEYS: Final = {
+    "url": "The destination: a URL or a folder.",
+    "name": "What messages call it.",
+    "serve-url": "The base URL at which consumers read it, when it is not where it is written.",
+    "user": "The user name to publish with.",
+    "token-env": "The environment variable that holds the token or password.",
+}
+
+DESTINATION: Final = {
+    "type": "object",
+    "properties": {
+        key: {"type": "string", "minLength": 1, "description": meaning}
+        for key, meaning in DESTINATION_KEYS.items()
+    },
+    "required": ["url"],
+    "additionalProperties": False,
+}
+
+FORMS: Final[dict[Kind, dict[str, Any]]] = {
+    "text": {"type": "string"},
+    "list": {"oneOf": [TEXTS, {"type": "string", "description": "One a line."}]},
+    "switch": {"type": "boolean"},
+    "number": {"type": "integer", "minimum": 1, "maximum": 1000},
+    "destinations": {
+        "oneOf": [
+            {"type": "array", "items": {"oneOf": [{"type": "string"}, DESTINATION]}},
+            {"type": "string", "description": "One a line."},
+        ]
+    },
+}
+"""The form of a value; a choice has its own, and a secret is never in a file."""
+
+
+def settings_schema() -> dict[str, Any]:
+    """Return the JSON schema (draft-07) of the settings' table."""
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": "urn:wheelstep:settings:1",
+        "title": "wheelstep",
+        "description": "The settings of wheelstep: [tool.wheelstep] in pyproject.toml, or "
+        "wheelstep.toml.",
+        "type": "object",
+        "properties": {row.name: _property(row) for row in OPTIONS if row.in_file},
+        "additionalProperties": False,
+    }
+
+
+def _property(row: Option) -> dict[str, Any]:
+    text = f"{row.meaning} Default: {row.default}."
+    if row.kind == "choice":
+        return {"enum": [*row.choices], "description": text}
+    return FORMS[row.kind] | {"description": text}
+
+
+def validate_pyproject_schema(tool_name: str) -> dict[str, Any]:
+    """Return the schema of [tool.wheelstep], as validate-pyproject asks its plug-ins for it.
+
+    Args:
+        tool_name: The table's name below `tool`.
+
+    Raises:
+        ValueError: It is not ours.
+    """
+    if tool_name != "wheelstep":
+        raise ValueError(f"wheelstep has no schema for the table {tool_name}")
+    return settings_schema()

@@ -1,0 +1,83 @@
+"""Packages -> wheels: built from clean exports, or taken as other jobs built them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from wheelstep.model import Package
+from wheelstep.packages.environments import BuildEnvironments
+from wheelstep.packages.export import export
+from wheelstep.packages.interface import Built
+from wheelstep.packages.sources import fingerprint, locate, tree_fingerprint_at
+from wheelstep.stages.run import Run
+from wheelstep.stages.survey import Survey, Surveyed
+
+__all__ = ["build", "rebuilt"]
+
+
+def build(run: Run, survey: Survey, environments: BuildEnvironments) -> list[Built]:
+    """Build what changed, or take it from `dist` with `prebuilt`.
+
+    Raises:
+        StepError: As `build_all` and `prebuilt_wheels`.
+    """
+    packages = [row.package for row in survey.packages if row.package is not None]
+    return _made(run, survey, packages, environments)
+
+
+def _made(
+    run: Run, survey: Survey, packages: Sequence[Package], environments: BuildEnvironments
+) -> list[Built]:
+    if run.settings.prebuilt:
+        from wheelstep.packages.prebuilt import prebuilt_wheels
+
+        others = {row.name for row in survey.packages if row.package is None}
+        return prebuilt_wheels(run.dist, packages, others=others)
+    if not packages:
+        return []
+    from wheelstep.packages.build import build_all
+
+    def exporter(package: Package, target: Path) -> Path:
+        return export(
+            run.git,
+            package.project,
+            package.sources.commit,
+            target / "export",
+            with_history=package.project.needs_history,
+        )
+
+    def output(title: str, text: str) -> None:
+        with run.host.group(title):
+            run.host.relay(text)
+
+    return build_all(
+        packages,
+        exporter=exporter,
+        environments=environments,
+        dist=run.dist,
+        parallel=run.builds,
+        constraints={
+            row.name: row.locked.build_requirements
+            for row in survey.packages
+            # the tools of the last release keep its bytes; a new version is built with new ones
+            if row.locked is not None and row.locked.version == row.version
+        },
+        output=output,
+    )
+
+
+def rebuilt(
+    run: Run, survey: Survey, rows: Sequence[Surveyed], environments: BuildEnvironments
+) -> list[Built]:
+    """Build unchanged packages that a destination lacks and none can hand over any more.
+
+    Raises:
+        StepError: As `build`.
+    """
+    packages = []
+    for row in rows:
+        tree = tree_fingerprint_at(run.git, row.project, "HEAD", survey.rules) or ""
+        sources = locate(run.git, row.project, survey.rules, tree, tree=survey.tree)
+        packages.append(Package(row.project, row.version, sources, fingerprint(tree, row.version)))
+    return _made(run, survey, packages, environments)

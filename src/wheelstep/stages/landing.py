@@ -1,0 +1,152 @@
+"""The commit: definitions and record, on the head of the moment, never taking a newer pin back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
+
+from wheelstep.definitions.plan import Edits
+from wheelstep.errors import SettingError
+from wheelstep.ground.credentials import same_organization
+from wheelstep.ground.secret import Secret
+from wheelstep.lock import FILE, Lock, Locked
+from wheelstep.model import Change, Pin
+from wheelstep.repositories.interface import Committed, Repository, Snapshot
+from wheelstep.repositories.land import still_wanted
+from wheelstep.repositories.table import repository_of
+from wheelstep.stages.run import Run
+
+__all__ = ["deleted_lock", "lock_change", "note_commit", "repository_for", "wanted_pins"]
+
+
+def repository_for(run: Run) -> Repository:
+    """Return where the commit goes; on a plan that has no branch, what is checked out.
+
+    Raises:
+        SettingError: There is no branch to commit to.
+    """
+    settings, mode = run.settings, run.settings.commit
+    branch = settings.branch or run.trigger.branch
+    if mode == "push" and branch is None and not run.host.is_ci:
+        name = run.git.try_("symbolic-ref", "--quiet", "--short", "HEAD")
+        branch = name.text.strip() or None
+    if mode == "push" and branch is None:
+        if not run.planning:
+            where = f"the tag {run.trigger.tag}" if run.trigger.tag else "a detached head"
+            raise SettingError(
+                f"This run was started by {where}: there is no branch to commit to.",
+                code="no-branch",
+                cure="Set `branch`, for instance to main.",
+            )
+        mode = "none"
+    if run.trigger.pull_request and run.planning:
+        mode = "none"  # a fork's token may not even read; what is checked out is what is asked
+    return repository_of(
+        mode,
+        run.git,
+        host=run.host.name,
+        environment=run.environment,
+        branch=settings.branch if mode != "push" else branch,
+        token=_token(run) if mode == "push" else None,
+        skip_ci=settings.skip_ci,
+        clock=run.clock,
+    )
+
+
+def _token(run: Run) -> Secret | None:
+    """Return what to push with: the token given, or the job's, only to the host it belongs to."""
+    if run.settings.repository_token is not None:
+        return run.settings.repository_token
+    token = run.host.job_token()
+    if token is None:
+        return None
+    found = run.git.try_("remote", "get-url", "--push", "origin")
+    url = found.text.strip() if found.code == 0 else ""
+    if run.host.name == "azure":
+        environment = run.environment
+        collection = environment.get("SYSTEM_COLLECTIONURI") or environment.get(
+            "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", ""
+        )
+        return token if collection and same_organization(collection, url) else None
+    server = run.environment.get("GITHUB_SERVER_URL", "")
+    belongs = server and urlsplit(url).netloc.rpartition("@")[2] == urlsplit(server).netloc
+    return token if belongs else None
+
+
+def note_commit(run: Run, done: Committed) -> None:
+    """Put what became of the commit into the report."""
+    row = run.report.commit
+    row.status, row.sha, row.branch, row.url = done.status, done.sha, done.branch, done.url
+    for note in done.notes:
+        run.warn("left-alone", note)
+
+
+def wanted_pins(pins: Sequence[Pin], lock: Lock, snapshot: Snapshot) -> list[Pin]:
+    """Return the intents that still hold on a head: a newer release there is never taken back.
+
+    Args:
+        pins: What this run releases.
+        lock: The record at that head.
+        snapshot: The head.
+    """
+    wanted = []
+    for pin in pins:
+        theirs = lock.packages.get(pin.name)
+        if theirs is None or still_wanted(
+            pin.version, pin.commit, theirs.version, theirs.commit, snapshot.is_ancestor
+        ):
+            wanted.append(pin)
+    return wanted
+
+
+def deleted_lock(run: Run, snapshot: Snapshot) -> Lock:
+    """Return the record as it was before it was deleted from the branch; empty where it was not."""
+    if snapshot.head is None:
+        return Lock()
+    last = run.git.try_("log", "-1", "--format=%H", snapshot.head, "--", FILE)
+    commit = last.text.strip()
+    if last.code != 0 or not commit:
+        return Lock()
+    before = run.git.try_("cat-file", "blob", f"{commit}^:{FILE}")
+    return Lock.parse(before.out) if before.code == 0 else Lock()
+
+
+def lock_change(
+    snapshot: Snapshot,
+    lock: Lock,
+    records: Sequence[Locked],
+    edits: Edits,
+    *,
+    published: bool,
+    forgotten: Callable[[], Lock],
+) -> Change | None:
+    """Return the new record, or None where nothing in it changed.
+
+    A record that says the same release in other words (built from another commit, with other
+    tools) is left as it is: nothing changed.
+
+    Args:
+        snapshot: The head.
+        lock: The record there.
+        records: The releases of this run that still hold there.
+        edits: What else would be committed.
+        published: Whether this run stored a file anywhere.
+        forgotten: Returns the record that was there before someone deleted it.
+    """
+    updates = [
+        record
+        for record in records
+        if (known := lock.packages.get(record.name)) is None or not known.same_release(record)
+    ]
+    before = snapshot.read(FILE)
+    if not updates and lock.broken is None:
+        return None
+    after = lock.with_packages(*updates).render()
+    if after == before:
+        return None
+    committed = any(edit.status == "changed" for edit in edits.edits)
+    if not committed and not published and before is None:
+        once = forgotten().packages
+        if all(r.name in once and once[r.name].same_release(r) for r in records):
+            return None  # someone deleted the record: that costs time and changes nothing
+    return Change(FILE, before, after)

@@ -1,0 +1,94 @@
+"""What a release would do: every decision, no deed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wheelstep.definitions.plan import Edits
+from wheelstep.model import Index, Pin
+from wheelstep.rehearsal.interface import Verdict
+from wheelstep.report import PackageRow, PublishedRow, WheelRow
+from wheelstep.stages.definitions import edits_on, show_edits
+from wheelstep.stages.landing import wanted_pins
+from wheelstep.stages.publishing import lacking
+from wheelstep.stages.rehearsing import note_verdicts, rehearse_subjects, subject_of
+from wheelstep.stages.run import Run
+from wheelstep.stages.survey import Survey, Surveyed
+
+__all__ = ["plan"]
+
+
+def plan(run: Run, found: Survey) -> None:
+    """Put into the report what a release would do.
+
+    Wheels exist only after building: their hashes, whether a destination has other content under
+    the same version, and the rehearsal of definitions that would pin them are not known.
+
+    Raises:
+        StepError: What the release would end with, as far as it can be told.
+    """
+    report = run.report
+    lacks = set(lacking(run, found))
+    report.packages = [_row(run, row, lacking=row.name in lacks) for row in found.packages]
+    edits = _edits(run, found)
+    show_edits(report, edits)
+    changed = [edit for edit in edits.edits if edit.status == "changed"]
+    new = {row.project.normalized for row in found.packages if row.package is not None}
+    known = [
+        edit
+        for edit in changed
+        if not any(one.name in new for one in edit.reading.requirements) and not edit.unknown
+    ]
+    with run.stage("rehearse"):
+        later = [
+            Verdict(edit.path, "skipped", edit.reading.python, run.settings.platform)
+            for edit in changed
+            if edit not in known and edit.reading.pip_lines
+        ]
+        note_verdicts(run, later, "known after build")
+        subjects = [subject_of(edit.path, edit.reading) for edit in known]
+        rehearse_subjects(run, run.snapshot, subjects, (), [row.name for row in found.packages])
+    to_do = bool(new or lacks or changed)
+    if to_do:
+        report.commit.status = "planned" if run.settings.commit != "none" else "none"
+        report.commit.branch = run.settings.branch or run.trigger.branch
+    report.status = "planned" if to_do else "nothing-to-do"
+
+
+def _row(run: Run, row: Surveyed, *, lacking: bool) -> PackageRow:
+    wheels = []
+    if row.locked is not None and row.package is None:
+        wheels = [
+            WheelRow(
+                wheel.file,
+                wheel.sha256,
+                wheel.content,
+                wheel.size,
+                wheel.requires_python,
+                [
+                    PublishedRow(destination.name, None, "planned")
+                    for destination in run.destinations
+                    if lacking and destination.place not in wheel.places
+                ],
+            )
+            for wheel in row.locked.wheels
+        ]
+    status = "planned" if row.package is not None else "unchanged"
+    return PackageRow(row.project.name, row.version, row.project.directory, status, wheels)
+
+
+def _edits(run: Run, found: Survey) -> Edits:
+    pins: Sequence[Pin] = [
+        Pin(
+            row.name,
+            row.version,
+            row.package.sources.commit
+            if row.package is not None
+            else (row.locked.commit if row.locked else found.tree.commit),
+            row.locked.as_wheels() if row.package is None and row.locked is not None else (),
+        )
+        for row in found.packages
+    ]
+    pins = wanted_pins(pins, run.lock, run.snapshot)
+    first = run.destinations[0] if run.destinations else None
+    return edits_on(run, run.snapshot, pins, Index(first.consumer_url) if first else None)

@@ -1,0 +1,134 @@
+"""Wheels -> every destination: examined before anything is published, then uploaded and read."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from wheelstep.destinations.examine import Examination, VersionTaken, examine
+from wheelstep.destinations.publish import Published, missing_at, upload
+from wheelstep.errors import CannotHere, Refused, SeveralProblems, StepError, raise_all
+from wheelstep.model import Wheel
+from wheelstep.packages.content import content_hash, differing_members
+from wheelstep.packages.sources import files_that_differ
+from wheelstep.stages.run import Run
+from wheelstep.stages.survey import Survey
+
+__all__ = ["examine_wheels", "lacking", "publish_examined", "work_folder"]
+
+SHOWN = 20
+
+
+@contextlib.contextmanager
+def work_folder() -> Iterator[Path]:
+    """Give a folder for files that pass from one destination to another.
+
+    Raises:
+        CannotHere: It cannot be made.
+    """
+    try:
+        temporary = tempfile.TemporaryDirectory(prefix="wheelstep-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise CannotHere.from_os_error(error, "making a temporary folder") from error
+    with temporary as folder:
+        yield Path(folder)
+
+
+def lacking(run: Run, survey: Survey) -> list[str]:
+    """Return the unchanged packages that a destination lacks, by the record; no service is asked.
+
+    Only a folder on this machine is looked at itself: that costs nothing, and it is the one
+    destination that a fresh clone does not share.
+    """
+    names = []
+    for row in survey.packages:
+        if row.locked is None or row.status != "unchanged":
+            continue
+        recorded = row.locked.places()
+        here = [one for one in run.destinations if one.kind == "folder"]
+        if any(one.place not in recorded for one in run.destinations) or (
+            here and missing_at(here, row.locked.as_wheels())
+        ):
+            names.append(row.name)
+    return names
+
+
+def examine_wheels(run: Run, survey: Survey, wheels: Sequence[Wheel], work: Path) -> Examination:
+    """Decide what is to be done everywhere; refuses before anything is done.
+
+    Raises:
+        Refused: Other content is published under the same version; names the files that differ.
+        StepError: As `examine`.
+    """
+    try:
+        return examine(
+            wheels,
+            run.destinations,
+            content_of=content_hash,
+            work=work,
+            parallel=run.transfers,
+        )
+    except VersionTaken as error:
+        raise _explained(run, survey, error) from error
+    except SeveralProblems as several:
+        raise_all(
+            [
+                _explained(run, survey, error) if isinstance(error, VersionTaken) else error
+                for error in several.errors
+            ]
+        )
+        raise
+
+
+def _explained(run: Run, survey: Survey, error: VersionTaken) -> StepError:
+    """Say what a person needs to decide: from which commit it was released, which files differ."""
+    wheel = error.conflict.wheel
+    row = survey.of(wheel.name)
+    released = row.locked.commit if row.locked and row.locked.version == row.version else None
+    where = error.destination.name
+    what = f"{row.project.name} {row.version} is already published in {where}, with other content"
+    parts = [f"{what}; a published version is never overwritten."]
+    files = (
+        files_that_differ(run.git, row.project, released, survey.tree.commit, survey.rules)
+        if released
+        else None
+    )
+    if released:
+        parts.append(f"It was released from commit {released[:12]}.")
+    else:
+        parts.append("The record does not say from which commit it was released.")
+    if files:
+        parts.append(f"Files that differ since then: {_some(files)}.")
+    if not files and wheel.path is not None:
+        members = differing_members(error.published, wheel.path)
+        if members:
+            parts.append(f"Files that differ in the wheel: {_some(members)}.")
+    return Refused(
+        " ".join(parts),
+        code="version-taken",
+        cure="Raise the version; or, when the change must not ship, add the changed files to "
+        "`exclude`.",
+        file=row.project.file or None,
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def publish_examined(run: Run, examination: Examination) -> tuple[Published, ...]:
+    """Upload, wait until visible, read back.
+
+    Raises:
+        StepError: As `upload`.
+    """
+    return upload(
+        examination,
+        read_back=run.settings.read_back,
+        parallel=run.transfers,
+        clock=run.clock,
+        tell=run.host.say,
+    )

@@ -1,0 +1,103 @@
+"""From what was published to what is recorded, reported and pinned: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from wheelstep.destinations.publish import Published
+from wheelstep.lock import Locked, LockedWheel
+from wheelstep.model import Outcome, Pin
+from wheelstep.packages.interface import Built
+from wheelstep.report import PackageRow, PublishedRow, WheelRow
+from wheelstep.stages.survey import Surveyed
+
+__all__ = ["package_row", "pin_of", "record_of"]
+
+
+def record_of(row: Surveyed, built: Built | None, published: Sequence[Published]) -> Locked:
+    """Return the record of a package's release.
+
+    Args:
+        row: The package.
+        built: What was built of it; None when it was only copied, or nothing was done.
+        published: Its wheels at every destination; none for a package that is left alone.
+    """
+    before = row.locked if row.locked and row.locked.version == row.version else None
+    wheels: dict[str, LockedWheel] = {}
+    if before is not None:
+        wheels = {wheel.file: wheel for wheel in before.wheels}
+    for one in published:
+        wheel = one.wheel
+        known = wheels.get(wheel.file)
+        places = known.places if known is not None and known.sha256 == wheel.sha256 else ()
+        wheels[wheel.file] = LockedWheel(
+            wheel.file,
+            wheel.sha256,
+            wheel.content,
+            wheel.size,
+            wheel.requires_python,
+            tuple(sorted({*places, one.destination.place})),
+        )
+    if built is None or (before is not None and row.status == "unchanged"):
+        if before is None:
+            raise ValueError(f"{row.name} was neither built nor recorded")
+        sources, commit, requirements = before.sources, before.commit, before.build_requirements
+        history = before.history
+    else:
+        sources, commit = built.package.fingerprint, built.package.sources.commit
+        requirements, history = built.build_requirements, row.history
+    return Locked(
+        name=row.name,
+        version=row.version,
+        sources=sources,
+        commit=commit,
+        history=history,
+        build_requirements=requirements,
+        wheels=tuple(wheels[file] for file in sorted(wheels)),
+    )
+
+
+def pin_of(record: Locked, urls: Mapping[str, str]) -> Pin:
+    """Return the intent to use a recorded release.
+
+    Args:
+        record: The release.
+        urls: Wheel file name to the URL that consumers read it at, where known.
+    """
+    return Pin(
+        name=record.name,
+        version=record.version,
+        commit=record.commit,
+        wheels=record.as_wheels(),
+        urls=tuple((wheel.file, urls[wheel.file]) for wheel in record.wheels if wheel.file in urls),
+    )
+
+
+def package_row(
+    row: Surveyed, built: Built | None, published: Sequence[Published], record: Locked | None
+) -> PackageRow:
+    """Return what the report says of a package."""
+    if built is not None:
+        status = "prebuilt" if built.prebuilt else "built"
+    else:
+        status = "unchanged" if row.status == "unchanged" else "planned"
+    wheels: dict[str, WheelRow] = {}
+    known = record.as_wheels() if record is not None else ()
+    local = built.wheels if built is not None else ()
+    for wheel in known or local:
+        wheels[wheel.file] = WheelRow(
+            wheel.file, wheel.sha256, wheel.content, wheel.size, wheel.requires_python
+        )
+    for one in published:
+        if one.wheel.file in wheels:
+            wheels[one.wheel.file].published.append(
+                PublishedRow(one.destination.name, one.url, one.outcome.value)
+            )
+    return PackageRow(
+        row.project.name, row.version, row.project.directory, status, list(wheels.values())
+    )
+
+
+def stored(published: Sequence[Published]) -> bool:
+    """Tell whether any file was stored anywhere."""
+    return any(one.outcome in {Outcome.UPLOADED, Outcome.COPIED} for one in published)

@@ -1,0 +1,116 @@
+"""Would the edited definitions build? Asked before anything is published."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from wheelstep.definitions.interface import Reading
+from wheelstep.destinations.folder import FolderDestination
+from wheelstep.destinations.index import IndexDestination
+from wheelstep.errors import raise_all
+from wheelstep.ground.public_index import IndexCredential
+from wheelstep.model import Wheel
+from wheelstep.rehearsal.interface import Subject, Verdict
+from wheelstep.repositories.interface import Snapshot
+from wheelstep.stages.run import Run
+
+__all__ = ["note_verdicts", "rehearse_subjects", "subject_of"]
+
+
+def subject_of(path: str, reading: Reading) -> Subject:
+    """Return what a rehearsal asks of a definition."""
+    return Subject(
+        path=path,
+        pip_lines=reading.pip_lines,
+        python=reading.python,
+        line=reading.section_line,
+        requirement_lines=tuple((one.name, one.line) for one in reading.requirements),
+    )
+
+
+def rehearse_subjects(
+    run: Run,
+    snapshot: Snapshot,
+    subjects: Sequence[Subject],
+    wheels: Sequence[Wheel],
+    released: Sequence[str],
+) -> None:
+    """Resolve each definition that has a pip section; the report gets the verdicts.
+
+    Args:
+        run: The run.
+        snapshot: The head the edits are for.
+        subjects: The definitions to look at; those without a pip section are passed over.
+        wheels: The wheels of this release that lie on this machine.
+        released: Normalised names of all packages of the repository.
+
+    Raises:
+        StepError: A definition does not resolve (7), or what it needs could not be read (5, 6).
+    """
+    from wheelstep.rehearsal.resolve import errors_of, rehearse, skipped
+
+    subjects = [subject for subject in subjects if subject.pip_lines]
+    if run.settings.rehearse == "off":
+        note_verdicts(run, skipped(subjects, run.settings.platform), "switched off")
+        return
+    verdicts = rehearse(
+        subjects,
+        wheels=wheels,
+        platform=run.settings.platform,
+        environment=run.environment,
+        read=snapshot.read,
+        released=released,
+        credentials=_credentials(run) if subjects else (),
+        instead=_instead(run),
+        local_indexes=_local_indexes(run),
+        parallel=run.settings.parallel or 4,
+    )
+    note_verdicts(run, verdicts)
+    raise_all(errors_of(verdicts))
+
+
+def note_verdicts(run: Run, verdicts: Sequence[Verdict], why: str = "") -> None:
+    """Put verdicts into the report and say them.
+
+    Args:
+        run: The run.
+        verdicts: By definition.
+        why: For verdicts that were reached without looking.
+    """
+    for verdict in verdicts:
+        known = [row for row in run.report.rehearsals if row["path"] != verdict.path]
+        row: dict[str, Any] = dataclasses.asdict(verdict)
+        row["resolved"], row["problems"] = list(row["resolved"]), list(row["problems"])
+        run.report.rehearsals = [*known, row]
+        # errors end the run and are reported by it; the others are for the reader now
+        run.report.add([problem for problem in verdict.problems if problem.severity != "error"])
+        python = f"Python {verdict.python} on " if verdict.python else ""
+        reason = f" ({why})" if why else ""
+        run.host.say(f"{verdict.path}: {verdict.status}{reason} for {python}{verdict.platform}")
+
+
+def _credentials(run: Run) -> tuple[IndexCredential, ...]:
+    return tuple(
+        IndexCredential(destination.simple_url, who.user, who.secret)
+        for destination in run.destinations
+        if isinstance(destination, IndexDestination) and (who := destination.signed_in())
+    )
+
+
+def _instead(run: Run) -> dict[str, str]:
+    """Return the folders behind `serve-url`: what is read there is what was written here."""
+    return {
+        url: destination.local_index
+        for destination in run.destinations
+        if isinstance(destination, FolderDestination) and (url := destination.index().url)
+    }
+
+
+def _local_indexes(run: Run) -> tuple[str, ...]:
+    return tuple(
+        destination.local_index
+        for destination in run.destinations
+        if isinstance(destination, FolderDestination) and destination.index().url is None
+    )

@@ -1,0 +1,173 @@
+"""What one run holds: its settings, its host, the repository, the record of what was released."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from wheelstep.destinations.interface import Destination
+from wheelstep.errors import SettingError
+from wheelstep.ground.clock import Clock, SystemClock
+from wheelstep.ground.git import Git
+from wheelstep.hosts.interface import Host, Trigger
+from wheelstep.lock import FILE, Lock
+from wheelstep.model import Problem, Severity
+from wheelstep.report import Report
+from wheelstep.repositories.interface import Repository, Snapshot
+from wheelstep.settings import Settings
+
+__all__ = ["Run", "open_run"]
+
+TRANSFERS = 16
+
+
+@dataclass
+class Run:
+    """One run of a command. The stages read it; what they find out they hand on as values."""
+
+    settings: Settings
+    host: Host
+    environment: Mapping[str, str]
+    report: Report
+    git: Git
+    trigger: Trigger
+    planning: bool
+    """True for `plan`, `dry-run` and on a pull request: every decision, no deed."""
+    clock: Clock = field(default_factory=SystemClock)
+    warned: set[str] = field(default_factory=set)
+
+    @property
+    def root(self) -> Path:
+        """The root of the work tree."""
+        return self.git.directory
+
+    @property
+    def dist(self) -> Path:
+        """Where wheels are built to."""
+        return self.root / self.settings.dist
+
+    @property
+    def builds(self) -> int:
+        """How many builds at once."""
+        return self.settings.parallel or os.cpu_count() or 1
+
+    @property
+    def transfers(self) -> int:
+        """How many transfers at once."""
+        return self.settings.parallel or TRANSFERS
+
+    @cached_property
+    def destinations(self) -> Sequence[Destination]:
+        """The destinations, in the order of the settings; the first is the one definitions name."""
+        from wheelstep.destinations.table import destination_of
+        from wheelstep.ground.credentials import EntraTokens
+        from wheelstep.ground.transport import Transport
+
+        transport, entra = Transport(self.environment, clock=self.clock), EntraTokens()
+        # a GitHub token is never sent to a feed
+        job_token = self.host.job_token() if self.host.name == "azure" else None
+        return [
+            destination_of(
+                wanted,
+                root=self.root,
+                environment=self.environment,
+                transport=transport,
+                job_token=job_token,
+                entra=entra,
+                parallel=self.transfers,
+            )
+            for wanted in self.settings.publish_to
+        ]
+
+    @cached_property
+    def repository(self) -> Repository:
+        """Where the commit goes, and whose head the definitions are read from."""
+        from wheelstep.stages.landing import repository_for
+
+        return repository_for(self)
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """The head that everything is decided on first."""
+        return self.repository.snapshot()
+
+    @cached_property
+    def lock(self) -> Lock:
+        """The record at that head."""
+        lock = Lock.parse(self.snapshot.read(FILE))
+        if lock.broken:
+            self.warn(
+                "lock-broken",
+                f"{FILE} cannot be read ({lock.broken}); it counts as absent.",
+                cure="Nothing: this run takes longer, and its commit mends the file.",
+                file=FILE,
+            )
+        return lock
+
+    def warn(
+        self,
+        code: str,
+        message: str,
+        *,
+        cure: str = "",
+        file: str | None = None,
+        line: int | None = None,
+        severity: Severity = "warning",
+    ) -> None:
+        """Note something that does not end the run; each message once."""
+        if message not in self.warned:
+            self.warned.add(message)
+            self.report.add([Problem(code, severity, 0, message, cure, file, line)])
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Measure a stage."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            spent = time.monotonic() - start
+            self.report.timings[name] = self.report.timings.get(name, 0.0) + spent
+
+
+def open_run(settings: Settings, host: Host, environment: Mapping[str, str], report: Report) -> Run:
+    """Open the repository and find out what started the run.
+
+    Raises:
+        SettingError: No repository, or no destination on a CI host.
+        CannotHere: No git.
+    """
+    if settings.public_index:
+        # everything below asks for what pip is configured with
+        environment = {**environment, "PIP_INDEX_URL": settings.public_index}
+    git = Git.open(settings.repository, environment)
+    trigger = host.trigger()
+    on_pull_request = trigger.pull_request and report.command in {"release", "publish", "pin"}
+    run = Run(
+        settings=settings,
+        host=host,
+        environment=environment,
+        report=report,
+        git=git,
+        trigger=trigger,
+        planning=settings.dry_run or on_pull_request,
+    )
+    if on_pull_request and not settings.dry_run:
+        run.warn(
+            "pull-request",
+            "This run was started by a pull request: it only plans, nothing is published.",
+            cure="The release runs when the pull request is merged.",
+            severity="notice",
+        )
+    if report.command in {"release", "publish"} and not settings.publish_to and not run.planning:
+        raise SettingError(
+            "No destination is set, and on a CI host there is none by default.",
+            code="no-destination",
+            cure="Set `publish-to` to a feed, an index or a folder that outlives the job.",
+        )
+    return run

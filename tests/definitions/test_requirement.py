@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.definitions.made import NATIVE, PURE, pin, url_of, wanted
+from wheelstep.definitions.interface import PinStyle
+from wheelstep.definitions.pip_lines import logical_lines
+from wheelstep.definitions.requirement import Unreadable, parse
+from wheelstep.definitions.requirements import Requirements
+from wheelstep.errors import DefinitionUnresolvable
+
+ZEROS, ONES = "0" * 64, "1" * 64
+WITH_HASH = f"{url_of(PURE)}#sha256={ZEROS}"
+
+
+def edited(line: str, style: PinStyle) -> str:
+    return Requirements().edit("r.txt", line.encode(), wanted(style=style)).data.decode()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("my-pkg", "my-pkg==1.1"),
+        ("My_Pkg", "My_Pkg==1.1"),
+        ("my.pkg[a]", "my.pkg[a]==1.1"),
+        ("my-pkg==1.0", "my-pkg==1.1"),
+        ("my-pkg == 1.0", "my-pkg == 1.1"),
+        ("my-pkg  [a, b]  ==1.0", "my-pkg  [a, b]  ==1.1"),
+        ("my-pkg===1.0", "my-pkg===1.1"),
+        ("my-pkg (==1.0)", "my-pkg (==1.1)"),
+        ("my-pkg (>=1.0)", "my-pkg (==1.1)"),
+        ("my-pkg >=1.0, <2", "my-pkg ==1.1"),
+        ("my-pkg~=1.0;python_version>'3'", "my-pkg==1.1;python_version>'3'"),
+        ("my-pkg ; python_version > '3'", "my-pkg==1.1 ; python_version > '3'"),
+        ("my-pkg==1.0.*", "my-pkg==1.1"),
+        ("my-pkg==1.0  # why ; not", "my-pkg==1.1  # why ; not"),
+        ("my-pkg==1.0 \\\r\n ; python_version>'3'\r\n", "my-pkg==1.1 \\\r\n ; python_version>'3'\r\n"),
+        ("my-pkg @ https://h/my_pkg-1.0-py3-none-any.whl#sha256=0 ; python_version>'3'", "my-pkg==1.1 ; python_version>'3'"),
+        ("https://h/my_pkg-1.0-py3-none-any.whl", "my-pkg==1.1"),
+        ("https://h/my_pkg-1.0-py3-none-any.whl; python_version>'3'", "my-pkg==1.1; python_version>'3'"),
+        ("./wheels/My_pkg-1.0-py3-none-any.whl[a]", "my-pkg[a]==1.1"),
+        ("git+https://github.com/o/r@v1#egg=My.Pkg[a]", "My.Pkg[a]==1.1"),
+        # pinned already, whatever way it is written
+        ("my-pkg==1.1.0", "my-pkg==1.1.0"),
+        ("https://h/my_pkg-1.1-py3-none-any.whl", "https://h/my_pkg-1.1-py3-none-any.whl"),
+        # not ours
+        ("my-pkg-extra==1.0", "my-pkg-extra==1.0"),
+        ("# my-pkg==1.0", "# my-pkg==1.0"),
+        ("other @ https://h/my-pkg==1.0.whl", "other @ https://h/my-pkg==1.0.whl"),
+    ],
+)  # fmt: skip
+def test_pinned_by_version(before: str, after: str) -> None:
+    assert edited(before, "version") == after
+    assert edited(after, "version") == after
+
+
+@pytest.mark.parametrize(
+    ("before", "url", "bare"),
+    [
+        ("my-pkg>=1", f"my-pkg @ {WITH_HASH}", url_of(PURE)),
+        ("My_Pkg[a] == 1.0", f"My_Pkg[a] @ {WITH_HASH}", f"My_Pkg[a] @ {WITH_HASH}"),
+        (
+            "my-pkg==1.0;python_version>'3'  # c",
+            f"my-pkg @ {WITH_HASH} ; python_version>'3'  # c",
+            f"{url_of(PURE)} ; python_version>'3'  # c",
+        ),
+        ("https://h/my_pkg-1.0-py3-none-any.whl", f"my-pkg @ {WITH_HASH}", url_of(PURE)),
+        ("my-pkg==1.1", f"my-pkg @ {WITH_HASH}", url_of(PURE)),
+        (url_of(PURE), url_of(PURE), url_of(PURE)),
+    ],
+)
+def test_pinned_by_url(before: str, url: str, bare: str) -> None:
+    assert (edited(before, "url"), edited(before, "bare-url")) == (url, bare)
+    assert (edited(url, "url"), edited(bare, "bare-url")) == (url, bare)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (
+            "my-pkg==1.0 --hash=sha256:aa # c",
+            f"my-pkg==1.1 --hash=sha256:{ZEROS} --hash=sha256:{ONES} # c",
+        ),
+        (
+            "my-pkg==1.0 \\\n  --hash=sha256:aa\n",
+            f"my-pkg==1.1 \\\n  --hash=sha256:{ZEROS} \\\n  --hash=sha256:{ONES}\n",
+        ),
+        (
+            "my-pkg==1.0 \\\n  --hash=sha256:aa \\\n  --hash=sha256:bb \\\n  --hash sha512:cc\n"
+            "  # via x\nb",
+            f"my-pkg==1.1 \\\n  --hash=sha256:{ZEROS} \\\n  --hash=sha256:{ONES}\n  # via x\nb",
+        ),
+    ],
+)
+def test_hashes_become_those_of_the_new_wheels(old: str, new: str) -> None:
+    wish = wanted(pin(PURE, NATIVE))
+    assert Requirements().edit("r.txt", old.encode(), wish).data.decode() == new
+    assert Requirements().edit("r.txt", new.encode(), wish).data.decode() == new
+
+
+def test_hashes_that_are_not_known_yet_are_told() -> None:
+    bare = pin()
+    bare = type(bare)(bare.name, bare.version, bare.commit)
+    edit = Requirements().edit("r.txt", b"my-pkg==1.0 --hash=sha256:aa\n", wanted(bare))
+    assert edit.unknown == ("the hashes of my-pkg 1.1",)
+    edit = Requirements().edit("r.txt", b"my-pkg==1.0\n", wanted(bare, style="url"))
+    assert edit.unknown == ("the URL of my-pkg 1.1", "the hash of my-pkg 1.1")
+
+
+@pytest.mark.parametrize("line", ["my-pkg=1.0", "my-pkg==1.0 other", "my-pkg==", "my-pkg[a==1.0"])
+def test_a_line_of_ours_that_pip_cannot_read_is_an_error(line: str) -> None:
+    with pytest.raises(DefinitionUnresolvable, match="my-pkg") as caught:
+        edited("numpy\n\n" + line, "version")
+    assert (caught.value.code, caught.value.line) == ("requirement-unreadable", 3)
+
+
+def test_others_lines_that_pip_cannot_read_are_left_to_pip() -> None:
+    assert edited("what is this\nmy-pkg\n", "version") == "what is this\nmy-pkg==1.1\n"
+
+
+def test_named_twice_is_an_error_with_both_lines() -> None:
+    with pytest.raises(DefinitionUnresolvable, match="lines 1 and 3") as caught:
+        edited("my-pkg==1.0\nnumpy\nMy_Pkg\n", "version")
+    assert caught.value.line == 3
+
+
+def test_named_twice_with_different_markers_is_right() -> None:
+    text = "my-pkg==1.0 ; python_version<'3.9'\nmy-pkg==1.0 ; python_version>='3.9'\n"
+    assert edited(text, "version") == text.replace("1.0", "1.1")
+
+
+@pytest.mark.parametrize("text", ["", "-r x.txt", "--index-url x", "./folder", "https://h/x.zip"])
+def test_what_has_no_name_is_none(text: str) -> None:
+    assert parse(text) is None
+
+
+@pytest.mark.parametrize("text", ["a b", "=1", "é", "a==1;nonsense"])
+def test_what_is_no_requirement(text: str) -> None:
+    with pytest.raises(Unreadable):
+        parse(text)
+
+
+def test_characters_know_where_they_stand() -> None:
+    text = "  a \\\r\n\t==1 \\\n --hash=x # c\n\n# d\nlast\\"
+    lines = logical_lines(text)
+    assert [line.text for line in lines] == ["a \t==1  --hash=x", "", "", "last"]
+    for line in lines:
+        assert "".join(text[line.at(index)] for index in range(len(line.text))) == line.text
+    assert (lines[0].start, lines[-1].end) == (0, len(text))

@@ -1,0 +1,106 @@
+"""Triggers, inputs and the job's token, from the variables that the hosts set."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from wheelstep.errors import SettingError
+from wheelstep.ground.secret import Secret
+from wheelstep.hosts import Host, Trigger, host_of
+from wheelstep.options import OPTIONS
+
+
+def github(**environment: str) -> Host:
+    return host_of({"GITHUB_ACTIONS": "true"} | environment, io.StringIO(), io.StringIO())
+
+
+def azure(**environment: str) -> Host:
+    return host_of({"TF_BUILD": "True"} | environment, io.StringIO(), io.StringIO())
+
+
+PULL_REQUEST = Trigger(branch=None, pull_request=True)
+
+
+@pytest.mark.parametrize(
+    ("event", "ref", "trigger"),
+    [
+        ("push", "refs/heads/main", Trigger("main")),
+        ("push", "refs/heads/release/1.x", Trigger("release/1.x")),
+        ("push", "refs/tags/v1/2", Trigger(None, tag="v1/2")),
+        ("workflow_dispatch", "refs/heads/topic", Trigger("topic")),
+        ("pull_request", "refs/pull/7/merge", PULL_REQUEST),
+        ("pull_request_target", "refs/heads/main", PULL_REQUEST),
+        ("merge_group", "refs/heads/gh-readonly-queue/main/pr-7-abc", PULL_REQUEST),
+        ("", "", Trigger(None)),
+    ],
+)
+def test_github_trigger(event: str, ref: str, trigger: Trigger) -> None:
+    assert github(GITHUB_EVENT_NAME=event, GITHUB_REF=ref).trigger() == trigger
+
+
+@pytest.mark.parametrize(
+    ("reason", "ref", "trigger"),
+    [
+        ("IndividualCI", "refs/heads/main", Trigger("main")),
+        ("Manual", "refs/heads/feature/x", Trigger("feature/x")),
+        ("IndividualCI", "refs/tags/v1", Trigger(None, tag="v1")),
+        ("PullRequest", "refs/pull/12/merge", PULL_REQUEST),
+        ("Manual", "refs/pull/12/merge", PULL_REQUEST),
+        ("PullRequest", "refs/heads/main", PULL_REQUEST),
+        ("Manual", "$/TfvcProject", Trigger(None)),
+    ],
+)
+def test_azure_trigger(reason: str, ref: str, trigger: Trigger) -> None:
+    assert azure(BUILD_REASON=reason, BUILD_SOURCEBRANCH=ref).trigger() == trigger
+
+
+def test_github_inputs() -> None:
+    host = github(INPUT_PUBLISH_TO=" a\nb\n", INPUT_BRANCH=" ", INPUT_DIST="$(x)")
+    assert host.input("publish-to") == "a\nb"
+    assert host.input("branch") is None
+    assert host.input("packages") is None
+    assert host.input("dist") == "$(x)"
+
+
+def test_azure_inputs() -> None:
+    host = azure(INPUT_PUBLISHTO="a\nb", INPUT_BRANCH="", INPUT_FEEDTOKEN="$(FEED_PAT)")
+    assert host.input("publish-to") == "a\nb"
+    assert host.input("branch") is None
+    with pytest.raises(SettingError, match=r"feedToken is \$\(FEED_PAT\)") as error:
+        host.input("feed-token")
+    assert error.value.code == "unknown-variable"
+
+
+def test_no_two_options_share_an_input() -> None:
+    assert len({row.camel.upper() for row in OPTIONS}) == len(OPTIONS)
+
+
+def test_github_job_token() -> None:
+    assert github().job_token() is None
+    assert github(GITHUB_TOKEN="of-a-script").job_token() == Secret("of-a-script")
+    both = github(GITHUB_TOKEN="of-a-script", INPUT_JOB_TOKEN="of-the-action")
+    assert both.job_token() == Secret("of-the-action")
+
+
+def test_azure_job_token() -> None:
+    connection = json.dumps({"parameters": {"AccessToken": "in-json"}, "scheme": "OAuth"})
+    parameter = "ENDPOINT_AUTH_PARAMETER_SYSTEMVSSCONNECTION_ACCESSTOKEN"
+    assert azure().job_token() is None
+    assert azure(SYSTEM_ACCESSTOKEN="mapped").job_token() == Secret("mapped")
+    assert azure(SYSTEM_ACCESSTOKEN="$(System.AccessToken)").job_token() is None
+    host = azure(ENDPOINT_AUTH_SYSTEMVSSCONNECTION=connection, SYSTEM_ACCESSTOKEN="mapped")
+    assert host.job_token() == Secret("in-json")
+    host = azure(ENDPOINT_AUTH_SYSTEMVSSCONNECTION=connection, **{parameter: "direct"})
+    assert host.job_token() == Secret("direct")
+    for odd in ("{", "[]", '{"parameters": null}', '{"parameters": {"AccessToken": 3}}'):
+        assert azure(ENDPOINT_AUTH_SYSTEMVSSCONNECTION=odd).job_token() is None
+
+
+def test_a_terminal_has_none_of_it() -> None:
+    host = host_of({"INPUT_BRANCH": "x"}, io.StringIO(), io.StringIO())
+    assert host.input("branch") is None
+    assert host.job_token() is None
+    assert host.trigger() == Trigger(branch=None)

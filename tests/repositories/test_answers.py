@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.repositories.conftest import Hosted, World
+from tests.repositories.support import NoWait, change, pin, propose_once
+from tests.repositories.test_git_push import advance_remote
+from tests.servers.git_http import GitServer, refuse_by_hook, refuse_by_status
+from wheelstep.errors import ServiceRefused, ServiceUnavailable
+from wheelstep.repositories.answers import error_for
+from wheelstep.repositories.interface import Committed
+from wheelstep.repositories.land import land
+
+TF402455 = (
+    "TF402455: Pushes to this branch are not permitted;"
+    " you must use a pull request to update this branch."
+)
+TF401027 = (
+    "TF401027: You need the Git 'GenericContribute' permission to perform this action."
+    " Details: identity 'Build\\0f0f', scope 'repository'."
+)
+TF401028 = (
+    "TF401028: The reference 'refs/heads/main' has already been updated by another client,"
+    " so you cannot update it. Please try again."
+)
+GH006 = (
+    "error: GH006: Protected branch update failed for refs/heads/main.",
+    "error: Changes must be made through a pull request.",
+)
+GH013 = (
+    "error: GH013: Repository rule violations found for refs/heads/main.",
+    "- Changes must be made through a pull request.",
+)
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "quoted"),
+    [
+        (TF402455, "branch-protected", "you must use a pull request"),
+        ("protected branch hook declined", "branch-protected", "protected branch"),
+        (TF401027, "push-forbidden", "'GenericContribute'"),
+        ("branch is currently checked out", "remote-refused", "currently checked out"),
+    ],
+)
+def test_reasons_in_the_status_line(hosted: Hosted, reason: str, code: str, quoted: str) -> None:
+    clone = hosted.clone("clone")
+    refuse_by_status(hosted.bare, reason)
+    with pytest.raises(ServiceRefused) as caught:
+        propose_once(hosted.push_repository(clone))
+    assert caught.value.code == code
+    assert quoted in caught.value.message
+    assert "main" in caught.value.message or code == "remote-refused"
+    assert hosted.commits() == ["Begin"]
+    assert hosted.world.git(clone, "status", "--porcelain", "--branch") == "## main...origin/main"
+
+
+@pytest.mark.parametrize("lines", [GH006, GH013, (TF402455,), ("Not on a Friday.",)])
+def test_reasons_told_by_a_hook(hosted: Hosted, lines: tuple[str, ...]) -> None:
+    clone = hosted.clone("clone")
+    refuse_by_hook(hosted.bare, *lines)
+    with pytest.raises(ServiceRefused) as caught:
+        propose_once(hosted.push_repository(clone))
+    error = caught.value
+    assert error.code == "branch-protected"
+    for line in lines:
+        assert line.removeprefix("error: ") in error.message
+    assert "pull-request" in error.cure
+    assert "bypass" in error.cure
+    # somebody the rule lets through
+    assert isinstance(propose_once(hosted.push_repository(clone, "admin")), Committed)
+
+
+def test_azures_wording_of_a_lost_race(hosted: Hosted) -> None:
+    clone = hosted.clone("clone")
+    refuse_by_status(hosted.bare, TF401028, times=2)
+    clock = NoWait()
+    assert land(hosted.push_repository(clone), pin(), "Pin", clock=clock).status == "pushed"
+    assert len(clock.waits) == 2
+    assert hosted.commits() == ["Pin [skip ci]", "Begin"]
+
+
+def test_a_race_lost_too_often_says_to_whom(hosted: Hosted) -> None:
+    clone = hosted.clone("clone")
+    refuse_by_status(hosted.bare, TF401028)
+    with pytest.raises(ServiceUnavailable, match=r"3 times.*Begin, Ada") as caught:
+        land(hosted.push_repository(clone), pin(), "Pin", clock=NoWait(), attempts=3)
+    assert caught.value.code == "race-lost"
+    assert caught.value.exit_code == 6
+
+
+def test_a_reader_is_found_out_before_anything_is_published(hosted: Hosted) -> None:
+    repository = hosted.push_repository(hosted.clone("clone"), "reader")
+    assert repository.snapshot().read("conda.yml")
+    for attempt in (repository.prove, lambda: propose_once(repository)):
+        with pytest.raises(ServiceRefused, match="no right") as caught:
+            attempt()
+        assert caught.value.code == "push-forbidden"
+
+
+@pytest.mark.parametrize("user", ["ci", None])
+def test_wrong_password_and_none(hosted: Hosted, user: str | None) -> None:
+    clone = hosted.clone("clone")
+    with pytest.raises(ServiceRefused) as caught:
+        hosted.push_repository(clone, user, password="wrong-password").snapshot()
+    assert caught.value.code == "not-authenticated"
+    assert hosted.url in caught.value.message
+
+
+def test_no_such_repository(hosted: Hosted) -> None:
+    clone = hosted.clone("clone")
+    for url in (hosted.server.address("none.git"), str(hosted.world.root / "none")):
+        hosted.world.git(clone, "remote", "set-url", "origin", url)
+        with pytest.raises(ServiceRefused) as caught:
+            hosted.push_repository(clone).snapshot()
+        assert caught.value.code == "repository-not-found"
+
+
+def test_a_server_that_is_gone(hosted: Hosted) -> None:
+    clone = hosted.clone("clone")
+    hosted.world.git(clone, "remote", "set-url", "origin", "http://127.0.0.1:9/acme.git")
+    with pytest.raises(ServiceUnavailable) as caught:
+        hosted.push_repository(clone).snapshot()
+    assert caught.value.code == "remote-unavailable"
+    assert "127.0.0.1:9" in caught.value.message
+
+
+def test_a_server_that_hangs(hosted: Hosted) -> None:
+    repository = hosted.push_repository(hosted.clone("clone"), wait=1.0)
+    hosted.server.order("info/refs", "hang")
+    start = time.monotonic()
+    with pytest.raises(ServiceUnavailable) as caught:
+        repository.snapshot()
+    assert time.monotonic() - start < 10
+    assert caught.value.code == "remote-timeout"
+
+
+def pushes(server: GitServer) -> int:
+    return sum(1 for seen in server.seen if seen.path.endswith("/git-receive-pack"))
+
+
+def test_a_lost_reply_is_no_lost_push(hosted: Hosted) -> None:
+    clone = hosted.clone("clone")
+    repository = hosted.push_repository(clone)
+    head = repository.snapshot()
+    hosted.server.order("acme.git/git-receive-pack", "drop-reply")
+    done = repository.propose([change(head, "conda.yml", b"x\n")], on=head, message="Pin")
+    assert isinstance(done, Committed)
+    assert done.sha == hosted.head()
+    assert hosted.server.faults == []
+    assert pushes(hosted.server) == 1
+
+
+def test_a_lost_request_is_sent_again(hosted: Hosted) -> None:
+    repository = hosted.push_repository(hosted.clone("clone"))
+    hosted.server.order("acme.git/git-receive-pack", "drop-request")
+    hosted.server.order("acme.git/git-receive-pack", "503")
+    assert isinstance(propose_once(repository), Committed)
+    assert pushes(hosted.server) == 3
+    assert hosted.commits() == ["Pin acme [skip ci]", "Begin"]
+
+
+def test_a_push_that_never_gets_through(hosted: Hosted) -> None:
+    repository = hosted.push_repository(hosted.clone("clone"))
+    for _ in range(3):
+        hosted.server.order("acme.git/git-receive-pack", "503")
+    with pytest.raises(ServiceUnavailable, match="503"):
+        propose_once(repository)
+    assert hosted.commits() == ["Begin"]
+    assert isinstance(propose_once(repository), Committed)
+
+
+def test_a_lost_reply_and_a_colleague_on_top(hosted: Hosted) -> None:
+    repository = hosted.push_repository(hosted.clone("clone"))
+    head = repository.snapshot()
+    # a hook on the server: right after our push a colleague commits on top
+    hook = hosted.bare / "hooks/post-receive"
+    hook.write_text(
+        "#!/bin/sh\nrm hooks/post-receive\n"
+        "export GIT_AUTHOR_NAME=c GIT_AUTHOR_EMAIL=c GIT_COMMITTER_NAME=c GIT_COMMITTER_EMAIL=c\n"
+        "git update-ref refs/heads/main $(git commit-tree main^{tree} -p main -m Colleague)\n"
+    )
+    hook.chmod(0o755)
+    hosted.server.order("acme.git/git-receive-pack", "drop-reply")
+    done = repository.propose([change(head, "conda.yml", b"x\n")], on=head, message="Pin")
+    assert isinstance(done, Committed)
+    assert hosted.commits() == ["Colleague", "Pin [skip ci]", "Begin"]
+    assert done.sha == hosted.world.git(hosted.bare, "rev-parse", "main~1")
+
+
+def test_a_lost_request_and_a_colleague_faster(hosted: Hosted) -> None:
+    repository = hosted.push_repository(hosted.clone("clone"))
+    head = repository.snapshot()
+    advance_remote(hosted)
+    hosted.server.order("acme.git/git-receive-pack", "drop-request")
+    hosted.server.order("info/refs?service=git-receive-pack", "503")
+    assert repository.propose([change(head, "conda.yml", b"x\n")], on=head, message="Pin") is None
+    assert hosted.commits() == ["By colleague", "Begin"]
+
+
+def test_killed_while_pushing_then_run_again(hosted: Hosted, world: World) -> None:
+    clone = hosted.clone("clone")
+    script = world.root / "release.py"
+    script.write_text(
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from tests.repositories.conftest import ME\n"
+        "from tests.repositories.support import NoWait, pin\n"
+        "from wheelstep.ground.git import Git\n"
+        "from wheelstep.ground.secret import Secret\n"
+        "from wheelstep.repositories.git_push import PushRepository\n"
+        "from wheelstep.repositories.land import land\n"
+        "env = dict(os.environ)\n"
+        "git = Git.open(Path(sys.argv[1]), env)\n"
+        "repository = PushRepository(git, branch='main', remote=None, identity=ME,\n"
+        "    environment=env, token=Secret('ci-pass-22'))\n"
+        "print(land(repository, pin(), 'Pin', clock=NoWait()).status)\n"
+    )
+    environment = world.environment | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    hosted.server.order("acme.git/git-receive-pack", "hang")
+    command = [sys.executable, str(script), str(clone)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as child:
+        while not pushes(hosted.server):
+            assert child.poll() is None
+            hosted.server.released.wait(0.02)
+        child.kill()
+    assert hosted.commits() == ["Begin"]
+    assert world.git(clone, "for-each-ref", "refs/wheelstep") == ""
+    again = subprocess.run(command, env=environment, capture_output=True, check=True, text=True)
+    assert again.stdout == "pushed\n"
+    once_more = subprocess.run(command, env=environment, capture_output=True, check=True, text=True)
+    assert once_more.stdout == "none\n"
+    assert hosted.commits() == ["Pin [skip ci]", "Begin"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("fatal: unable to access 'https://h/': Could not resolve host: h", "remote-unavailable"),
+        ("fatal: unable to access 'https://h/': SSL certificate problem: x", "certificate"),
+        ("remote: Repository not found.\nfatal: repository 'x' not found", "repository-not-found"),
+        ("ERROR: Repository not found.\nfatal: Could not read from remote", "repository-not-found"),
+        ("git@github.com: Permission denied (publickey).", "not-authenticated"),
+        ("Host key verification failed.", "host-key"),
+        ("remote: Permission to o/r.git denied to bot.", "push-forbidden"),
+        ("fatal: write error: No space left on device", "disk-full"),
+        ("fatal: something new", "remote-refused"),
+        ("", "remote-refused"),
+    ],
+)
+def test_wordings_of_hosts_that_are_not_here(text: str, code: str) -> None:
+    error = error_for(text, remote="https://h/r", branch="main")
+    assert error.code == code
+    assert error.cure
+    assert "https://h/r" in error.message or code == "disk-full"
+
+
+def test_a_url_in_the_text_loses_its_password() -> None:
+    text = "fatal: unable to access 'https://bot:hunter2@h/r/': returned error: 403"
+    assert "hunter2" not in error_for(text, remote="x", branch="main").message

@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.repositories.conftest import FILES, ME, Hosted, World
+from tests.repositories.support import NoWait, add_line, change, pin, propose_once
+from tests.servers.git_http import refuse_by_hook
+from wheelstep.errors import ServiceRefused, SettingError
+from wheelstep.repositories.git_push import PushRepository
+from wheelstep.repositories.interface import Committed
+from wheelstep.repositories.land import land
+
+
+def refs(world: World, clone: Path) -> str:
+    return world.git(clone, "for-each-ref", "--format=%(objectname) %(refname)")
+
+
+def advance_remote(hosted: Hosted, path: str = "other.txt", name: str = "colleague") -> str:
+    clone = hosted.clone(name)
+    (clone / path).write_text(name)
+    hosted.world.git(clone, "add", "--all")
+    hosted.world.git(clone, "commit", "--quiet", "-m", f"By {name}")
+    hosted.world.git(clone, "push", "--quiet", str(hosted.bare), "main")
+    return hosted.head()
+
+
+def test_pushes_and_the_clean_branch_follows(hosted: Hosted) -> None:
+    clone = hosted.clone("clone")
+    config = (clone / ".git/config").read_bytes()
+    repository = hosted.push_repository(clone)
+    repository.prove()
+    head = repository.snapshot()
+    assert head.read_many(FILES) == FILES
+    changes = [change(head, "conda.yml", b"new\n"), change(head, "wheelstep.lock", b"l\n")]
+    done = repository.propose(changes, on=head, message="Pin acme")
+    assert done == Committed("pushed", hosted.head(), "main")
+    assert hosted.commits() == ["Pin acme [skip ci]", "Begin"]
+    assert hosted.world.git(hosted.bare, "log", "-1", "--format=%an|%ae", "main") == (
+        f"{ME.name}|{ME.email}"
+    )
+    fresh = hosted.clone("fresh")
+    assert (fresh / "conda.yml").read_bytes() == b"new\n"
+    assert (fresh / "wheelstep.lock").read_bytes() == b"l\n"
+    git = hosted.world.git
+    assert git(clone, "status", "--porcelain", "--branch") == "## main...origin/main"
+    assert git(clone, "rev-parse", "HEAD") == done.sha
+    assert (clone / "conda.yml").read_bytes() == b"new\n"
+    assert (clone / ".git/config").read_bytes() == config
+    assert not (clone / ".git/FETCH_HEAD").exists()
+
+
+def test_changed_files_and_a_newer_branch_stay(hosted: Hosted) -> None:
+    clone = hosted.clone("clone")
+    (clone / "conda.yml").write_bytes(b"mine\n")
+    before = refs(hosted.world, clone)
+    done = propose_once(hosted.push_repository(clone))
+    assert isinstance(done, Committed)
+    assert "conda.yml" in done.notes[0]
+    assert "git pull" in done.notes[0]
+    assert (clone / "conda.yml").read_bytes() == b"mine\n"
+    assert refs(hosted.world, clone) == before
+    assert hosted.world.git(clone, "diff", "--cached", "--name-only") == ""
+
+
+def test_commits_on_the_remote_head_not_on_the_local_one(hosted: Hosted) -> None:
+    clone = hosted.clone("clone")
+    hosted.world.git(clone, "commit", "--quiet", "--allow-empty", "-m", "Not to be published")
+    hosted.world.git(clone, "tag", "v1")
+    theirs = advance_remote(hosted)
+    hosted.world.git(hosted.bare, "tag", "theirs", "main")
+    before = refs(hosted.world, clone)
+    repository = hosted.push_repository(clone)
+    head = repository.snapshot()
+    assert head.head == theirs
+    assert head.read("other.txt") == b"colleague"
+    assert head.is_ancestor(hosted.world.git(clone, "rev-parse", "main~1"), theirs) is True
+    assert head.is_ancestor(hosted.world.git(clone, "rev-parse", "main"), theirs) is False
+    assert head.is_ancestor("0" * 40, theirs) is None
+    assert head.is_ancestor("--help", theirs) is None
+    done = repository.propose([change(head, "conda.yml", b"x\n")], on=head, message="Pin")
+    assert done is not None
+    assert hosted.commits() == ["Pin [skip ci]", "By colleague", "Begin"]
+    assert refs(hosted.world, clone) == before
+
+
+def test_detached_checkout_of_a_ci_host(hosted: Hosted) -> None:
+    clone = hosted.clone("clone")
+    hosted.world.git(clone, "checkout", "--quiet", "--detach")
+    before = (refs(hosted.world, clone), hosted.world.git(clone, "rev-parse", "HEAD"))
+    assert isinstance(propose_once(hosted.push_repository(clone)), Committed)
+    assert (refs(hosted.world, clone), hosted.world.git(clone, "rev-parse", "HEAD")) == before
+    assert hosted.world.git(clone, "status", "--porcelain") == ""
+
+
+def test_a_shallow_clone_stays_as_shallow_as_it_was(hosted: Hosted) -> None:
+    advance_remote(hosted)
+    clone = hosted.clone("clone", "--depth=1")
+    shallow = (clone / ".git/shallow").read_text()
+    # a merge of a branch from before the cut: fetched the usual way, all history would come along
+    merger = hosted.clone("merger")
+    git = hosted.world.git
+    git(merger, "checkout", "--quiet", "-b", "old", "main~1")
+    git(merger, "commit", "--quiet", "--allow-empty", "-m", "Old work")
+    git(merger, "checkout", "--quiet", "main")
+    git(merger, "merge", "--quiet", "--no-edit", "old")
+    git(merger, "push", "--quiet", str(hosted.bare), "main")
+    begin = git(hosted.bare, "rev-list", "--max-parents=0", "main")
+    repository = hosted.push_repository(clone)
+    before = refs(hosted.world, clone)
+    head = repository.snapshot()
+    assert head.is_ancestor(git(clone, "rev-parse", "HEAD"), head.head or "") is None
+    assert land(repository, pin(), "Pin", clock=NoWait()).status == "pushed"
+    repository.close()
+    assert (clone / ".git/shallow").read_text() == shallow
+    assert refs(hosted.world, clone) == before
+    missing = git(clone, "cat-file", "--batch-check", stdin=f"{begin}\n".encode())
+    assert missing.endswith("missing")
+    # a later step's pull finds related histories
+    hosted.world.git(clone, "remote", "set-url", "origin", hosted.bare.as_uri())
+    git(clone, "pull", "--quiet", "--ff-only")
+    assert git(clone, "rev-parse", "HEAD") == hosted.head()
+
+
+def test_a_partial_clone(hosted: Hosted) -> None:
+    hosted.world.git(hosted.bare, "config", "uploadpack.allowFilter", "true")
+    hosted.world.git(hosted.bare, "config", "uploadpack.allowAnySHA1InWant", "true")
+    clone = hosted.clone("clone", "--filter=blob:none", "--no-checkout")
+    advance_remote(hosted)
+    repository = hosted.push_repository(clone)
+    # what is read comes from origin, with what origin's checkout left for it
+    hosted.world.git(clone, "remote", "set-url", "origin", hosted.server.address("acme.git", "ci"))
+    assert repository.snapshot().read("conda.yml") == FILES["conda.yml"]
+    assert land(repository, pin(), "Pin", clock=NoWait()).status == "pushed"
+    assert hosted.commits()[0] == "Pin [skip ci]"
+
+
+def test_a_lost_race_is_decided_again(hosted: Hosted) -> None:
+    clone = hosted.clone("clone")
+    repository = hosted.push_repository(clone)
+    head = repository.snapshot()
+    advance_remote(hosted)
+    assert repository.propose([change(head, "conda.yml", b"x\n")], on=head, message="Pin") is None
+    assert hosted.world.git(clone, "status", "--porcelain") == ""
+    done = land(repository, pin(), "Pin", clock=NoWait())
+    assert done.status == "pushed"
+    assert hosted.commits() == ["Pin [skip ci]", "By colleague", "Begin"]
+    # and again, with nothing left to do
+    assert land(repository, pin(), "Pin", clock=NoWait()) == Committed("none")
+
+
+def test_no_such_branch_on_the_remote(hosted: Hosted) -> None:
+    clone = hosted.clone("clone")
+    hosted.world.git(clone, "checkout", "--quiet", "-b", "side")
+    with pytest.raises(SettingError, match="no branch 'side'"):
+        hosted.push_repository(clone, branch="side").prove()
+
+
+def test_which_remote(hosted: Hosted, world: World) -> None:
+    clone = hosted.clone("clone")
+    other = hosted.server.create("other.git")
+    world.git(clone, "push", "--quiet", str(other), "main")
+    world.git(clone, "remote", "add", "upstream", hosted.server.address("other.git"))
+    world.git(clone, "config", "branch.main.remote", "upstream")
+    assert isinstance(propose_once(hosted.push_repository(clone)), Committed)
+    assert world.git(other, "log", "-1", "--format=%s", "main") == "Pin acme [skip ci]"
+    assert hosted.commits() == ["Begin"]
+    by_url = hosted.push_repository(clone, remote=hosted.url)
+    assert isinstance(propose_once(by_url, after=b"x\n"), Committed)
+    assert hosted.commits()[0] == "Pin acme [skip ci]"
+    for name, code in (
+        ("nobody", "no-remote"),
+        (hosted.server.address("acme.git", "ci"), "secret-in-url"),
+    ):
+        with pytest.raises(SettingError) as caught:
+            hosted.push_repository(clone, remote=name)
+        assert caught.value.code == code
+        assert "ci-pass-22" not in str(caught.value)
+    world.git(clone, "config", "--unset", "branch.main.remote")
+    world.git(clone, "remote", "remove", "origin")
+    assert isinstance(propose_once(hosted.push_repository(clone), after=b"y\n"), Committed)
+    world.git(clone, "remote", "remove", "upstream")
+    with pytest.raises(SettingError, match="no remote"):
+        hosted.push_repository(clone)
+
+
+def test_a_folder_as_remote_and_its_own_hooks(world: World, checkout: Path) -> None:
+    bare = world.root / "bare.git"
+    world.git(world.root, "clone", "--quiet", "--bare", str(checkout), str(bare))
+    world.git(checkout, "remote", "add", "origin", "../bare.git")
+    repository = PushRepository(
+        world.open(checkout),
+        branch="main",
+        remote=None,
+        identity=ME,
+        environment=world.environment,
+        clock=NoWait(),
+    )
+    repository.prove()
+    assert isinstance(propose_once(repository), Committed)
+    assert world.git(bare, "log", "-1", "--format=%s", "main") == "Pin acme [skip ci]"
+    # that our own hooks are off does not reach the other side
+    refuse_by_hook(bare, "GH006: Protected branch update failed for refs/heads/main.")
+    with pytest.raises(ServiceRefused, match="GH006"):
+        propose_once(repository, after=b"more\n")
+
+
+def test_neither_the_users_hooks_nor_their_push_settings(hosted: Hosted) -> None:
+    clone = hosted.clone("clone")
+    hook = clone / ".git/hooks/pre-push"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    for key, value in (
+        ("push.gpgSign", "true"),
+        ("push.followTags", "true"),
+        ("remote.origin.push", "refs/heads/*:refs/heads/*"),
+        ("remote.origin.mirror", "true"),
+        ("fetch.prune", "true"),
+        ("push.useForceIfIncludes", "true"),
+    ):
+        hosted.world.git(clone, "config", key, value)
+    hosted.world.git(clone, "tag", "-a", "-m", "x", "v9")
+    hosted.world.git(clone, "branch", "secret-plans")
+    assert isinstance(propose_once(hosted.push_repository(clone)), Committed)
+    assert hosted.world.git(hosted.bare, "for-each-ref", "--format=%(refname)") == (
+        "refs/heads/main"
+    )
+
+
+def test_a_decision_that_adds_the_line_of_another(hosted: Hosted) -> None:
+    first, second = (hosted.push_repository(hosted.clone(name)) for name in ("one", "two"))
+    stale = second.snapshot()
+    land(first, add_line("pins.txt", "a"), "A", clock=NoWait())
+    changes = add_line("pins.txt", "b")(stale)
+    assert second.propose(changes, on=stale, message="B") is None
+    land(second, add_line("pins.txt", "b"), "B", clock=NoWait())
+    assert hosted.show("pins.txt") == b"a\nb"

@@ -1,0 +1,359 @@
+"""What the Azure-Artifacts-shaped stand-in answers; its state is tests/servers/feed_state.py."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, cast
+from urllib.parse import unquote, urlsplit
+
+from packaging.utils import canonicalize_name
+
+from tests.servers.feed_rules import form, refusal
+from tests.servers.feed_state import Fault, FeedServer, Recorded, Route, Stored
+
+__all__ = ["Handler", "Server"]
+
+PYPI_PATH = re.compile(
+    r"/(?P<organization>[^/]+)(?:/(?P<project>[^/]+))?/_packaging/(?P<feed>[^/@]+)"
+    r"(?:@(?P<view>[^/]+))?/pypi/(?P<what>upload|simple|download)(?P<rest>/.*)?$"
+)
+API_PATH = re.compile(
+    r"/(?P<organization>[^/]+)(?:/(?P<project>[^/]+))?/_apis/packaging/feeds/(?P<feed>[^/]+)$",
+    re.IGNORECASE,
+)
+LOCATIONS = [
+    {"id": "e81700f7-3be2-46de-8624-2eb35882fcaa", "area": "Location",
+     "resourceName": "ResourceAreas", "routeTemplate": "_apis/{resource}/{areaId}"},
+    {"id": "c65009a7-474a-4ad1-8b42-7d852107ef8c", "area": "Packaging",
+     "resourceName": "Feeds", "routeTemplate": "{project}/_apis/{area}/{resource}/{feedId}"},
+]  # fmt: skip
+VERSIONS = {"resourceVersion": 1, "minVersion": 1.0, "maxVersion": 7.2, "releasedVersion": "7.1"}
+
+
+class Server(ThreadingHTTPServer):
+    """Knows its open connections, so that stopping it leaves none behind."""
+
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[Handler], state: FeedServer) -> None:
+        super().__init__(address, handler)
+        self.state = state
+        self.open: set[socket.socket] = set()
+        self.idle = threading.Condition()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: clients that go away early are part of the tests."""
+
+    def close_all(self) -> None:
+        self.server_close()
+        with self.idle:
+            for connection in self.open:
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    continue  # the client was quicker
+            self.idle.wait_for(lambda: not self.open, timeout=10)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    @property
+    def state(self) -> FeedServer:
+        return self.server.state
+
+    def setup(self) -> None:
+        super().setup()
+        with self.server.idle:
+            self.server.open.add(self.connection)
+
+    def finish(self) -> None:
+        try:
+            super().finish()
+        finally:
+            with self.server.idle:
+                self.server.open.discard(self.connection)
+                self.server.idle.notify_all()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's name
+        """Keep the tests' output clean."""
+
+    # -- the four methods
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        self._record()
+        path = unquote(urlsplit(self.path).path)
+        if path.lower() == f"/{self.state.organization}/_apis/resourceareas":
+            # an empty list tells the client to use the base URL for every area, as a server does
+            self._json(200, {"count": 0, "value": []})
+        elif api := API_PATH.fullmatch(path):
+            self._api(api)
+        elif match := PYPI_PATH.fullmatch(path):
+            self._pypi(match)
+        else:
+            self._error(404, "PathNotFound", f"Nothing is at {path}.")
+
+    def do_OPTIONS(self) -> None:
+        self._record()
+        locations = [location | VERSIONS for location in LOCATIONS]
+        self._json(200, {"count": len(locations), "value": locations})
+
+    def do_POST(self) -> None:
+        self._record()
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        match = PYPI_PATH.fullmatch(unquote(urlsplit(self.path).path))
+        if match is None or match["what"] != "upload":
+            self._error(405, "MethodNotAllowed", "This path takes no POST.")
+            return
+        fault = self.state.next_fault("upload")
+        if fault and not fault.store:
+            self._go_wrong(fault)
+        elif match["rest"] != "/":
+            self._redirect()
+        elif self._allowed(match, "AddPackage"):
+            self._upload(match, body, fault)
+
+    # -- routes
+
+    def _pypi(self, match: re.Match[str]) -> None:
+        what = cast("Route", match["what"])
+        fault = self.state.next_fault(what)
+        if fault and fault.kind != "truncate":
+            self._go_wrong(fault)
+        elif what == "upload":
+            self._error(405, "MethodNotAllowed", "This path takes no GET.")
+        elif not (match["rest"] or "").endswith("/") and what == "simple":
+            self._redirect()
+        elif not self._allowed(match, "ReadPackages"):
+            return
+        elif what == "download":
+            self._download(match, fault)
+        elif match["rest"] == "/":
+            names = sorted({stored.name for stored in self._visible(match["view"])})
+            self._page("Simple index", [f'<a href="{name}/">{name}</a>' for name in names])
+        else:
+            self._project(match)
+
+    def _project(self, match: re.Match[str]) -> None:
+        name = canonicalize_name(match["rest"].strip("/"))
+        with self.state.lock:
+            files = [stored for stored in self._visible(match["view"]) if stored.name == name]
+            hidden = [
+                s for s in self.state.files.values() if s.name == name and s.hidden_for > 0
+            ]  # fmt: skip
+            for stored in hidden:
+                stored.hidden_for -= 1
+        if not files:
+            self._error(
+                404,
+                "PackageNotFoundException",
+                f"Cannot find the package '{name}' in feed '{self.state.feed}'.",
+            )
+            return
+        state = self.state
+        scope = f"/{state.project_id}" if state.project else ""
+        links = []
+        for stored in files:
+            url = (
+                f"{state.base}/{state.organization}{scope}/_packaging/{state.feed_id}"
+                f"/pypi/download/{stored.name}/{stored.version}/{stored.file}#sha256={stored.sha256}"
+            )
+            python = (
+                f' data-requires-python="{html.escape(stored.requires_python)}"'
+                if stored.requires_python
+                else ""
+            )
+            links.append(f'<a href="{html.escape(url)}"{python}>{stored.file}</a><br/>')
+        self._page(f"Links for {name}", links)
+
+    def _visible(self, view: str | None) -> list[Stored]:
+        with self.state.lock:
+            return [
+                stored
+                for _, stored in sorted(self.state.files.items())
+                if stored.hidden_for <= 0
+                and (view is None or view.lower() == "local" or view.lower() in stored.views)
+            ]
+
+    def _download(self, match: re.Match[str], fault: Fault | None) -> None:
+        stored = self.state.files.get(match["rest"].rpartition("/")[2])
+        if stored is None:
+            self._error(404, "PackageNotFoundException", "Cannot find the file.")
+        elif fault:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(stored.content)))
+            self.end_headers()
+            self.wfile.write(stored.content[: len(stored.content) // 2])
+            self.close_connection = True
+        else:
+            self._answer(200, "application/octet-stream", stored.content)
+
+    def _api(self, match: re.Match[str]) -> None:
+        if fault := self.state.next_fault("api"):
+            self._go_wrong(fault)
+            return
+        if not self._allowed(match, "ReadPackages"):
+            return
+        upstream = {
+            "id": "b5f3c8a0-0000-4000-8000-000000000001", "name": "PyPI", "protocol": "PyPI",
+            "upstreamSourceType": "public", "status": "ok",
+        }  # fmt: skip
+        self._json(
+            200,
+            {
+                "id": self.state.feed_id,
+                "name": self.state.feed,
+                "upstreamEnabled": self.state.public_upstream,
+                "upstreamSources": [upstream] if self.state.public_upstream else [],
+            },
+        )
+
+    def _upload(self, match: re.Match[str], body: bytes, fault: Fault | None) -> None:
+        fields, file, content = form(self.headers.get("Content-Type", ""), body)
+        name, version = canonicalize_name(fields.get("name", "")), fields.get("version", "")
+        refused = refusal(self.state, match["view"], fields, file, content)
+        if refused is not None:
+            self._error(*refused)
+            return
+        with self.state.lock:
+            if file in self.state.files or file in self.state.upstream:
+                self._error(
+                    409,
+                    "PackageAlreadyExistsException",
+                    f"The feed '{self.state.feed}' already contains file '{file}' in package "
+                    f"'{name} {version}'.",
+                )
+                return
+            self.state.files[file] = Stored(
+                name=name,
+                version=version,
+                file=file,
+                content=content,
+                requires_python=fields.get("requires_python"),
+                hidden_for=self.state.visible_after,
+            )
+        if fault:
+            self._go_wrong(fault)
+        else:
+            self._answer(202, "application/json", b"")
+
+    # -- access and answers
+
+    def _allowed(self, match: re.Match[str], right: str) -> bool:
+        state, feed, project = self.state, match["feed"], match["project"]
+        token = self._credentials()[1]
+        identity = f"Microsoft.TeamFoundation.ServiceIdentity;{state.reader_identity}"
+        if token not in {state.token, state.read_only_token, state.no_rights_token}:
+            self._error(
+                401,
+                "UnauthorizedRequestException",
+                "TF400813: The user '' is not authorized to access this resource.",
+            )
+        elif match["organization"].lower() != state.organization:
+            self._error(404, "HostNotFoundException", "The organization does not exist.")
+        elif state.project and project and project not in {state.project, state.project_id}:
+            self._error(
+                404,
+                "ProjectDoesNotExistWithNameException",
+                f"TF200016: The following project does not exist: {project}. Verify that the name "
+                "of the project is correct and that the project exists on the specified Azure "
+                "DevOps Server.",
+            )
+        elif feed.lower() not in {state.feed, state.feed_id} or bool(project) != bool(
+            state.project
+        ):
+            self._error(404, "FeedIdNotFoundException", f"The feed with ID '{feed}' doesn't exist.")
+        elif token == state.no_rights_token or (
+            token == state.read_only_token and right == "AddPackage"
+        ):
+            self._error(
+                403,
+                "FeedNeedsPermissionsException",
+                f"User '{identity}' lacks permission to complete this action. You need to have "
+                f"'{right}'.",
+            )
+        else:
+            return True
+        return False
+
+    def _credentials(self) -> tuple[str | None, str | None]:
+        scheme, _, value = self.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "basic":
+            return None, None
+        user, _, password = base64.b64decode(value).decode().partition(":")
+        return user, password
+
+    def _record(self) -> None:
+        user, password = self._credentials()
+        with self.state.lock:
+            self.state.requests.append(
+                Recorded(
+                    method=self.command,
+                    path=self.path,
+                    user=user,
+                    password=password,
+                    agent=self.headers.get("User-Agent", ""),
+                    host=self.headers.get("Host", ""),
+                )
+            )
+
+    def _go_wrong(self, fault: Fault) -> None:
+        if fault.kind == "drop":
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+        else:
+            self._answer(fault.status, "text/plain", fault.body, dict(fault.headers))
+
+    def _redirect(self) -> None:
+        path = urlsplit(self.path).path
+        self._answer(301, "text/html", b"", {"Location": f"{self.state.base}{path}/"})
+
+    def _page(self, title: str, links: list[str]) -> None:
+        lines = ["<!DOCTYPE html>", f"<html><head><title>{title}</title></head><body>"]
+        lines += [f"<h1>{title}</h1>", *links, "</body></html>"]
+        self._answer(200, "text/html; charset=utf-8", "\n".join(lines).encode())
+
+    def _error(self, status: int, key: str, message: str) -> None:
+        # the form of every error of the service: uv #8817 shows one in full
+        headers = {}
+        if status == 401:
+            headers["WWW-Authenticate"] = f'Basic realm="{self.state.base}/"'
+        self._json(
+            status,
+            {
+                "$id": "1",
+                "innerException": None,
+                "message": message,
+                "typeName": f"Microsoft.VisualStudio.Services.{key}, Microsoft",
+                "typeKey": key,
+                "errorCode": 0,
+                "eventId": 3000,
+            },
+            headers,
+        )
+
+    def _json(self, status: int, value: object, headers: dict[str, str] | None = None) -> None:
+        self._answer(status, "application/json; charset=utf-8", json.dumps(value).encode(), headers)
+
+    def _answer(
+        self, status: int, content_type: str, body: bytes, headers: dict[str, str] | None = None
+    ) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": content_type, **(headers or {})}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)

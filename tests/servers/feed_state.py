@@ -1,0 +1,134 @@
+"""What the Azure-Artifacts-shaped stand-in knows: its rules, its files, the requests that came."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = ["Fault", "FeedServer", "Recorded", "Route", "Stored"]
+
+Route = Literal["upload", "simple", "download", "api"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What goes wrong with one request."""
+
+    kind: Literal["status", "drop", "truncate"]
+    """Answer with `status`; close the connection without an answer; send half the body."""
+    status: int = 503
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    store: bool = False
+    """An upload is stored before the fault: the lost reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A request that came."""
+
+    method: str
+    path: str
+    user: str | None
+    password: str | None
+    agent: str
+    host: str
+
+
+@dataclass(slots=True)
+class Stored:
+    """A file in the feed."""
+
+    name: str
+    """Normalised as PEP 503 has it."""
+    version: str
+    file: str
+    content: bytes
+    requires_python: str | None
+    hidden_for: int
+    """So many reads of its simple page do not show it yet."""
+    views: set[str] = field(default_factory=set)
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(slots=True)
+class FeedServer:
+    """One organization with one project and one feed; its rules can be changed while it runs."""
+
+    base: str = ""
+    """`http://127.0.0.1:PORT`."""
+    organization: str = "contoso"
+    project: str | None = "ml"
+    feed: str = "wheels"
+    feed_id: str = "0f3a1f3e-5a1c-4a55-9a54-0a4f7f4be001"
+    project_id: str = "6e2f64a6-0d2b-4c4b-8a5c-8b1f6d2f1a77"
+    token: str = "writer-token-4711"
+    """May read and publish; any user name goes with it."""
+    read_only_token: str = "reader-token-0815"
+    no_rights_token: str = "stranger-token-99"
+    reader_identity: str = "8d1c7d7e-96b0-4b5f-8f52-33ab0c7a4f10"
+    public_upstream: bool = False
+    largest: int = 500 * 1024 * 1024
+    """Bytes; a bigger upload is answered with 413."""
+    visible_after: int = 0
+    """A new file is missing from its simple page for so many reads."""
+    files: dict[str, Stored] = field(default_factory=dict)
+    upstream: dict[str, bytes] = field(default_factory=dict)
+    """Files that an enabled upstream holds: not listed here, and their versions are refused."""
+    deleted: set[tuple[str, str]] = field(default_factory=set)
+    """(name, version) deleted from the feed: reserved for ever."""
+    requests: list[Recorded] = field(default_factory=list)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    faults: dict[Route, deque[Fault]] = field(default_factory=dict)
+
+    @property
+    def root(self) -> str:
+        """The feed's own base URL."""
+        project = f"/{self.project}" if self.project else ""
+        return f"{self.base}/{self.organization}{project}/_packaging/{self.feed}"
+
+    @property
+    def upload_url(self) -> str:
+        return f"{self.root}/pypi/upload/"
+
+    @property
+    def simple_url(self) -> str:
+        return f"{self.root}/pypi/simple/"
+
+    @property
+    def collection_url(self) -> str:
+        """What the agent hands over as SYSTEM_COLLECTIONURI."""
+        return f"{self.base}/{self.organization}/"
+
+    def simple_url_with(self, token: str) -> str:
+        """The simple index with the token inside, for pip and uv."""
+        return self.simple_url.replace("://", f"://any:{token}@")
+
+    def fault(self, route: Route, *faults: Fault) -> None:
+        """Let the next requests to this route go wrong, one fault each."""
+        with self.lock:
+            self.faults.setdefault(route, deque()).extend(faults)
+
+    def next_fault(self, route: Route) -> Fault | None:
+        with self.lock:
+            waiting = self.faults.get(route)
+            return waiting.popleft() if waiting else None
+
+    def promote(self, name: str, version: str, view: str) -> None:
+        """Show a version in a view."""
+        with self.lock:
+            for stored in self.files.values():
+                if (stored.name, stored.version) == (name, version):
+                    stored.views.add(view.lower())
+
+    def seen(self, method: str, part: str = "") -> list[Recorded]:
+        """The requests of this method whose path has `part`."""
+        with self.lock:
+            return [r for r in self.requests if r.method == method and part in r.path]
