@@ -70,8 +70,11 @@ function main() {
   const [program, ...start] = python;
   const bootstrap = path.join(__dirname, 'action', 'bootstrap.py');
   const child = spawn(program, [...start, '-I', bootstrap, 'release'], { stdio: 'inherit' });
-  // a canceled job: SIGINT first, SIGTERM some seconds later. The child has the last word.
-  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+  // A canceled job: SIGINT first, SIGTERM some seconds later. The child has the last word. On Windows
+  // Ctrl+C reaches the child by itself, and kill() would be its sudden end.
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.on(signal, () => WINDOWS || child.kill(signal));
+  }
   child.on('error', (error) => finish(CANNOT_HERE, `Python could not be started: ${error.message}`));
   child.on('exit', (code, signal) => {
     const ended = code === null ? 128 + os.constants.signals[signal] : code;

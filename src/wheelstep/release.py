@@ -88,13 +88,12 @@ def _check_serving(run: Run, found: Survey, *, pin: bool) -> None:
             cure="Set `serve-url` to the URL at which the folder is served, or publish to a feed "
             "or an index.",
         )
-    if found.packages:
-        run.warn(
-            "folder-not-served",
-            f"The definitions name wheels in the folder {first.name}, which is on this machine "
-            "alone: no index is written into them.",
-            cure="Set `serve-url` when the folder is served somewhere.",
-        )
+    run.warn(
+        "folder-not-served",
+        f"The definitions name wheels in the folder {first.name}, which is on this machine alone: "
+        "no index is written into them.",
+        cure="Set `serve-url` when the folder is served somewhere.",
+    )
 
 
 @dataclass

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
-from tests.definitions.made import FEED, INDEX, foreign, only, plan
+from tests.definitions.made import FEED, INDEX, PURE, foreign, only, plan, url_of
+from wheelstep.definitions.interface import PinStyle
+
+URL = f"{url_of(PURE)}#sha256={'0' * 64}"
 
 COMMENTS = st.sampled_from(["", "  # keep", " # my-pkg==0.1 \U0001f600"])
 QUOTES = st.sampled_from(["", "'", '"', "|-", ">-"])
@@ -16,12 +20,21 @@ OURS = st.builds(
     lambda name, extras, pin, marker: name + extras + pin + marker,
     st.sampled_from(["my-pkg", "My_Pkg", "my.pkg", "MY--pkg"]),
     st.sampled_from(["", "[a]", " [a, b]"]),
-    st.sampled_from(["", "==1.0", " == 1.0", "~=1.0", " >=0.9, <2", " (==1.0)", "==1.0.*", "==1.1"]),
-    st.sampled_from(["", "; python_version > '3'", ' ; python_version>"3.8" and os_name!=\'nt\'']),
-)  # fmt: skip
+    st.sampled_from(
+        ["", "==1.0", " == 1.0", "~=1.0", " >=0.9, <2", " (==1.0)", "==1.0.*", "==1.1"]
+    ),
+    st.sampled_from(["", "; python_version > '3'", " ; python_version>\"3.8\" and os_name!='nt'"]),
+)
 OTHERS = st.sampled_from(
-    ["numpy", "pandas==2.0", "my-pkg-extra==1.0", "not-my-pkg", "x @ https://h/x.whl#sha256=0", "-f links"]
-)  # fmt: skip
+    [
+        "numpy",
+        "pandas==2.0",
+        "my-pkg-extra==1.0",
+        "not-my-pkg",
+        "x @ https://h/x.whl#sha256=0",
+        "-f links",
+    ]
+)
 
 
 def block_item(text: str, quotes: str, comment: str, column: int) -> str:
@@ -58,11 +71,10 @@ def conda_files(draw: st.DrawFn) -> tuple[bytes, str, int]:
         blank = draw(st.sampled_from(["", "\n", "      # a line\n"]))
         pip = f"  -{' ' * (column - 3)} pip:{comment}\n{blank}" + blank.join(lines)
     parts = ["name: e\n", "channels: [conda-forge]\n"]
-    body = "dependencies:\n  - python=3.10\n" + draw(st.permutations([pip, "  - pip\n"]))[0]
+    order = draw(st.permutations(["  - python=3.10\n", "  - pip\n", pip]))
+    body = "dependencies:\n" + "".join(order)
     parts.insert(draw(st.integers(0, 2)), body)
     text = draw(st.sampled_from(["", "# \u00e9\U0001f600\n", "---\n"])) + "".join(parts)
-    if pip not in text:
-        text = text.replace("  - python=3.10\n  - pip\n", "  - python=3.10\n" + pip + "  - pip\n")
     if draw(st.booleans()):
         text = text.removesuffix("\n")
     if draw(st.booleans()):
@@ -80,22 +92,23 @@ def pip_list(document: dict[str, Any]) -> list[str]:
 @settings(
     max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
-@given(conda_files(), st.booleans())
-def test_only_the_wanted_changes(made: tuple[bytes, str, int], with_index: bool) -> None:
+@given(conda_files(), st.sampled_from(["version", "version with index", "url"]))
+def test_only_the_wanted_changes(made: tuple[bytes, str, int], how: str) -> None:
     data, ours, position = made
-    index = INDEX if with_index else None
-    edit = only(plan({"e.yml": data}, index=index))
+    index = INDEX if how == "version with index" else None
+    style: PinStyle = "url" if how == "url" else "version"
+    edit = only(plan({"e.yml": data}, index=index, style=style))
     before, now = foreign(data)[0], foreign(edit.after)[0]
     listed = pip_list(before)
     new = pip_list(now)
-    if with_index:
+    if index:
         options = [place for place, text in enumerate(listed) if text.startswith("-f")]
         place = options[-1] + 1 if options else 0
         assert new.pop(place) == f"--extra-index-url {FEED}"
     assert new[:position] + new[position + 1 :] == listed[:position] + listed[position + 1 :]
     wanted, got = Requirement(ours), Requirement(new[position])
     assert (got.name, got.extras, got.marker) == (wanted.name, wanted.extras, wanted.marker)
-    assert str(got.specifier) == "==1.1"
+    assert (str(got.specifier), got.url) == (("", URL) if style == "url" else ("==1.1", None))
     now["dependencies"] = before["dependencies"]
     assert now == before
     # no line but ours and the index's differs, to the byte
@@ -103,8 +116,9 @@ def test_only_the_wanted_changes(made: tuple[bytes, str, int], with_index: bool)
     assert marks[0] == marks[1]
     assert edit.after.endswith(b"\n") == data.endswith(b"\n")
     assert (b"\r\n" in data) == (edit.after.count(b"\r\n") == edit.after.count(b"\n") > 0)
-    kept = [line for line in data.splitlines() if b"pkg" not in line.lower().split(b"#")[0]]
-    left = edit.after.splitlines()
-    assert all(line in left for line in kept if b"pip: [" not in line)
-    again = only(plan({"e.yml": edit.after}, index=index))
+    left = edit.after.split(b"\n")
+    changed = [line for line in data.split(b"\n") if line not in left]
+    assert all(b"pkg" in line.lower() or re.search(rb"[\[\]]", line) for line in changed)
+    assert len(changed) <= 1 + (index is not None)
+    again = only(plan({"e.yml": edit.after}, index=index, style=style))
     assert (again.after, again.pins, again.index_added) == (edit.after, (), None)

@@ -51,10 +51,13 @@ def test_without_patterns_every_known_form_that_names_a_package_is_found() -> No
         (["./a"], ["a/environment.yml", "a/other.yaml"]),
         (["**/*.yml"], ["a/environment.yml"]),
         (["**/[!o]*.y*ml", "!a/other.yaml"], ["a/environment.yml"]),
-        (["requirements.txt", "node_modules/**"], ["node_modules/x/requirements.txt", "requirements.txt"]),
+        (
+            ["requirements.txt", "node_modules/**"],
+            ["node_modules/x/requirements.txt", "requirements.txt"],
+        ),
         (["docs\\words.txt"], ["docs/words.txt"]),
     ],
-)  # fmt: skip
+)
 def test_patterns_choose(patterns: list[str], paths: list[str]) -> None:
     assert [path for path, _ in found(FILES, *patterns)] == paths
 
@@ -121,7 +124,7 @@ def test_a_broken_file_that_only_mentions_it_is_left_with_a_note(data: bytes) ->
 def test_an_environment_left_out_is_not_raised() -> None:
     files = {
         "conda.yml": CONDA,
-        "aml.yml": f"$schema: {SCHEMA}\nname: e\nversion: 1\nimage: i\nconda_file: conda.yml".encode(),
+        "aml.yml": f"$schema: {SCHEMA}\nname: e\nversion: 1\nconda_file: conda.yml".encode(),
     }
     assert found(files) == [("aml.yml", "azureml"), ("conda.yml", "conda")]
     assert found(files, "conda.yml", "!aml.yml") == [("conda.yml", "conda")]

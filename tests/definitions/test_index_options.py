@@ -29,10 +29,13 @@ def edited(text: str, index: Index = INDEX) -> tuple[str, list[str]]:
         ("# -*- coding: utf-8 -*-\nmy-pkg\n", f"# -*- coding: utf-8 -*-\n{EXTRA}\nP\n"),
         (f"-i {OTHER}\nmy-pkg\n", f"-i {OTHER}\n{EXTRA}\nP\n"),
         (f"my-pkg\n--index-url={OTHER}", f"P\n--index-url={OTHER}\n{EXTRA.replace(' ', '=')}"),
-        (f"-f x\nmy-pkg\n--extra-index-url \\\n {OTHER}\na\n", f"-f x\nP\n--extra-index-url \\\n {OTHER}\n{EXTRA}\na\n"),
+        (
+            f"-f x\nmy-pkg\n--extra-index-url \\\n {OTHER}\na\n",
+            f"-f x\nP\n--extra-index-url \\\n {OTHER}\n{EXTRA}\na\n",
+        ),
         ("my-pkg\n-r base.txt\nnumpy\n", f"P\n-r base.txt\n{EXTRA}\nnumpy\n"),
     ],
-)  # fmt: skip
+)
 def test_added_as_extra_after_every_other(text: str, result: str) -> None:
     assert edited(text) == (result, [])
 
@@ -41,10 +44,14 @@ def test_added_as_extra_after_every_other(text: str, result: str) -> None:
     ("text", "result", "notes"),
     [
         ("my-pkg\n", f"{MAIN}\nP\n", []),
-        (f"a\n--extra-index-url {OTHER}\nmy-pkg\n", f"a\n{MAIN}\n--extra-index-url {OTHER}\nP\n", ["index-not-last"]),
+        (
+            f"a\n--extra-index-url {OTHER}\nmy-pkg\n",
+            f"a\n{MAIN}\n--extra-index-url {OTHER}\nP\n",
+            ["index-not-last"],
+        ),
         (f"-i {OTHER}\nmy-pkg\n", f"-i {OTHER}\n{EXTRA}\nP\n", ["index-beside-another"]),
     ],
-)  # fmt: skip
+)
 def test_added_as_the_only_one_where_it_can_stand_alone(
     text: str, result: str, notes: list[str]
 ) -> None:

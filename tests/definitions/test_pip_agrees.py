@@ -63,8 +63,12 @@ CASES: list[tuple[str, PinStyle, Index | None]] = [
     (LINES.replace("[b,a]", ""), "bare-url", None),
     ("-i https://one.example.org/simple\n" + LINES, "version", INDEX),
     (LINES + "--extra-index-url https://two.example.org/simple", "version", ALONE),
-    (LINES.replace("  # why", " \\\n  --hash=sha256:{hash} \\\n  --hash=sha256:{hash}"), "version", INDEX),
-]  # fmt: skip
+    (
+        LINES.replace("  # why", " \\\n  --hash=sha256:{hash} \\\n  --hash=sha256:{hash}"),
+        "version",
+        INDEX,
+    ),
+]
 
 
 def read_by_pip(files: list[Path]) -> list[dict[str, Any]]:
@@ -94,18 +98,16 @@ def test_pip_reads_what_was_meant(tmp_path: Path) -> None:
     for number, (text, style, index) in enumerate(CASES):
         wish = wanted(pin(PURE, NATIVE), style=style, index=index)
         before = text.format(hash="a" * 64).replace("\n", "\r\n").encode()
-        for name, data in (
-            ("before", before),
-            ("after", Requirements().edit("r", before, wish).data),
-        ):
+        edited = Requirements().edit("r", before, wish).data
+        for name, data in (("before", before), ("after", edited)):
             files.append(tmp_path / f"{number}-{name}.txt")
             files[-1].write_bytes(data)
     said = read_by_pip(files)
     hashes = [["0" * 64, "1" * 64]]
-    for case, before, now in zip(CASES, said[::2], said[1::2], strict=True):
-        ours, then = now["found"].pop(1), before["found"].pop(1)
-        assert now["found"] == before["found"]
-        assert now["indexes"] == expected_indexes(before["indexes"], case)
+    for case, was, now in zip(CASES, said[::2], said[1::2], strict=True):
+        ours, then = now["found"].pop(1), was["found"].pop(1)
+        assert now["found"] == was["found"]
+        assert now["indexes"] == expected_indexes(was["indexes"], case)
         assert (ours["marker"], then["marker"]) == ('python_version > "3.8"',) * 2
         assert ours["extras"] == then["extras"]
         assert ours["hashes"] == (hashes[0] if then["hashes"] else [])
@@ -143,7 +145,7 @@ def test_pip_installs_what_was_pinned(style: PinStyle, tmp_path: Path) -> None:
     metadata = "Metadata-Version: 2.1\nName: my-pkg\nVersion: 1.1\nProvides-Extra: x\n"
     members = {
         "my_pkg-1.1.dist-info/METADATA": metadata,
-        "my_pkg-1.1.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "my_pkg-1.1.dist-info/WHEEL": "Wheel-Version: 1.0\nTag: py3-none-any\n",
     }
     record = "my_pkg-1.1.dist-info/RECORD,,\n"
     with zipfile.ZipFile(wheel, "w") as archive:
@@ -157,20 +159,41 @@ def test_pip_installs_what_was_pinned(style: PinStyle, tmp_path: Path) -> None:
         "my-pkg",
         "1.1",
         released.commit,
-        (type(released.wheels[0])(
-            PURE, "my-pkg", "1.1", hashlib.sha256(wheel.read_bytes()).hexdigest(), "", 1
-        ),),
+        (
+            type(released.wheels[0])(
+                PURE, "my-pkg", "1.1", hashlib.sha256(wheel.read_bytes()).hexdigest(), "", 1
+            ),
+        ),
         ((PURE, wheel.as_uri()),),
-    )  # fmt: skip
+    )
     before = b"my-pkg[x] >=1 ; python_version > '3' --hash=sha256:" + b"a" * 64
     edit = Requirements().edit("r.txt", before, wanted(released, style=style))
     written = tmp_path / "r.txt"
     written.write_bytes(edit.data)
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps", "--no-index", "--isolated",
-         "--disable-pip-version-check", "--ignore-installed", "--target", str(tmp_path / "t"),
-         "--require-hashes", "--find-links", str(tmp_path), "-r", str(written)],
-        capture_output=True, check=False, text=True, timeout=60,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--dry-run",
+            "--no-deps",
+            "--no-index",
+            "--isolated",
+            "--disable-pip-version-check",
+            "--ignore-installed",
+            "--target",
+            str(tmp_path / "t"),
+            "--require-hashes",
+            "--find-links",
+            str(tmp_path),
+            "-r",
+            str(written),
+        ],
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stderr
     assert "Would install my-pkg-1.1" in done.stdout

@@ -34,10 +34,19 @@ def edited(line: str, style: PinStyle) -> str:
         ("my-pkg ; python_version > '3'", "my-pkg==1.1 ; python_version > '3'"),
         ("my-pkg==1.0.*", "my-pkg==1.1"),
         ("my-pkg==1.0  # why ; not", "my-pkg==1.1  # why ; not"),
-        ("my-pkg==1.0 \\\r\n ; python_version>'3'\r\n", "my-pkg==1.1 \\\r\n ; python_version>'3'\r\n"),
-        ("my-pkg @ https://h/my_pkg-1.0-py3-none-any.whl#sha256=0 ; python_version>'3'", "my-pkg==1.1 ; python_version>'3'"),
+        (
+            "my-pkg==1.0 \\\r\n ; python_version>'3'\r\n",
+            "my-pkg==1.1 \\\r\n ; python_version>'3'\r\n",
+        ),
+        (
+            "my-pkg @ https://h/my_pkg-1.0-py3-none-any.whl#sha256=0 ; python_version>'3'",
+            "my-pkg==1.1 ; python_version>'3'",
+        ),
         ("https://h/my_pkg-1.0-py3-none-any.whl", "my-pkg==1.1"),
-        ("https://h/my_pkg-1.0-py3-none-any.whl; python_version>'3'", "my-pkg==1.1; python_version>'3'"),
+        (
+            "https://h/my_pkg-1.0-py3-none-any.whl; python_version>'3'",
+            "my-pkg==1.1; python_version>'3'",
+        ),
         ("./wheels/My_pkg-1.0-py3-none-any.whl[a]", "my-pkg[a]==1.1"),
         ("git+https://github.com/o/r@v1#egg=My.Pkg[a]", "My.Pkg[a]==1.1"),
         # pinned already, whatever way it is written
@@ -48,7 +57,7 @@ def edited(line: str, style: PinStyle) -> str:
         ("# my-pkg==1.0", "# my-pkg==1.0"),
         ("other @ https://h/my-pkg==1.0.whl", "other @ https://h/my-pkg==1.0.whl"),
     ],
-)  # fmt: skip
+)
 def test_pinned_by_version(before: str, after: str) -> None:
     assert edited(before, "version") == after
     assert edited(after, "version") == after

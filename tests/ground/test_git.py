@@ -87,8 +87,8 @@ def test_settings_join_those_that_are_there(repository: Path, environment: dict[
 def test_a_failure_says_which_command_and_why(
     repository: Path, environment: dict[str, str]
 ) -> None:
-    with pytest.raises(CannotHere, match=r"`git rev-parse` failed: .*none"):
-        Git.open(repository, environment).output("rev-parse", "--verify", "none")
+    with pytest.raises(CannotHere, match=r"`git cat-file` failed: .*none"):
+        Git.open(repository, environment).output("cat-file", "-p", "none")
 
 
 def test_replaced_objects_are_read_as_they_are(

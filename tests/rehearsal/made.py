@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from wheelstep.model import Wheel
 
@@ -112,7 +113,7 @@ def serve(
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Nothing to standard error."""
 
-        def send_head(self) -> io.BytesIO | None:  # type: ignore[override]
+        def send_head(self) -> io.BytesIO | BinaryIO | None:
             header = self.headers.get("Authorization")
             served.seen.append((self.path, header))
             if status:

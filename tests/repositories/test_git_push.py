@@ -110,9 +110,9 @@ def test_a_shallow_clone_stays_as_shallow_as_it_was(hosted: Hosted) -> None:
     repository = hosted.push_repository(clone)
     before = refs(hosted.world, clone)
     head = repository.snapshot()
+    assert "Merge branch 'old', Ada" in head.describe()
     assert head.is_ancestor(git(clone, "rev-parse", "HEAD"), head.head or "") is None
     assert land(repository, pin(), "Pin", clock=NoWait()).status == "pushed"
-    repository.close()
     assert (clone / ".git/shallow").read_text() == shallow
     assert refs(hosted.world, clone) == before
     missing = git(clone, "cat-file", "--batch-check", stdin=f"{begin}\n".encode())

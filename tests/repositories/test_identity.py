@@ -70,5 +70,6 @@ def test_one_row_for_each_kind(world: World, checkout: Path) -> None:
     assert kinds == {"none": WorkTree, "local": LocalRepository, "push": PushRepository}
     with pytest.raises(SettingError, match="names none"):
         repository_of("push", git, host="github", environment={})
-    with pytest.raises(SettingError, match="none, local, push"):
+    with pytest.raises(SettingError, match="'pull'") as caught:
         repository_of("pull", git, host="github", environment={})
+    assert "none, local, push" in caught.value.cure

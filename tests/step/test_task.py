@@ -147,11 +147,18 @@ def test_a_wrong_input_fails_the_task(agent: Agent, node24: Path, tmp_path: Path
 def test_a_canceled_job(agent: Agent, node24: Path, tmp_path: Path, stop: signal.Signals) -> None:
     repository = sample_repository(tmp_path / "repository")
     inputs = {"packages": "packages/*", "publishTo": str(tmp_path / "index"), "serveUrl": SERVED}
-    slow = repository / "packages" / "core" / "setup.py"
-    (slow.parent / "pyproject.toml").unlink()
+    core = repository / "packages" / "core"
     started = tmp_path / "started"
-    text = f"import pathlib, time\npathlib.Path({str(started)!r}).touch()\ntime.sleep(600)\n"
-    slow.write_text(text)
+    (core / "slow.py").write_text(
+        "import pathlib, time\n"
+        "def build_wheel(*_):\n"
+        f"    pathlib.Path({str(started)!r}).touch()\n"
+        "    time.sleep(600)\n"
+    )
+    (core / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "slow"\nbackend-path = ["."]\n'
+        '[project]\nname = "acme-demo-core"\nversion = "2"\n'
+    )
     git(repository, "add", "--all")
     git(repository, "commit", "--quiet", "--message", "slow")
     with agent.start(node24, repository, **inputs) as child:
@@ -203,10 +210,10 @@ def test_the_agents_tools_come_before_path(agent: Agent, node24: Path, tmp_path:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     found = [" ".join(row) for row in json.loads(done.stdout)]
-    places = [re.search(r"chosen|3\.\d+\.\d+|^py|^python", row) for row in found]
+    places = [re.search(r"chosen|3\.\d+\.\d+|^py -3|^python3?$", row) for row in found]
     names = [place[0] for place in places if place]
     assert names[:4] == ["chosen", "3.13.10", "3.13.9", "3.12.9"]
-    assert names[-2:] == ["python", "python"]
+    assert names[-2:] == ["python3", "python"]
     assert "3.9.1" not in names
 
 

@@ -148,7 +148,7 @@ def organization_of(url: str) -> str | None:
         parts = urlsplit(url)
         usable = parts.scheme.lower() == "https" and parts.port in {None, 443}
     except ValueError:
-        usable = False
+        return None
     if not usable:
         return None
     host = (parts.hostname or "").lower()

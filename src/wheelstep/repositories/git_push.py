@@ -3,10 +3,8 @@ there."""
 
 from __future__ import annotations
 
-import contextlib
 import enum
 import re
-import weakref
 from collections.abc import Mapping, Sequence
 from typing import Final, final
 
@@ -94,10 +92,8 @@ class PushRepository:
             token=token,
             environment=environment,
             wait=wait,
+            clock=self._clock,
         )
-        # what fetches into a shallow clone noted there; taken back at the latest when Python ends
-        self._cuts: set[str] = set()
-        self._finish = weakref.finalize(self, _forget, self._remote, self._cuts)
 
     def prove(self) -> None:
         """Ask for the right to push, without pushing.
@@ -125,8 +121,7 @@ class PushRepository:
         """
         head = self._remote.head()
         if not self._is_here(head):
-            head, cuts = self._remote.fetch()
-            self._cuts |= cuts
+            head = self._remote.fetch()
         return GitSnapshot(self._git, head, branch=self._branch, extra=self._remote.extra)
 
     def propose(self, changes: Sequence[Change], *, on: Snapshot, message: str) -> Committed | None:
@@ -167,10 +162,6 @@ class PushRepository:
             notes=self._follow(head.head, commit, touched),
         )
 
-    def close(self) -> None:
-        """Take back what fetches into a shallow clone noted there; also done when Python ends."""
-        _forget(self._remote, self._cuts)
-
     @property
     def _ref(self) -> str:
         return f"refs/heads/{self._branch}"
@@ -185,14 +176,16 @@ class PushRepository:
         condition."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                done = self._remote.run(
-                    "push",
-                    "--porcelain",
-                    "--no-verify",
-                    f"--force-with-lease={self._ref}:{expected}",
-                    OURS,
-                    f"{commit}:{self._ref}",
-                )
+                with self._remote.cut_at(expected) as extra:
+                    done = self._remote.run(
+                        "push",
+                        "--porcelain",
+                        "--no-verify",
+                        f"--force-with-lease={self._ref}:{expected}",
+                        OURS,
+                        f"{commit}:{self._ref}",
+                        extra=extra,
+                    )
             except ServiceUnavailable as late:
                 trouble: StepError = late
             else:
@@ -255,11 +248,3 @@ class PushRepository:
         tracking = f"refs/remotes/{self._remote.name}/{self._branch}"
         self._git.try_("update-ref", "-m", "wheelstep: push", tracking, new, old)
         return ()
-
-
-def _forget(remote: Remote, cuts: set[str]) -> None:
-    if cuts:
-        # at the end of Python the clone may be gone, and there is nobody to tell
-        with contextlib.suppress(StepError, OSError):
-            remote.forget_cuts(frozenset(cuts))
-        cuts.clear()

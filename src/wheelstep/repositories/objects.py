@@ -137,8 +137,13 @@ class GitSnapshot:
 
     def describe(self) -> str:
         """Return the head in words: branch, short id, subject and author."""
-        done = self._git.try_("log", "-1", "--format=%h (%s, %an)", self.head, extra=self._extra)
-        return f"{self.branch} at {done.text.strip() or self.head}"
+        # not by `git log`: in a shallow clone the parents may be missing, and it wants them
+        done = self._git.try_("cat-file", "commit", self.head, extra=self._extra)
+        about, _, text = done.text.partition("\n\n")
+        author = re.search(r"^author (.*?) <", about, re.MULTILINE)
+        subject = text.partition("\n")[0]
+        short = self.head[:10]
+        return f"{self.branch} at {short} ({subject}, {author[1] if author else 'nobody'})"
 
 
 def _batch(out: bytes, count: int) -> list[bytes]:

@@ -8,14 +8,17 @@ among git's arguments.
 from __future__ import annotations
 
 import contextlib
+import re
 import subprocess
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, final
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
-from wheelstep.errors import ServiceUnavailable, SettingError
+from wheelstep.errors import CannotHere, ServiceUnavailable, SettingError
+from wheelstep.ground.clock import Clock, backoff
 from wheelstep.ground.git import Git, with_config
 from wheelstep.ground.process import Finished
 from wheelstep.ground.secret import Secret, without_credentials
@@ -34,6 +37,8 @@ OURS: Final = "wheelstep-private"
 """Nobody's own remote: git would take two URLs of one name for a remote with two places."""
 COPIED: Final = ("url", "pushurl", "proxy", "proxyauthmethod", "uploadpack", "receivepack",
                  "promisor", "partialclonefilter")  # fmt: skip
+BUSY: Final = re.compile(r"shallow file has changed|shallow\.lock': File exists")
+LOCAL_ATTEMPTS: Final = 20
 QUIET: Final = (
     ("http.lowSpeedLimit", "1"),  # bytes a second
     ("http.lowSpeedTime", "60"),  # seconds
@@ -62,6 +67,7 @@ class Remote:
         token: Secret | None,
         environment: Mapping[str, str],
         wait: float,
+        clock: Clock,
     ) -> None:
         """Find the remote; nothing is asked over the network yet.
 
@@ -73,6 +79,7 @@ class Remote:
             token: What to authenticate with; None for what the checkout or the user has set up.
             environment: This process's environment.
             wait: How long one exchange may take, seconds.
+            clock: What waits while another git holds a lock.
 
         Raises:
             SettingError: There is no such remote, or its URL is given with a password inside.
@@ -81,6 +88,7 @@ class Remote:
         self._git = git
         self._branch = branch
         self._wait = wait
+        self._clock = clock
         self.name = name or _usual(git, branch)
         self._settings = [*QUIET, *_own_settings(git, self.name)]
         fetched = self._url()
@@ -114,14 +122,16 @@ class Remote:
             done = self._git.try_("ls-remote", "--get-url", OURS, extra=self._environment())
         return done.out.decode("utf-8", "surrogateescape").partition("\n")[0]
 
-    def run(self, *arguments: str) -> Finished:
+    def run(self, *arguments: str, extra: Mapping[str, str] | None = None) -> Finished:
         """Run git with this remote's settings.
 
         Raises:
             ServiceUnavailable: It took longer than the wait.
         """
         try:
-            return self._git.try_(*arguments, extra=self.extra, timeout=self._wait)
+            return self._git.try_(
+                *arguments, extra=self.extra | dict(extra or {}), timeout=self._wait
+            )
         except subprocess.TimeoutExpired:
             raise ServiceUnavailable(
                 f"{self.shown} did not answer within {self._wait:g} seconds.",
@@ -151,57 +161,85 @@ class Remote:
             cure="Push the branch first, or set `branch` to one that is there.",
         )
 
-    def fetch(self) -> tuple[str, frozenset[str]]:
-        """Fetch the branch's head and return its id, and the commits that the fetch cut.
+    def fetch(self) -> str:
+        """Fetch the branch's head and return its id.
 
         The user's branches, tags, tracking branches and FETCH_HEAD stay as they are. A full clone
-        gets the missing history. A shallow one gets this commit alone: the history behind it may
-        be the whole repository. That commit is then noted in git's file `shallow`, and the caller
-        takes the note back with `forget_cuts` when it is done.
+        gets the missing history. A shallow one gets this commit alone, because the history behind
+        it may be the whole repository; it stays as shallow as it was.
 
         Raises:
             SettingError, ServiceRefused, ServiceUnavailable: As `head`.
         """
-        shallow = self._git.text("rev-parse", "--is-shallow-repository") == "true"
-        before = self._cuts()
-        private = f"refs/wheelstep/{uuid4().hex}"
-        done = self.run(
-            "fetch",
-            "--quiet",
-            "--no-tags",
-            "--no-write-fetch-head",
-            "--no-auto-maintenance",
-            *(["--depth=1"] if shallow else []),
-            OURS,
-            f"+refs/heads/{self._branch}:{private}",
-        )
-        if done.code != 0:
-            if "couldn't find remote ref" in done.error_text:
-                self.head()  # says so
-            raise error_for(done.error_text, remote=self.shown, branch=self._branch)
-        head = self._git.text("rev-parse", "--verify", private)
-        # the objects stay for weeks without a ref (gc.pruneExpire), far longer than they are needed
-        self._git.output("update-ref", "-d", private)
-        return head, self._cuts() - before
+        for attempt in range(1, LOCAL_ATTEMPTS + 1):
+            before = self._cuts()
+            private = f"refs/wheelstep/{uuid4().hex}"
+            done = self.run(
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--no-auto-maintenance",
+                *(["--depth=1"] if before else []),
+                OURS,
+                f"+refs/heads/{self._branch}:{private}",
+            )
+            if done.code == 0:
+                head = self._git.text("rev-parse", "--verify", private)
+                # without a ref the objects stay for weeks (gc.pruneExpire): longer than needed
+                self._git.output("update-ref", "-d", private)
+                self._forget_cut(self._cuts() - before & {head})
+                return head
+            # another git at work in the same shallow clone: git gives up at once, we try again
+            if not BUSY.search(done.error_text) or attempt == LOCAL_ATTEMPTS:
+                break
+            self._clock.sleep(backoff(attempt, first=0.1, most=2.0))
+        if "couldn't find remote ref" in done.error_text:
+            self.head()  # says so
+        raise error_for(done.error_text, remote=self.shown, branch=self._branch)
 
-    def forget_cuts(self, cuts: frozenset[str]) -> None:
-        """Take the notes of `fetch` out of git's file `shallow` again.
+    @contextlib.contextmanager
+    def cut_at(self, commit: str) -> Iterator[Mapping[str, str]]:
+        """Give the environment in which a shallow clone's history ends at a commit of `fetch`.
 
-        A later `git pull` in this clone would otherwise take the history for unrelated. Done as git
-        does it: under shallow.lock. While another git holds that, the notes stay: they are true.
+        Only for git's peace of mind: it complains about parents that it has not got. The variable
+        is what git sets for its own children (environment.h, GIT_SHALLOW_FILE_ENVIRONMENT).
+        """
+        cuts = self._cuts()
+        if not cuts:
+            yield {}
+            return
+        with tempfile.TemporaryDirectory(prefix="wheelstep-") as scratch:
+            place = Path(scratch) / "shallow"
+            place.write_text("".join(f"{each}\n" for each in sorted(cuts | {commit})))
+            yield {"GIT_SHALLOW_FILE": str(place)}
+
+    def _forget_cut(self, cuts: frozenset[str]) -> None:
+        """Take what our fetch noted in git's file `shallow` out again.
+
+        With it a later `git pull` in this clone would take the history for an unrelated one; without
+        it that pull fetches what is missing. Done as git does it, under shallow.lock.
         """
         path = self._shallow_file()
         lock = path.with_name("shallow.lock")
-        with contextlib.suppress(FileExistsError):
-            with lock.open("x") as file:
-                lines = path.read_text().splitlines() if path.exists() else []
-                file.write("".join(f"{line}\n" for line in lines if line not in cuts))
-            lock.replace(path)
+        for attempt in range(1, LOCAL_ATTEMPTS + 1 if cuts else 1):
+            try:
+                with lock.open("x") as file:
+                    kept = [line for line in path.read_text().split() if line not in cuts]
+                    file.write("".join(f"{line}\n" for line in kept))
+                lock.replace(path)
+            except FileExistsError:
+                self._clock.sleep(backoff(attempt, first=0.1, most=2.0))
+            except OSError as error:
+                raise CannotHere.from_os_error(error, "writing the repository") from error
+            else:
+                return
 
     def _shallow_file(self) -> Path:
         return self._git.directory / self._git.text("rev-parse", "--git-path", "shallow")
 
     def _cuts(self) -> frozenset[str]:
+        """Return where the history of a shallow clone ends; nothing for a full one."""
         path = self._shallow_file()
         return frozenset(path.read_text().split()) if path.exists() else frozenset()
 

@@ -119,7 +119,7 @@ def repository_of(
         raise SettingError(
             f"`commit` cannot be {mode!r}.",
             code="bad-setting",
-            cure=f"Use one of {', '.join(KINDS)}.",
+            cure=f"Use one of: {', '.join(KINDS)}.",
         )
     branch = branch.removeprefix("refs/heads/") if branch else None
     return kind(

@@ -48,8 +48,9 @@ def _made(
         )
 
     def output(title: str, text: str) -> None:
-        with run.host.group(title):
-            run.host.relay(text)
+        if text.strip():
+            with run.host.group(title):
+                run.host.relay(text)
 
     return build_all(
         packages,

@@ -113,7 +113,8 @@ def show_edits(report: Report, edits: Edits) -> None:
     report.definitions = [_row(edit) for edit in edits.edits]
     report.add(edits.notes)
     for edit in edits.edits:
-        report.add(edit.notes)
+        # that a folder cannot be named is said once for all definitions (release.py)
+        report.add([note for note in edit.notes if note.code != "index-not-named"])
 
 
 def _row(edit: PlannedEdit) -> DefinitionRow:

@@ -1,0 +1,174 @@
+"""What the HTTP policy protects: credentials, redirects, certificates."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.ground.web import Answer, Asked, InstantClock, Web
+from wheelstep.errors import ServiceRefused, SettingError
+from wheelstep.ground.secret import Secret
+from wheelstep.ground.transport import Credentials, Transport
+
+BASIC = "Basic dXNlcjp0MGtlbi1vZi10aGUtdGVzdA=="
+
+
+@pytest.fixture
+def clock() -> InstantClock:
+    return InstantClock()
+
+
+@pytest.fixture
+def transport(clock: InstantClock) -> Iterator[Transport]:
+    with Transport({}, clock=clock, timeout=(2, 2)) as made:
+        yield made
+
+
+def credentials(prefix: str) -> Credentials:
+    return Credentials(prefix, "user", Secret("t0ken-of-the-test"))
+
+
+def test_credentials_stay_below_their_prefix(transport: Transport) -> None:
+    with Web(Answer()) as web:
+        mine = credentials(f"{web.url}/org/feed")
+        paths = ["/org/feed/x", "/org/feed", "/org/feed2", "/org/feed/../other", "/org/feed/%2e%2e"]
+        for path in paths:
+            transport.request("GET", f"{web.url}{path}", credentials=mine)
+        transport.request("GET", f"{web.url.replace('127.0.0.1', 'localhost')}/org/feed/x",
+                          credentials=mine)  # fmt: skip
+    assert [a.headers["Authorization"] for a in web.asked] == [BASIC, BASIC, None, None, None, None]
+
+
+def test_a_password_in_a_url_is_never_sent(transport: Transport) -> None:
+    with Web(Answer()) as web:
+        transport.request("GET", web.url.replace("//", "//user:pass@"))
+    assert web.asked[0].headers["Authorization"] is None
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_take_credentials_only_where_they_belong(
+    transport: Transport, status: int
+) -> None:
+    with Web(Answer(body=b"there")) as other:
+        there = f"{other.url}/file"
+
+        def answer(asked: Asked) -> Answer:
+            return Answer(status, {"Location": "/b" if asked.path == "/a" else there})
+
+        with Web(answer=answer) as web:
+            response = transport.request(
+                "GET",
+                f"{web.url}/a",
+                credentials=credentials(web.url),
+                headers={"Authorization": "Bearer x", "X-Other": "1"},
+            )
+    assert (response.body, response.url) == (b"there", there)
+    assert [a.headers["Authorization"] for a in web.asked] == [BASIC, BASIC]
+    assert other.asked[0].headers["Authorization"] is None
+    assert other.asked[0].headers["X-Other"] == "1"
+
+
+def test_a_redirected_upload_names_the_right_url(transport: Transport) -> None:
+    with (
+        Web(Answer(301, {"Location": "/upload/?sig=1"})) as web,
+        pytest.raises(ServiceRefused, match="was redirected to") as caught,
+    ):
+        transport.request("POST", f"{web.url}/upload", body=b"x")
+    assert caught.value.cure == f"If that is the right place, write {web.url}/upload/ instead."
+
+
+def test_redirects_without_end(transport: Transport) -> None:
+    with (
+        Web(Answer(302, {"Location": "/again"})) as web,
+        pytest.raises(ServiceRefused, match="again and again"),
+    ):
+        transport.request("GET", web.url)
+    assert len(web.asked) == 11
+
+
+def test_a_redirect_without_a_place(transport: Transport) -> None:
+    with Web(Answer(302, {"Location": "ftp://x/"})) as web, pytest.raises(ServiceRefused):
+        transport.request("GET", web.url)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that nobody knows, with its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "inner server")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("authority") / "both.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+def secure(authority: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority)
+    return context
+
+
+def test_an_own_authority(authority: Path, clock: InstantClock) -> None:
+    with Web(Answer(body=b"secure"), tls=secure(authority)) as web:
+        with (
+            Transport({}, clock=clock) as transport,
+            pytest.raises(ServiceRefused, match="certificate does not verify") as caught,
+        ):
+            transport.request("GET", web.url)
+        assert caught.value.code == "certificate-invalid"
+        assert clock.waits == []
+        with Transport({"REQUESTS_CA_BUNDLE": str(authority)}, clock=clock) as transport:
+            assert transport.request("GET", web.url).body == b"secure"
+
+
+def test_no_way_down_from_https(authority: Path, clock: InstantClock) -> None:
+    with (
+        Web(Answer()) as plain,
+        Web(Answer(302, {"Location": f"{plain.url}/w"}), tls=secure(authority)) as web,
+        Transport({"SSL_CERT_FILE": str(authority)}, clock=clock) as transport,
+    ):
+        with pytest.raises(ServiceRefused, match="from https to") as caught:
+            transport.request("GET", web.url)
+        assert caught.value.code == "redirect-insecure"
+        assert plain.asked == []
+
+
+def test_a_bundle_without_certificates(tmp_path: Path, authority: Path) -> None:
+    (tmp_path / "empty.pem").write_text("nothing here\n")
+    with (
+        Web(Answer(), tls=secure(authority)) as web,
+        Transport({"REQUESTS_CA_BUNDLE": str(tmp_path / "empty.pem")}) as transport,
+        pytest.raises(SettingError) as caught,
+    ):
+        transport.request("GET", web.url)
+    assert caught.value.code == "certificates-missing"
