@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wheelstep.definitions.plan import Edits
+from wheelstep.destinations.artifacts_feed import FeedDestination
 from wheelstep.destinations.interface import WritesPages
 from wheelstep.destinations.publish import Published
 from wheelstep.errors import SettingError
@@ -78,7 +79,14 @@ def _check_serving(run: Run, found: Survey, *, pin: bool) -> None:
     if not (pin and found.definitions.kinds and run.destinations):
         return
     first = run.destinations[0]
-    if first.kind != "folder" or first.index().url is not None:
+    if isinstance(first, FeedDestination) and first.address.view:
+        raise SettingError(
+            f"{first.name} is a view of a feed: a new version is not to be seen there until it is "
+            "promoted, and promoting is not part of this version of wheelstep.",
+            code="view-without-promotion",
+            cure="Name the feed itself in `publish-to`, without @ and the view.",
+        )
+    if first.kind != "folder" or first.consumer_url is not None:
         return
     if run.host.is_ci and run.settings.commit != "none" and not run.planning:
         raise SettingError(

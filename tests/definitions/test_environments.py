@@ -207,6 +207,17 @@ def test_a_conda_specification_inside() -> None:
     assert again.environment is None
 
 
+def test_two_environments_in_one_file_rise_each_for_its_own_reason() -> None:
+    inside = "conda_file:\n  dependencies:\n  - pip: [my-pkg==1.0]\n"
+    both = environment() + b"---\n" + environment("version: 7\n", inside)
+    files = {"conda.yml": CONDA, "aml.yml": both}
+    edits = plan(files)
+    raised = [one["version"] for one in foreign(edits.edits[0].after)]
+    assert raised == [4, 8]
+    assert b"my-pkg==1.1" in edits.edits[0].after
+    assert {edit.status for edit in plan(after(files, edits)).edits} == {"unchanged"}
+
+
 def test_a_secret_inside_is_refused() -> None:
     inside = "conda_file:\n  dependencies:\n  - pip: [my-pkg, -i https://a:b@h/simple]\n"
     with pytest.raises(Refused):

@@ -34,6 +34,7 @@ def edited(line: str, style: PinStyle) -> str:
         ("my-pkg ; python_version > '3'", "my-pkg==1.1 ; python_version > '3'"),
         ("my-pkg==1.0.*", "my-pkg==1.1"),
         ("my-pkg==1.0  # why ; not", "my-pkg==1.1  # why ; not"),
+        ("my-pkg==1.0\\\n# why\nb", "my-pkg==1.1\\\n# why\nb"),
         (
             "my-pkg==1.0 \\\r\n ; python_version>'3'\r\n",
             "my-pkg==1.1 \\\r\n ; python_version>'3'\r\n",
@@ -95,8 +96,7 @@ def test_pinned_by_url(before: str, url: str, bare: str) -> None:
             f"my-pkg==1.1 \\\n  --hash=sha256:{ZEROS} \\\n  --hash=sha256:{ONES}\n",
         ),
         (
-            "my-pkg==1.0 \\\n  --hash=sha256:aa \\\n  --hash=sha256:bb \\\n  --hash sha512:cc\n"
-            "  # via x\nb",
+            "my-pkg==1 \\\n  --hash=sha256:a \\\n  --hash=sha256:b \\\n  --hash sha512:c\n  # via x\nb",
             f"my-pkg==1.1 \\\n  --hash=sha256:{ZEROS} \\\n  --hash=sha256:{ONES}\n  # via x\nb",
         ),
     ],

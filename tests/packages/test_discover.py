@@ -182,7 +182,7 @@ def test_what_the_other_files_state() -> None:
     [
         {"toml": "[build-system]\nrequires = ['setuptools', 'setuptools_scm[toml]>=8']\n"},
         {"toml": "[build-system]\nrequires = ['hatchling', 'Hatch-VCS']\n"},
-        {"toml": "[project]\nname = 'a'\ndynamic = ['version']\n[tool.pdm]\nversion.source='scm'\n"},
+        {"toml": "[project]\nname = 'a'\ndynamic = ['version']\n[tool.pdm]\nversion.source='scm'"},
         {"toml": "[project]\nname='a'\ndynamic=['version']\n[tool.hatch]\nversion.source='vcs'\n"},
         {"py": "from setuptools import setup\nsetup(name='a', use_scm_version=True)\n"},
         {"py": "from setuptools import setup\nsetup(setup_requires=['pbr'], pbr=True)\n"},

@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -117,6 +118,8 @@ def test_no_setting_of_the_machine_has_a_say(
     attributes = tmp_path / "attributes"
     attributes.write_text("*.sh export-ignore\n* ident\n*.py eol=crlf\n")
     odd.run("config", "core.attributesFile", str(attributes))
+    del odd.git.environment["GIT_CONFIG_GLOBAL"]
+    (odd.root.parent / ".gitconfig").write_text(f"[core]\n\tattributesFile = {attributes}\n")
     (odd.root / ".git/info/attributes").write_text("*.py eol=crlf\n")
     (odd.root / ".gitattributes").write_text("*.py eol=crlf\n")
     odd.git.environment["GIT_INDEX_FILE"] = str(odd.root / ".git/index")
@@ -296,11 +299,12 @@ def test_ignore_files_of_the_machine_do_not_reach_a_back_end(
     repository.commit(hatchling_project("one"))
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    (scratch / ".gitignore").write_text("*\n")  # as uv writes into its folders
+    (scratch / ".gitignore").write_text("*.py\n")
     folder = export(repository.git, only(repository), "HEAD", scratch / "a")
     builder = ProjectBuilder(folder, sys.executable, quiet_subprocess_runner)
     wheel = Path(builder.build("wheel", tmp_path / "dist"))
-    assert b"one/__init__.py" in wheel.read_bytes()
+    with zipfile.ZipFile(wheel) as opened:
+        assert "one/__init__.py" in opened.namelist()
 
 
 def test_removing_what_is_read_only_or_gone(tmp_path: Path) -> None:
@@ -317,3 +321,7 @@ def test_a_target_that_cannot_be_made_is_said(repository: SampleRepository, tmp_
     repository.commit(setuptools_project("one"))
     with pytest.raises(CannotHere, match="While exporting"):
         export(repository.git, only(repository), "HEAD", tmp_path / "no" / "parent")
+    with pytest.raises(CannotHere, match="is not empty"):
+        export(repository.git, only(repository), "HEAD", tmp_path)
+    (tmp_path / "empty").mkdir()
+    export(repository.git, only(repository), "HEAD", tmp_path / "empty")

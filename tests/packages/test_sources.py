@@ -155,6 +155,7 @@ def test_links_out_of_the_package_bring_what_they_lead_to(repository: SampleRepo
     repository.commit({"other.txt": "x"})
     assert changed(repository, before) == {"root"}
     changing = repository.commit({"LICENSE": "other"})
+    repository.commit({"other.txt": "again"})
     assert changed(repository, before) == {"root", "one"}
     found = sources_of(repository.git, projects(repository), RULES)
     assert found["one"].commit == changing
@@ -168,6 +169,17 @@ def test_links_out_of_the_package_bring_what_they_lead_to(repository: SampleRepo
     ]
     assert all(p.startswith("libs/two/") for p in source_paths(repository.git, tree, two, RULES))
     assert files_that_differ(repository.git, one, changing, "HEAD", RULES) == ["libs/shared/b.py"]
+
+
+def test_where_git_sees_less_the_head_is_built(repository: SampleRepository) -> None:
+    """A link into a nested package: its pathspec is left out, the fingerprint has it."""
+    (repository.root / "shared.py").symlink_to("libs/one/one/__init__.py")
+    repository.commit()
+    before = trees(repository)
+    repository.commit({"libs/one/one/__init__.py": "A = 2\n"})
+    head = repository.commit({"README.md": "y"})
+    assert changed(repository, before) == {"root", "one"}
+    assert sources_of(repository.git, projects(repository), RULES)["root"].commit == head
 
 
 def test_excluding_everything_is_an_error(repository: SampleRepository) -> None:

@@ -33,7 +33,7 @@ SEEN = {
 OLDER = (
     "  \u00d7 No solution found when resolving dependencies:\n  \u2570\u2500\u25b6 Because xgboost "
     "was not found in the package registry and you require xgboost, we can conclude\n      that "
-    "your requirements are unsatisfiable.\n\n      hint: An index URL (https://feed.invalid/simple) "
+    "your requirements are unsatisfiable.\n\n      hint: An index URL (https://feed.invalid) "
     "could not be queried due to a lack of valid authentication credentials (401 Unauthorized)."
 )
 SAID = [

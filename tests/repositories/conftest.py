@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,19 +37,18 @@ class World:
     def git(self, directory: Path, *arguments: str, stdin: bytes | None = None) -> str:
         return run_git(directory, self.environment, *arguments, stdin=stdin)
 
-    def seed(self, directory: Path) -> Path:
-        """Make a repository with one commit that has files of several kinds."""
-        directory.mkdir(parents=True)
-        self.git(directory, "init", "--quiet", "--initial-branch=main")
-        for path, content in FILES.items():
-            (directory / path).parent.mkdir(exist_ok=True)
-            (directory / path).write_bytes(content)
-        (directory / "tool.sh").chmod(0o755)
-        (directory / "link.yml").symlink_to("conda.yml")
-        (directory / "linked").symlink_to("envs")
-        self.git(directory, "add", "--all")
-        self.git(directory, "commit", "--quiet", "-m", "Begin")
-        return directory
+    @classmethod
+    def at(cls, root: Path) -> World:
+        home = root / "home"
+        home.mkdir()
+        (home / ".gitconfig").write_text("[user]\n\tname = Ada\n\temail = ada@example.com\n")
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "LC_ALL": "C.UTF-8",
+        }
+        return cls(root, environment)
 
     def open(self, directory: Path) -> Git:
         return Git.open(directory, self.environment)
@@ -70,18 +70,11 @@ class Hosted:
         return self.server.address("acme.git")
 
     def clone(self, name: str, *options: str) -> Path:
-        """Clone over HTTP with a password, of which nothing is left in the clone."""
+        """Clone what is on the server; the clone knows it by its URL, and has no credentials."""
         place = self.world.root / name
-        self.world.git(
-            self.world.root,
-            "clone",
-            "--quiet",
-            *options,
-            self.server.address("acme.git", "admin"),
-            str(place),
-        )
+        bare = self.bare.as_uri()
+        self.world.git(self.world.root, "clone", "--quiet", *options, bare, str(place))
         self.world.git(place, "remote", "set-url", "origin", self.url)
-        self.server.seen.clear()
         return place
 
     def push_repository(
@@ -118,29 +111,49 @@ class Hosted:
         return self.world.git(self.bare, "rev-parse", "main")
 
 
+@pytest.fixture(scope="session")
+def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with one commit that has files of several kinds, to be copied."""
+    world = World.at(tmp_path_factory.mktemp("seed"))
+    directory = world.root / "seed"
+    directory.mkdir()
+    world.git(directory, "init", "--quiet", "--initial-branch=main")
+    for path, content in FILES.items():
+        (directory / path).parent.mkdir(exist_ok=True)
+        (directory / path).write_bytes(content)
+    (directory / "tool.sh").chmod(0o755)
+    (directory / "link.yml").symlink_to("conda.yml")
+    (directory / "linked").symlink_to("envs")
+    world.git(directory, "add", "--all")
+    world.git(directory, "commit", "--quiet", "-m", "Begin")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def bare_seed(tmp_path_factory: pytest.TempPathFactory, seed: Path) -> Path:
+    """The same as the server has it, to be copied."""
+    root = tmp_path_factory.mktemp("bare")
+    bare = GitServer(root).create("acme.git")
+    World.at(root).git(seed, "push", "--quiet", str(bare), "main")
+    return bare
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / ".gitconfig").write_text("[user]\n\tname = Ada\n\temail = ada@example.com\n")
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "LC_ALL": "C.UTF-8",
-    }
-    return World(tmp_path, environment)
+    return World.at(tmp_path)
 
 
 @pytest.fixture
-def checkout(world: World) -> Path:
-    return world.seed(world.root / "checkout")
+def checkout(world: World, seed: Path) -> Path:
+    place = world.root / "checkout"
+    shutil.copytree(seed, place, symlinks=True)
+    world.git(place, "update-index", "-q", "--refresh")
+    return place
 
 
 @pytest.fixture
-def hosted(world: World) -> Iterator[Hosted]:
+def hosted(world: World, bare_seed: Path) -> Iterator[Hosted]:
     with git_server(world.root / "served") as server:
-        bare = server.create("acme.git")
-        source = world.seed(world.root / "source")
-        world.git(source, "push", "--quiet", str(bare), "main")
+        bare = server.root / "acme.git"
+        shutil.copytree(bare_seed, bare)
         yield Hosted(world, server, bare)

@@ -4,6 +4,7 @@ import base64
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,11 +46,12 @@ def leave_as_azure(hosted: Hosted, clone: Path, header: str) -> None:
     hosted.world.git(clone, "config", key, f"AUTHORIZATION: bearer {token}")
 
 
-LEFT = (leave_as_checkout_v4, leave_as_checkout_v6, leave_as_azure)
+Leave = Callable[[Hosted, Path, str], None]
+LEFT: tuple[Leave, ...] = (leave_as_checkout_v4, leave_as_checkout_v6, leave_as_azure)
 
 
 @pytest.mark.parametrize("leave", LEFT)
-def test_one_header_beside_what_the_checkout_left(hosted: Hosted, leave: type[None]) -> None:
+def test_one_header_beside_what_the_checkout_left(hosted: Hosted, leave: Leave) -> None:
     clone = hosted.clone("clone")
     leave(hosted, clone, basic("reader-pass-3"))
     assert land(hosted.push_repository(clone), pin(), "Pin", clock=NoWait()).status == "pushed"
@@ -64,7 +66,7 @@ def test_one_header_beside_what_the_checkout_left(hosted: Hosted, leave: type[No
 
 
 @pytest.mark.parametrize("leave", LEFT)
-def test_without_a_token_what_the_checkout_left_is_used(hosted: Hosted, leave: type[None]) -> None:
+def test_without_a_token_what_the_checkout_left_is_used(hosted: Hosted, leave: Leave) -> None:
     clone = hosted.clone("clone")
     leave(hosted, clone, basic("ci-pass-22"))
     assert isinstance(propose_once(hosted.push_repository(clone, None)), Committed)

@@ -111,7 +111,9 @@ def test_a_shallow_clone_stays_as_shallow_as_it_was(hosted: Hosted) -> None:
     before = refs(hosted.world, clone)
     head = repository.snapshot()
     assert "Merge branch 'old', Ada" in head.describe()
-    assert head.is_ancestor(git(clone, "rev-parse", "HEAD"), head.head or "") is None
+    assert head.is_ancestor(git(clone, "rev-parse", "HEAD"), head.head) is True
+    assert head.is_ancestor(git(merger, "rev-parse", "old"), head.head) is None
+    assert head.is_ancestor(head.head, git(clone, "rev-parse", "HEAD")) is None
     assert land(repository, pin(), "Pin", clock=NoWait()).status == "pushed"
     assert (clone / ".git/shallow").read_text() == shallow
     assert refs(hosted.world, clone) == before

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,6 @@ from tests.repositories.conftest import FILES, World
 from tests.repositories.support import change
 from wheelstep.errors import CannotHere
 from wheelstep.model import Change
-from wheelstep.repositories import worktree
 from wheelstep.repositories.interface import Committed
 from wheelstep.repositories.worktree import WorkTree
 
@@ -90,7 +90,7 @@ def test_a_full_disk_puts_everything_back(
 ) -> None:
     tree = WorkTree(world.open(checkout))
     head = tree.snapshot()
-    real = worktree.os.fsync
+    real = os.fsync
     calls: list[int] = []
 
     def full(handle: int) -> None:
@@ -99,7 +99,7 @@ def test_a_full_disk_puts_everything_back(
             raise OSError(errno.ENOSPC, "No space left on device")
         real(handle)
 
-    monkeypatch.setattr(worktree.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     changes = [change(head, "conda.yml", b"x"), Change("new.yml", None, b"y"),
                change(head, "tool.sh", b"z")]  # fmt: skip
     with pytest.raises(CannotHere) as caught:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from wheelstep.definitions.azureml import AzureMl
@@ -146,13 +146,15 @@ def plan_edits(
     raise_all(errors)
     changed = {path for path, edit in edited.items() if edit.data != before[path]}
     for kind in found.kinds:
-        # with its content inside it has risen already
-        if (
-            isinstance(kind.form, AzureMl)
-            and kind.conda_file in changed
-            and (kind.path not in changed)
-        ):
-            edited[kind.path] = kind.form.raise_version(kind.path, before[kind.path], changed)
+        if isinstance(kind.form, AzureMl) and kind.conda_file in changed:
+            inside = edited[kind.path]
+            raised = kind.form.raise_version(kind.path, inside.data, changed)
+            edited[kind.path] = replace(
+                inside,
+                data=raised.data,
+                environment=inside.environment or raised.environment,
+                notes=inside.notes + raised.notes,
+            )
     return Edits(
         tuple(_planned(kind, before[kind.path], edited) for kind in found.kinds), found.notes
     )

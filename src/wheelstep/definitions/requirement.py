@@ -217,12 +217,11 @@ def has_pinned(line: Line, target: Target) -> bool:
 def repin(
     source: str, logical: LogicalLine, line: Line, target: Target
 ) -> list[tuple[int, int, str]]:
-    """Return what to replace in `source`, the text that the logical line was read from.
+    """Return what to replace in `source`, the text that the logical line was read from, for a line
+    that has not pinned the target yet.
 
     Name, extras, marker and the space between them stay as they are written.
     """
-    if has_pinned(line, target):
-        return []
     start, end = line.pin
     head = line.spelled + line.extras if line.kind == "bare-url" else ""
     if target.style == "version":

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Final
 from urllib.parse import quote, urlsplit
-from urllib.request import url2pathname
 
 from wheelstep.destinations.interface import ReadBack, Wanted
 from wheelstep.destinations.layout import (
@@ -222,7 +221,7 @@ class FolderDestination:
 
     def finish(self, names: Sequence[str]) -> None:
         """Derive the pages of these projects from the wheels that lie there."""
-        if not self._store.names("") and not names:
+        if not names:
             return
         with self._store.locked():
             self._store.sweep(WHEELS)
@@ -244,6 +243,8 @@ class FolderDestination:
 
 
 def _path_in(url: str) -> Path:
+    from urllib.request import url2pathname  # takes an HTTP client with it
+
     return Path(url2pathname(urlsplit(url).path))
 
 

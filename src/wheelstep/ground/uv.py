@@ -37,7 +37,7 @@ __all__ = [
 
 DISK_FULL = re.compile(r"No space left on device|os error 28\b|os error 112\b|Disk quota exceeded")
 MACHINE = re.compile(
-    r"Failed to initialize cache|Permission denied|Read-only file system"
+    r"Failed to initialize cache|failed to create directory|Permission denied|Read-only file system"
     r"|No interpreter found|Failed to inspect Python interpreter|No virtual environment found"
 )
 # by number: a server's own words for a status vary
@@ -165,10 +165,10 @@ def uv_error(finished: Finished, doing: str, *, hide: Mapping[str, str] | None =
         8 for a full disk or this machine's own faults, 5 for a refused credential, 6 where
         something did not answer, else 7.
     """
-    said = finished.error_text
+    said = " ".join(finished.error_text.split())  # older ones wrap their lines
+    why = explanation(finished.error_text) or f"uv ended with code {finished.code}"
     for text, shown in (hide or {}).items():
-        said = said.replace(text, shown)
-    why = explanation(said) or f"uv ended with code {finished.code}"
+        why = why.replace(text, shown)
     why = why if why.endswith(".") else f"{why}."
     hosts = {urlsplit(url).netloc.rpartition("@")[2] for url in URL.findall(said)}
     where = ", ".join(sorted(hosts)) or "the index"

@@ -7,6 +7,7 @@ this user or machine has a say in its bytes, and nothing is ever written to the 
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -58,8 +59,8 @@ def export(
         git: The repository, at its root.
         project: The package.
         commit: What to write.
-        target: A folder that does not exist yet; its parent does. The package lies below it at
-            `source/` and its place in the repository.
+        target: A folder that is empty or does not exist yet; its parent does. The package lies
+            below it at `source/` and its place in the repository.
         with_history: Give the copy a `.git` with the commits and tags, on that commit and clean,
             for back ends that read their version from it.
         leave_out: Folders left out besides `project.nested`, relative to the root.
@@ -74,7 +75,9 @@ def export(
         CannotHere: git fails, the disk is full, the commit is not there.
     """
     try:
-        target.mkdir()
+        target.mkdir(exist_ok=True)
+        if any(target.iterdir()):
+            raise FileExistsError(errno.EEXIST, "the folder for the export is not empty", target)
         # back ends that look for ignore files upwards (hatchling) end their search here
         (target / ".gitignore").touch()
         (target / ".hgignore").touch()

@@ -208,7 +208,7 @@ class Asker:
             if done.code == 0:
                 resolved = self.packages(done, question, work, rules)
                 return Answer(resolved, reasons)
-            said = done.error.decode("utf-8", "replace")
+            said = " ".join(done.error.decode("utf-8", "replace").split())
             missing = {canonicalize_name(name) for name in NO_WHEEL.findall(said)} - set(aside)
             by_url = URL_DEPENDENCY.search(said)
             if missing:

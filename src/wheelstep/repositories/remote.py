@@ -171,7 +171,9 @@ class Remote:
         Raises:
             SettingError, ServiceRefused, ServiceUnavailable: As `head`.
         """
-        for attempt in range(1, LOCAL_ATTEMPTS + 1):
+        attempt = 0
+        while True:
+            attempt += 1
             before = self._cuts()
             private = f"refs/wheelstep/{uuid4().hex}"
             done = self.run(
@@ -217,8 +219,8 @@ class Remote:
     def _forget_cut(self, cuts: frozenset[str]) -> None:
         """Take what our fetch noted in git's file `shallow` out again.
 
-        With it a later `git pull` in this clone would take the history for an unrelated one; without
-        it that pull fetches what is missing. Done as git does it, under shallow.lock.
+        With it a later `git pull` in this clone takes the history for an unrelated one; without it
+        that pull fetches what is missing. Done as git does it, under shallow.lock.
         """
         path = self._shallow_file()
         lock = path.with_name("shallow.lock")

@@ -103,6 +103,8 @@ def edits_for(run: Run, snapshot: Snapshot, pins: Sequence[Pin]) -> Edits:
     edits = edits_on(run, snapshot, pins, cheap)
     if first is not None and any(edit.index_added for edit in edits.edits):
         index = first.index()
+        for note in getattr(first, "notes", ()):
+            run.warn("upstreams-unknown", note)
         if index != cheap:
             edits = edits_on(run, snapshot, pins, index)
     return edits
