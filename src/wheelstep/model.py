@@ -154,7 +154,7 @@ class Listed:
     yanked: str | Literal[True] | None = None
     """None: not yanked; True: yanked without a reason; else the reason."""
     core_metadata: str | Literal[True] | None = None
-    """SHA-256 of the file's METADATA at `url` + ".metadata" (PEP 658); True: there, hash unnamed."""
+    """SHA-256 of the METADATA at `url` + ".metadata" (PEP 658); True: it is there, hash unnamed."""
 
 
 class Outcome(enum.Enum):

@@ -96,8 +96,8 @@ def test_pinned_by_url(before: str, url: str, bare: str) -> None:
             f"my-pkg==1.1 \\\n  --hash=sha256:{ZEROS} \\\n  --hash=sha256:{ONES}\n",
         ),
         (
-            "my-pkg==1 \\\n  --hash=sha256:a \\\n  --hash=sha256:b \\\n  --hash sha512:c\n  # via x\nb",
-            f"my-pkg==1.1 \\\n  --hash=sha256:{ZEROS} \\\n  --hash=sha256:{ONES}\n  # via x\nb",
+            "my-pkg==1 \\\n --hash=sha256:a \\\n --hash=sha256:b \\\n --hash sha512:c\n  # via\nb",
+            f"my-pkg==1.1 \\\n --hash=sha256:{ZEROS} \\\n --hash=sha256:{ONES}\n  # via\nb",
         ),
     ],
 )

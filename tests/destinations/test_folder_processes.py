@@ -114,7 +114,7 @@ def test_killed_at_any_step_and_run_again_it_ends_the_same(tmp_path: Path) -> No
     expected = snapshot(tmp_path / "whole" / "index")
     assert steps > 20
 
-    for kill_at in range(2, steps, 4):
+    for kill_at in range(2, steps, 7):
         root = tmp_path / f"killed-{kill_at}"
         root.mkdir()
         killed = publisher(root, 1, kill_at)

@@ -18,7 +18,14 @@ from wheelstep.destinations.index import IndexDestination
 from wheelstep.destinations.interface import Wanted
 from wheelstep.destinations.refusals import already_there
 from wheelstep.destinations.table import destination_of
-from wheelstep.errors import BuildFailed, CannotHere, ServiceRefused, ServiceUnavailable, StepError
+from wheelstep.errors import (
+    BuildFailed,
+    CannotHere,
+    Refused,
+    ServiceRefused,
+    ServiceUnavailable,
+    StepError,
+)
 from wheelstep.ground.secret import Secret
 from wheelstep.ground.transport import Response, Transport
 from wheelstep.model import Listed
@@ -161,9 +168,9 @@ def test_a_download_that_is_not_what_is_listed(
     wheel = make_wheel(tmp_path, "acme-listed")
     index.put(wheel)
     (listed,) = index.look([wheel.name])[wheel.name]
-    with pytest.raises(ServiceRefused) as caught:
+    with pytest.raises(Refused) as caught:
         index.fetch(replace(listed, sha256="0" * 64), tmp_path / "target.whl")
-    assert caught.value.code == "download-differs"
+    assert caught.value.code == "hash-mismatch"
     with pytest.raises(ServiceRefused) as missing:
         index.fetch(Listed("x.whl", f"{server.url}packages/x.whl", None), tmp_path / "target.whl")
     assert missing.value.code == "not-found"

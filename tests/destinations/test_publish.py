@@ -64,8 +64,12 @@ class MemoryIndex:
         self.lists: dict[str, str] = {}
         """Hashes to list in place of the true ones."""
 
+    @property
+    def consumer_url(self) -> str | None:
+        return f"{self.place}simple/"
+
     def index(self) -> Index:
-        return Index(url=f"{self.place}simple/")
+        return Index(url=self.consumer_url)
 
     def unacceptable(self, wheel: Wheel) -> str | None:
         return "it has a local version." if "+" in wheel.version else None

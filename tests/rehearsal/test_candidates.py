@@ -37,9 +37,9 @@ def indexes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 CASES = {
-    "facts A, C: beside the public, that wins": ("--extra-index-url {one}",),
-    "facts B: named last": ("--extra-index-url {one}", "--extra-index-url {two}"),
-    "facts D: extra before index is discarded": ("--extra-index-url {one}", "--index-url {two}"),
+    "an extra one wins a tie over the public": ("--extra-index-url {one}",),
+    "of two the last wins a tie": ("--extra-index-url {one}", "--extra-index-url {two}"),
+    "extra before index is discarded": ("--extra-index-url {one}", "--index-url {two}"),
     "index, then extra": ("--index-url={two}", "--extra-index-url={one}"),
     "both in one line": ("--extra-index-url {one} -i {two}",),
     "two indexes": ("-i {one}", "-i {two}"),

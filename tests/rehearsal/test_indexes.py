@@ -79,6 +79,20 @@ def test_the_same_after_the_right_token_filled_the_cache(scene: Scene) -> None:
     assert statuses == ["resolved", "unproven"]
 
 
+def test_a_version_published_a_moment_ago_is_seen(scene: Scene) -> None:
+    private(scene)
+    with serve(scene.folder / "served") as server:
+        for version in ("0.9", "0.10"):
+            new = make_wheel(scene.folder / "w", "acme-base", version)
+            make_index(scene.folder / "served/feed/simple", new)
+            verdict = scene.rehearse(
+                f"--extra-index-url {server.url}/feed/simple",
+                f"acme-base=={version}",
+                released=("acme-a", "acme-base"),
+            )
+            assert verdict.status == "resolved", verdict
+
+
 def test_an_index_that_we_have_no_credential_for_is_unproven(scene: Scene) -> None:
     private(scene)
     with serve(scene.folder / "served", LOGIN) as server:

@@ -7,7 +7,7 @@ import pytest
 from tests.rehearsal.conftest import Scene
 from tests.rehearsal.made import make_index, make_wheel
 from wheelstep.errors import CannotHere, DefinitionUnresolvable, SettingError
-from wheelstep.ground.uv import check_platform, platforms, run_uv, uv_error
+from wheelstep.ground.uv import check_platform, platforms, run_uv, uv_error, working_folder
 from wheelstep.rehearsal.install import install_pip_section
 
 
@@ -41,6 +41,14 @@ def test_what_cannot_be_installed_says_so(scene: Scene, lines: list[str]) -> Non
             public=scene.public,
         )
     assert lines[0] in caught.value.message
+
+
+def test_no_temporary_folder_is_this_machine_s_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    with pytest.raises(CannotHere), working_folder("rehearsing"):
+        pytest.fail("there is no such folder")
 
 
 def test_platforms_are_uv_s_own(scene: Scene) -> None:

@@ -8,34 +8,35 @@ import pytest
 from tests.repositories.conftest import Hosted
 from tests.repositories.support import add_line
 from wheelstep.ground.clock import SystemClock
-from wheelstep.repositories.interface import Committed
+from wheelstep.model import Change
+from wheelstep.repositories.interface import Committed, Snapshot
 from wheelstep.repositories.land import land, still_wanted
 
 
-@pytest.mark.parametrize("same_file", [True, False])
 @pytest.mark.parametrize("count", [2, 10])
-def test_everyones_work_ends_on_the_branch(hosted: Hosted, count: int, same_file: bool) -> None:
+def test_everyones_work_ends_on_the_branch(hosted: Hosted, count: int) -> None:
     names = [f"p{number}" for number in range(count)]
-    # two clones share a folder: several jobs of one self-hosted agent
-    repositories = [hosted.push_repository(hosted.clone(name, "--depth=1")) for name in names[:3]]
-    repositories += [hosted.push_repository(hosted.world.root / "p0") for _ in names[3:]]
+    # some share a clone, as jobs of one self-hosted agent do; some clones are shallow
+    clones = [hosted.clone("full"), hosted.clone("shallow", "--depth=1")]
+    repositories = [hosted.push_repository(clones[number % 2]) for number in range(count)]
 
     def release(number: int) -> Committed:
-        path = "pins.txt" if same_file else f"pins-{number}.txt"
-        clock = SystemClock()
-        return land(
-            repositories[number], add_line(path, names[number]), f"By {number}", clock=clock
-        )
+        own, common = add_line(f"own-{number}", "x"), add_line("pins.txt", names[number])
+
+        def decide(head: Snapshot) -> list[Change]:
+            return [*own(head), *common(head)]
+
+        return land(repositories[number], decide, f"By {number}", clock=SystemClock())
 
     with ThreadPoolExecutor(count) as pool:
         done = list(pool.map(release, range(count)))
     assert [each.status for each in done] == ["pushed"] * count
     assert len(hosted.commits()) == count + 1
-    if same_file:
-        assert hosted.show("pins.txt").decode().splitlines() == sorted(names)
-    else:
-        assert [hosted.show(f"pins-{number}.txt").decode() for number in range(count)] == names
+    assert hosted.show("pins.txt").decode().splitlines() == sorted(names)
+    assert [hosted.show(f"own-{number}") for number in range(count)] == [b"x"] * count
     hosted.world.git(hosted.bare, "fsck", "--strict")
+    for clone in clones:
+        assert hosted.world.git(clone, "for-each-ref", "refs/wheelstep") == ""
 
 
 def line_of(*commits: str) -> dict[str, int]:

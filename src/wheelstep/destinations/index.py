@@ -23,7 +23,7 @@ from wheelstep.destinations.refusals import (
     upload_refused,
 )
 from wheelstep.destinations.twine_adapter import TwineUploader
-from wheelstep.errors import CannotHere, ServiceRefused
+from wheelstep.errors import CannotHere, Refused, ServiceRefused
 from wheelstep.ground import simple_index
 from wheelstep.ground.credentials import SignIn
 from wheelstep.ground.secret import without_credentials
@@ -117,7 +117,8 @@ class IndexDestination:
         """Write a listed file to `target`, verified against its SHA-256 where one is listed.
 
         Raises:
-            ServiceRefused: Not authorised, or the file is not the one that is listed.
+            Refused: The file is not the one that is listed.
+            ServiceRefused: Not authorised.
             ServiceUnavailable: No answer within the retry budget.
             CannotHere: `target` cannot be written.
         """
@@ -133,10 +134,10 @@ class IndexDestination:
             if response.status != HTTPStatus.OK:
                 raise reading_refused(listed.url, response, self.reader())
             if listed.sha256 is not None and (found := _sha256(partial)) != listed.sha256:
-                raise ServiceRefused(
+                raise Refused(
                     f"{self.name} served {listed.file} with other bytes than it lists: SHA-256 "
                     f"{found} instead of {listed.sha256}.",
-                    code="download-differs",
+                    code="hash-mismatch",
                     cure="Run it again; if it stays so, a cache on the way or the index itself is "
                     "damaged: do not use the file before its owner has looked at it.",
                 )

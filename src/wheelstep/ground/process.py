@@ -15,7 +15,10 @@ from pathlib import Path
 from wheelstep.errors import CannotHere
 from wheelstep.ground.secret import redact
 
-__all__ = ["Finished", "child_environment", "run"]
+__all__ = ["Finished", "child_environment", "end_all", "run"]
+
+_running: dict[subprocess.Popen[bytes], bool] = {}
+"""Children that have not ended -> whether they are a family of their own."""
 
 SECRET_PREFIXES = (
     "INPUT_",
@@ -116,12 +119,24 @@ def run(
             cure=f"Install {Path(os.fspath(command[0])).name} and make sure it is on PATH.",
         ) from error
     with child:
+        _running[child] = timeout is not None
         try:
             out, said = child.communicate(stdin or b"", timeout=timeout)
         except BaseException:
             _end(child, family=timeout is not None)
             raise
+        finally:
+            del _running[child]
     return Finished(child.returncode, out, said or b"")
+
+
+def end_all() -> None:
+    """Kill every child that runs, on whatever thread: a stopped run waits for no back end.
+
+    A signal reaches the main thread alone, and often this process alone (the Azure agent's does).
+    """
+    for child, family in list(_running.items()):
+        _end(child, family=family)
 
 
 def _end(child: subprocess.Popen[bytes], *, family: bool) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 import subprocess
 import sys
+import tempfile
 import tomllib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -33,6 +35,7 @@ __all__ = [
     "run_uv",
     "uv_binary",
     "uv_error",
+    "working_folder",
 ]
 
 DISK_FULL = re.compile(r"No space left on device|os error 28\b|os error 112\b|Disk quota exceeded")
@@ -75,6 +78,24 @@ class Solved:
     """The wheels that the chosen index (or the requirement's URL) offers for this version."""
     index: str | None = None
     """The index it comes from; None for a requirement by URL, and where uv does not say."""
+
+
+@contextlib.contextmanager
+def working_folder(doing: str) -> Iterator[Path]:
+    """Make an empty folder to run uv in, where no project's settings are found; it is removed.
+
+    Args:
+        doing: What it is for, e.g. "rehearsing".
+
+    Raises:
+        CannotHere: Disk full, no temporary folder.
+    """
+    try:
+        made = tempfile.TemporaryDirectory(prefix="wheelstep-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise CannotHere.from_os_error(error, doing) from error
+    with made as folder:
+        yield Path(folder).resolve()
 
 
 def uv_binary() -> Path:
@@ -139,7 +160,7 @@ def explanation(text: str) -> str:
     lines: list[str] = []
     for line in redact(text).splitlines():
         if line.strip().startswith(
-            ("warning:", "Resolved ", "Updating ", "hint: Wheels are required")
+            ("warning:", "Resolved ", "Updating ", "Using Python ", "hint: Wheels are required")
         ):
             continue
         cleaned = re.sub(

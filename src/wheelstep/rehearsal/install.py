@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from wheelstep.ground.public_index import (
     uv_environment,
     uv_index_variables,
 )
-from wheelstep.ground.uv import run_uv, uv_error
+from wheelstep.ground.uv import run_uv, uv_error, working_folder
 from wheelstep.rehearsal.candidates import index_order
 
 __all__ = ["install_pip_section"]
@@ -78,13 +77,16 @@ def install_pip_section(
         ("listing it", ["pip", "list", "--python", target, "--format", "json"], None),
     ]
     listed = b"[]"
-    with tempfile.TemporaryDirectory(prefix="wheelstep-install-") as folder:
-        # an empty folder to run in keeps the settings of projects out
+    with working_folder("installing a pip section") as folder:
         for doing, arguments, stdin in steps:
             done = run_uv(
-                arguments, environment=variables, cwd=Path(folder), stdin=stdin, timeout=timeout
+                arguments, environment=variables, cwd=folder, stdin=stdin, timeout=timeout
             )
             if done.code != 0:
-                raise uv_error(done, doing)
+                raise uv_error(
+                    done,
+                    doing,
+                    hide={"you require": "it requires", "your requirements": "its requirements"},
+                )
             listed = done.out
     return {str(package["name"]): str(package["version"]) for package in json.loads(listed)}

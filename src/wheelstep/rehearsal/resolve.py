@@ -5,11 +5,9 @@ from __future__ import annotations
 
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from wheelstep.errors import (
     BuildFailed,
@@ -28,7 +26,7 @@ from wheelstep.ground.public_index import (
     split_credential,
     uv_environment,
 )
-from wheelstep.ground.uv import check_platform
+from wheelstep.ground.uv import check_platform, working_folder
 from wheelstep.model import Problem, Wheel
 from wheelstep.rehearsal.candidates import index_order
 from wheelstep.rehearsal.interface import Resolved, Subject, Verdict
@@ -129,8 +127,7 @@ def rehearse(
     public = public if public is not None else public_indexes(environment)
     base = uv_environment(environment, public)
     check_platform(platform, base)
-    with tempfile.TemporaryDirectory(prefix="wheelstep-rehearsal-") as temporary:
-        folder = Path(temporary).resolve()
+    with working_folder("rehearsing") as folder:
         asker = Asker(
             environment=base,
             folder=folder,

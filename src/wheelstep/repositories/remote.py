@@ -268,14 +268,15 @@ def _usual(git: Git, branch: str) -> str:
 
 def _own_settings(git: Git, name: str) -> list[tuple[str, str]]:
     """Return what makes our name mean the same as the user's, or as the URL given."""
-    found: list[tuple[str, str]] = []
-    for part in COPIED:
-        # the first of several: a commit cannot be compared and swapped in two places at once
-        done = git.try_("config", "-z", "--get-all", f"remote.{name}.{part}")
-        value = done.out.decode("utf-8", "surrogateescape").partition("\0")[0]
-        if value:
-            found.append((f"remote.{OURS}.{part}", value))
-    if any(key.endswith(".url") for key, _ in found):
+    first: dict[str, str] = {}
+    for record in git.records("config", "-z", "--list"):
+        key, _, value = record.partition("\n")
+        section, _, part = key.rpartition(".")
+        if section == f"remote.{name}" and part in COPIED:
+            # the first of several: a commit cannot be compared and swapped in two places at once
+            first.setdefault(part, value)
+    found = [(f"remote.{OURS}.{part}", value) for part, value in first.items()]
+    if "url" in first:
         return found
     if "://" in name or "/" in name or ":" in name or Path(name).exists():
         if is_http(name) and urlsplit(name).password:
