@@ -27,10 +27,16 @@ def _wheel_node() -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="session")
-def uv_cache() -> str:
-    """The cache that uv uses anyway: an action on a hosted runner has none, but a test may."""
-    done = subprocess.run(["uv", "cache", "dir"], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+def caches() -> dict[str, str]:
+    """The caches of this machine: a hosted runner has none, but a test that is to be quick may."""
+    asked = {
+        "UV_CACHE_DIR": ["uv", "cache", "dir"],
+        "PIP_CACHE_DIR": [sys.executable, "-m", "pip", "cache", "dir"],
+    }
+    return {
+        name: subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        for name, command in asked.items()
+    }
 
 
 @pytest.fixture(scope="session")

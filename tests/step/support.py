@@ -32,11 +32,13 @@ def copy_product(folder: Path) -> Path:
     return folder
 
 
-def host_environment(home: Path, cache: str, more: Mapping[str, str]) -> dict[str, str]:
+def host_environment(
+    home: Path, caches: Mapping[str, str], more: Mapping[str, str]
+) -> dict[str, str]:
     """The environment of a host: how this machine reaches its index, an empty HOME, no more."""
     home.mkdir(parents=True, exist_ok=True)
     kept = {name: value for name, value in os.environ.items() if name.startswith(KEPT)}
-    return kept | {"HOME": str(home), "USERPROFILE": str(home), "UV_CACHE_DIR": cache} | dict(more)
+    return kept | {"HOME": str(home), "USERPROFILE": str(home)} | dict(caches) | dict(more)
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -78,7 +78,7 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def run(uv_cache: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(caches: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("github")
     repository = sample_repository(folder / "repository")
     copy_product(repository / "the-action")
@@ -95,7 +95,7 @@ def run(uv_cache: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
         ["act", "push", "--platform", "ubuntu-latest=-self-hosted", "--no-cache-server",
          "--action-cache-path", folder / "act", "--secret", "FEED_TOKEN"],
         cwd=repository,
-        env=host_environment(folder / "home", uv_cache, {"FEED_TOKEN": SECRET}),
+        env=host_environment(folder / "home", caches, {"FEED_TOKEN": SECRET}),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )  # fmt: skip
     assert (seen / "steps.json").exists(), done.stdout

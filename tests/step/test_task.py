@@ -27,7 +27,7 @@ class Agent:
 
     task: Path
     folder: Path
-    cache: str
+    caches: dict[str, str]
 
     def environment(self, inputs: dict[str, str]) -> dict[str, str]:
         # names and forms as the agent's Handler.cs makes them
@@ -45,7 +45,7 @@ class Agent:
             "ENDPOINT_AUTH_PARAMETER_SYSTEMVSSCONNECTION_ACCESSTOKEN": JOB_TOKEN,
         }
         given = {f"INPUT_{name.upper()}": value for name, value in inputs.items()}
-        return host_environment(self.folder / "home", self.cache, variables | given)
+        return host_environment(self.folder / "home", self.caches, variables | given)
 
     def start(self, node: Path, repository: Path, **inputs: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -57,6 +57,7 @@ class Agent:
             stderr=subprocess.STDOUT,
             text=True,
             encoding="utf-8",
+            start_new_session=True,
         )
 
     def run(self, node: Path, repository: Path, **inputs: str) -> tuple[int, str]:
@@ -66,11 +67,13 @@ class Agent:
 
 
 @pytest.fixture(scope="module")
-def agent(extension: Path, uv_cache: str, tmp_path_factory: pytest.TempPathFactory) -> Agent:
+def agent(
+    extension: Path, caches: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Agent:
     folder = tmp_path_factory.mktemp("agent")
     with zipfile.ZipFile(extension) as packed:
         packed.extractall(folder / "tasks")
-    return Agent(folder / "tasks" / "azure-pipelines-task", folder, uv_cache)
+    return Agent(folder / "tasks" / "azure-pipelines-task", folder, caches)
 
 
 def outputs(log: str) -> dict[str, str]:
@@ -162,9 +165,13 @@ def test_a_canceled_job(agent: Agent, node24: Path, tmp_path: Path, stop: signal
     git(repository, "add", "--all")
     git(repository, "commit", "--quiet", "--message", "slow")
     with agent.start(node24, repository, **inputs) as child:
-        wait_for(started, child)
-        child.send_signal(stop)
-        log = child.communicate(timeout=60)[0]
+        try:
+            wait_for(started, child)
+            child.send_signal(stop)  # to the shim alone, as the agent does
+            log = child.communicate(timeout=30)[0]
+        finally:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
     assert child.returncode == 128 + stop, log
     assert not list((tmp_path / "index").rglob("*.whl"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,12 @@ PROOF: Final = "from acme_demo_features import features; print(features([1.0, 2.
 
 
 def demo(
-    flags: Mapping[str, Any], environment: Mapping[str, str], host: Host, report: Report
+    flags: Mapping[str, Any],
+    environment: Mapping[str, str],
+    host: Host,
+    report: Report,
+    *,
+    release: Callable[[Mapping[str, str], Host, Path, Report], None],
 ) -> None:
     """Make a sample repository, release it, install what the definition pins, release it again.
 
@@ -36,6 +41,7 @@ def demo(
         environment: This process's environment.
         host: Where text is shown.
         report: Gets the first release's report.
+        release: Runs `wheelstep release` in a folder, with an environment, a host and a report.
 
     Raises:
         StepError: As a release does.
@@ -49,10 +55,7 @@ def demo(
     git = _sample(repository, own)
     host.say("A git repository with two packages, a conda file and an Azure ML environment:")
     host.say(f"  {repository}\n\n$ wheelstep release")
-
-    from wheelstep.commands.dispatch import run
-
-    run("release", {}, own, local, repository, report)
+    release(own, local, repository, report)
     show(report, host)
     host.say("\nThe commit:")
     host.relay(git.text("show", "--stat", "--format=  %h %s", "HEAD"))
@@ -66,7 +69,7 @@ def demo(
 
     host.say("\n$ wheelstep release   (once more)")
     again = Report("release")
-    run("release", {}, own, local, repository, again)
+    release(own, local, repository, again)
     show(again, host)
     host.say(
         f"\nEverything lies in {place}:\n"

@@ -37,7 +37,12 @@ def run(  # noqa: PLR0917 - everything that comes from outside, once
     if command == "demo":
         from wheelstep.commands.demo import demo
 
-        demo(flags, environment, host, report)
+        def release_sample(
+            own: Mapping[str, str], local: Host, repository: Path, result: Report
+        ) -> None:
+            run("release", {}, own, local, repository, result)
+
+        demo(flags, environment, host, report, release=release_sample)
         return
     from wheelstep.settings import load
     from wheelstep.stages.run import open_run

@@ -3,74 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from urllib.parse import urlsplit
 
 from wheelstep.definitions.plan import Edits
-from wheelstep.errors import SettingError
-from wheelstep.ground.credentials import same_organization
-from wheelstep.ground.secret import Secret
 from wheelstep.lock import FILE, Lock, Locked
 from wheelstep.model import Change, Pin
-from wheelstep.repositories.interface import Committed, Repository, Snapshot
+from wheelstep.repositories.interface import Committed, Snapshot
 from wheelstep.repositories.land import still_wanted
-from wheelstep.repositories.table import repository_of
 from wheelstep.stages.run import Run
 
-__all__ = ["deleted_lock", "lock_change", "note_commit", "repository_for", "wanted_pins"]
-
-
-def repository_for(run: Run) -> Repository:
-    """Return where the commit goes; on a plan that has no branch, what is checked out.
-
-    Raises:
-        SettingError: There is no branch to commit to.
-    """
-    settings, mode = run.settings, run.settings.commit
-    branch = settings.branch or run.trigger.branch
-    if mode == "push" and branch is None and not run.host.is_ci:
-        name = run.git.try_("symbolic-ref", "--quiet", "--short", "HEAD")
-        branch = name.text.strip() or None
-    if mode == "push" and branch is None:
-        if not run.planning:
-            where = f"the tag {run.trigger.tag}" if run.trigger.tag else "a detached head"
-            raise SettingError(
-                f"This run was started by {where}: there is no branch to commit to.",
-                code="no-branch",
-                cure="Set `branch`, for instance to main.",
-            )
-        mode = "none"
-    if run.trigger.pull_request and run.planning:
-        mode = "none"  # a fork's token may not even read; what is checked out is what is asked
-    return repository_of(
-        mode,
-        run.git,
-        host=run.host.name,
-        environment=run.environment,
-        branch=settings.branch if mode != "push" else branch,
-        token=_token(run) if mode == "push" else None,
-        skip_ci=settings.skip_ci,
-        clock=run.clock,
-    )
-
-
-def _token(run: Run) -> Secret | None:
-    """Return what to push with: the token given, or the job's, only to the host it belongs to."""
-    if run.settings.repository_token is not None:
-        return run.settings.repository_token
-    token = run.host.job_token()
-    if token is None:
-        return None
-    found = run.git.try_("remote", "get-url", "--push", "origin")
-    url = found.text.strip() if found.code == 0 else ""
-    if run.host.name == "azure":
-        environment = run.environment
-        collection = environment.get("SYSTEM_COLLECTIONURI") or environment.get(
-            "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", ""
-        )
-        return token if collection and same_organization(collection, url) else None
-    server = run.environment.get("GITHUB_SERVER_URL", "")
-    belongs = server and urlsplit(url).netloc.rpartition("@")[2] == urlsplit(server).netloc
-    return token if belongs else None
+__all__ = ["deleted_lock", "lock_change", "note_commit", "wanted_pins"]
 
 
 def note_commit(run: Run, done: Committed) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -11,12 +11,11 @@ from packaging.version import InvalidVersion, Version
 
 from wheelstep.definitions.interface import Found
 from wheelstep.lock import FILE, Lock, Locked
-from wheelstep.model import Package, Project, Sources
+from wheelstep.model import Package, Project
 from wheelstep.packages.discover import discover
 from wheelstep.packages.environments import BuildEnvironments
 from wheelstep.packages.sources import (
     Rules,
-    commit_time,
     fingerprint,
     locate,
     tree_fingerprint_at,
@@ -198,9 +197,8 @@ def _look_closer(
     packages = {}
     for project in projects:
         sources, found = located[project.normalized], versions[project.normalized]
-        if found.commit != sources.commit:
-            epoch = commit_time(run.git, found.commit)
-            sources = Sources(sources.tree, found.commit, epoch)
+        # a later tag may decide the version; the time stays that of the sources
+        sources = replace(sources, commit=found.commit)
         packages[project.normalized] = Package(
             project, found.version, sources, fingerprint(sources.tree, found.version)
         )
