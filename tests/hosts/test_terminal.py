@@ -109,3 +109,16 @@ def test_a_full_disk_is_said() -> None:
     with pytest.raises(CannotHere, match="No space left") as error:
         Writer(Full()).line("x")
     assert error.value.code == "disk-full"
+
+
+def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere() -> None:
+    lines, bar = io.StringIO(), ATerminal()
+    for out in (lines, bar):
+        host = host_of({}, out, io.StringIO())
+        with host.progress("publish", 2) as advance:
+            advance("one is there")
+            advance("two is there")
+    assert lines.getvalue() == "one is there\ntwo is there\n"
+    assert "publish" in bar.getvalue()
+    assert "100%" in bar.getvalue()
+    assert "one is there" not in bar.getvalue()

@@ -10,7 +10,7 @@ import pytest
 from tests.repositories.conftest import Hosted, World
 from tests.repositories.support import NoWait, change, pin, propose_once
 from tests.repositories.test_git_push import advance_remote
-from tests.servers.git_http import GitServer, refuse_by_hook, refuse_by_status
+from tests.servers.git_http import Fault, GitServer, refuse_by_hook, refuse_by_status
 from wheelstep.errors import ServiceRefused, ServiceUnavailable
 from wheelstep.repositories.answers import error_for
 from wheelstep.repositories.interface import Committed
@@ -154,6 +154,29 @@ def test_a_lost_reply_is_no_lost_push(hosted: Hosted) -> None:
     assert done.sha == hosted.head()
     assert hosted.server.faults == []
     assert pushes(hosted.server) == 1
+
+
+def test_a_lost_reply_and_no_way_to_look(hosted: Hosted) -> None:
+    repository = hosted.push_repository(hosted.clone("clone"))
+    head = repository.snapshot()
+    hosted.server.order("acme.git/git-receive-pack", "drop-reply")
+    hosted.server.order("info/refs?service=git-upload-pack", "503")
+    done = repository.propose([change(head, "conda.yml", b"x\n")], on=head, message="Pin")
+    assert isinstance(done, Committed)
+    assert done.sha == hosted.head()
+    assert hosted.server.faults == []
+
+
+def test_the_last_attempt_loses_its_reply(hosted: Hosted) -> None:
+    repository = hosted.push_repository(hosted.clone("clone"))
+    head = repository.snapshot()
+    faults: tuple[Fault, ...] = ("drop-request", "503", "drop-reply")
+    for fault in faults:
+        hosted.server.order("acme.git/git-receive-pack", fault)
+    done = repository.propose([change(head, "conda.yml", b"x\n")], on=head, message="Pin")
+    assert isinstance(done, Committed)
+    assert done.sha == hosted.head()
+    assert pushes(hosted.server) == 3
 
 
 def test_a_lost_request_is_sent_again(hosted: Hosted) -> None:

@@ -139,13 +139,14 @@ def test_a_busy_index_stops_before_the_branch_moves(world: World, checkout: Path
 
 def test_a_file_that_cannot_be_written_takes_everything_back(world: World, checkout: Path) -> None:
     # a filter that fails after the first file stands for a full disk
+    world.git(checkout, "config", "filter.broken.clean", "cat")
     world.git(checkout, "config", "filter.broken.smudge", "false")
     world.git(checkout, "config", "filter.broken.required", "true")
     (checkout / ".git/info/attributes").write_text("tool.sh filter=broken\n")
     repository = world.local(checkout)
     head = repository.snapshot()
     changes = [change(head, "conda.yml", b"x\n"), change(head, "tool.sh", b"y\n")]
-    with pytest.raises(CannotHere, match="filter"):
+    with pytest.raises(CannotHere, match="smudge filter"):
         repository.propose(changes, on=head, message="Pin")
     (checkout / ".git/info/attributes").unlink()
     assert world.git(checkout, "rev-parse", "HEAD") == head.head
@@ -221,6 +222,25 @@ def test_files_that_git_is_told_to_overlook_are_left(world: World, checkout: Pat
     assert len(done.notes) == 2
     assert (checkout / "conda.yml").read_bytes() == b"hidden\n"
     assert (checkout / "tool.sh").read_bytes() == b"hidden\n"
+
+
+def test_a_merge_in_progress_is_left_alone(world: World, checkout: Path) -> None:
+    world.git(checkout, "checkout", "--quiet", "-b", "side")
+    (checkout / "conda.yml").write_bytes(b"side\n")
+    world.git(checkout, "commit", "--quiet", "-a", "-m", "Side")
+    world.git(checkout, "checkout", "--quiet", "main")
+    (checkout / "conda.yml").write_bytes(b"main\n")
+    world.git(checkout, "commit", "--quiet", "-a", "-m", "Main")
+    with pytest.raises(AssertionError):
+        world.git(checkout, "merge", "--quiet", "side")
+    conflict = (checkout / "conda.yml").read_bytes()
+    assert b"<<<<<<<" in conflict
+    index = world.git(checkout, "ls-files", "-u")
+    done = propose_once(world.local(checkout))
+    assert isinstance(done, Committed)
+    assert len(done.notes) == 1
+    assert (checkout / "conda.yml").read_bytes() == conflict
+    assert world.git(checkout, "ls-files", "-u") == index
 
 
 def test_no_hook_and_no_signature(world: World, checkout: Path) -> None:

@@ -3,14 +3,14 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.release.kit import Repo
-from tests.robustness.kit import NAMES, Hosted, sample
+from tests.robustness.kit import NAMES, Hosted, sample, settled
 from tests.servers.feed import FeedServer, Stored, feed_server
 from tests.servers.git_http import GitServer, git_server
 
@@ -27,7 +27,7 @@ def _local(tmp_path_factory: pytest.TempPathFactory) -> Repo:
 @pytest.fixture
 def local(_local: Repo, tmp_path: Path) -> Repo:
     """Two packages, never released; a folder as index, a local commit."""
-    return _local.copy(tmp_path / "place")
+    return settled(_local.copy(tmp_path / "place"))
 
 
 @pytest.fixture(scope="session")
@@ -42,33 +42,45 @@ def _feed() -> Iterator[FeedServer]:
         yield feed
 
 
-@pytest.fixture(scope="session")
-def _unreleased(_git_server: GitServer, _feed: FeedServer, tmp_path_factory: pytest.TempPathFactory) -> Hosted:
-    place = tmp_path_factory.mktemp("hosted") / "place"
-    repo = Repo.create(place, sample(NAMES), name="first")
-    _git_server.create("acme.git")
-    hosted = Hosted(_git_server, _feed, "acme.git", place, repo.environment)
+def _seeded(server: GitServer, feed: FeedServer, place: Path, names: Sequence[str]) -> Hosted:
+    repo = settled(Repo.create(place, sample(names), name="first"))
+    hosted = Hosted(server, feed, f"acme-{next(_numbers)}.git", place, repo.environment)
+    server.create(hosted.name)
     hosted.push(repo)
     return hosted
 
 
 @pytest.fixture(scope="session")
+def _two(
+    _git_server: GitServer, _feed: FeedServer, tmp_path_factory: pytest.TempPathFactory
+) -> Hosted:
+    return _seeded(_git_server, _feed, tmp_path_factory.mktemp("two") / "place", NAMES[:2])
+
+
+@pytest.fixture(scope="session")
+def _five(
+    _git_server: GitServer, _feed: FeedServer, tmp_path_factory: pytest.TempPathFactory
+) -> Hosted:
+    return _seeded(_git_server, _feed, tmp_path_factory.mktemp("five") / "place", NAMES)
+
+
+@pytest.fixture(scope="session")
 def _released(
-    _unreleased: Hosted, tmp_path_factory: pytest.TempPathFactory
+    _five: Hosted, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Hosted, dict[str, Stored]]:
     """The same with all packages released, and what the feed held after it."""
-    _set_back(_unreleased.server, _unreleased.feed, {})
-    hosted = _copy(_unreleased, tmp_path_factory.mktemp("released"))
+    _set_back(_five.server, _five.feed, {})
+    hosted = _copy(_five, tmp_path_factory.mktemp("released"))
     hosted.clone("clone").release(extra=hosted.settings())
     return hosted, dict(hosted.feed.files)
 
 
 @pytest.fixture
-def unreleased(_unreleased: Hosted, tmp_path: Path) -> Iterator[Hosted]:
-    """Five packages behind a git server, never released; an empty feed."""
-    _set_back(_unreleased.server, _unreleased.feed, {})
-    yield _copy(_unreleased, tmp_path)
-    _set_back(_unreleased.server, _unreleased.feed, {})
+def unreleased(_two: Hosted, tmp_path: Path) -> Iterator[Hosted]:
+    """Two packages behind a git server, never released; an empty feed."""
+    _set_back(_two.server, _two.feed, {})
+    yield _copy(_two, tmp_path)
+    _set_back(_two.server, _two.feed, {})
 
 
 @pytest.fixture
@@ -83,7 +95,10 @@ def released(_released: tuple[Hosted, dict[str, Stored]], tmp_path: Path) -> Ite
 def _copy(hosted: Hosted, place: Path) -> Hosted:
     name = f"acme-{next(_numbers)}.git"
     shutil.copytree(hosted.bare, hosted.server.root / name)
-    return replace(hosted, name=name, place=place)
+    temporary = place / "temporary"
+    temporary.mkdir()
+    names = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
+    return replace(hosted, name=name, place=place, environment={**hosted.environment, **names})
 
 
 def _set_back(server: GitServer, feed: FeedServer, files: Mapping[str, Stored]) -> None:

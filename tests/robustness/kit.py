@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,8 +15,9 @@ from tests.release.kit import Ran, Repo, contents
 from tests.servers.feed import FeedServer
 from tests.servers.git_http import GitServer
 
-__all__ = ["CONDA", "ENVIRONMENT", "HOOK", "LOCK", "NAMES", "Hosted", "Started", "deeds",
-           "ended_like", "killed_at", "package", "result_of", "sample"]  # fmt: skip
+__all__ = ["CONDA", "ENVIRONMENT", "HOOK", "LOCK", "NAMES", "Hosted", "Result",
+           "Started", "folder_result", "killed_at", "package", "sample", "settled", "start",
+           "watched"]  # fmt: skip
 
 CONDA: Final = "environments/train/conda.yml"
 ENVIRONMENT: Final = "environments/train/environment.yml"
@@ -101,33 +100,40 @@ def start(
 # --- deeds: what a run does to the world outside, counted by hook/sitecustomize.py --------------
 
 
-def _watched(log: Path, last: int, how: int) -> dict[str, str]:
+def watched(
+    log: Path, last: int, how: int = signal.SIGKILL, *, match: str = ""
+) -> dict[str, str]:
+    """Return the variables with which a run logs its deeds, and is sent a signal.
+
+    Args:
+        log: One line for each deed.
+        last: Before which deed the signal comes; 0 for none.
+        how: The signal.
+        match: Only deeds whose line this regular expression finds are counted.
+    """
     return {
         "PYTHONPATH": str(HOOK),
         "DEEDS_LOG": str(log),
         "DEEDS_LAST": str(last),
-        "DEEDS_SIGNAL": str(how),
+        "DEEDS_MATCH": match,
+        "DEEDS_SIGNAL": str(int(how)),
     }
 
 
-def deeds(repo: Repo, log: Path, *, extra: Mapping[str, str] | None = None) -> list[str]:
-    """Release undisturbed; return what it did, in order."""
-    ran = repo.release(extra=dict(extra or {}) | _watched(log, 0, signal.SIGTERM))
-    assert ran.status == "done", ran.said
-    return log.read_text().splitlines()
-
-
 def killed_at(
-    repo: Repo, number: int, log: Path, *, extra: Mapping[str, str] | None = None
-) -> str | None:
-    """Release, killed before its deed `number`; return that deed, None when it did fewer."""
-    watched = _watched(log, number, signal.SIGKILL)
-    started = start(repo, "release", extra=dict(extra or {}) | watched)
-    out, said = started.process.communicate(timeout=120)
-    if started.process.returncode == 0:
-        return None
+    repo: Repo,
+    number: int,
+    log: Path,
+    *,
+    match: str = "",
+    extra: Mapping[str, str] | None = None,
+) -> str:
+    """Release, killed before its deed `number`; return that deed."""
+    variables = dict(extra or {}) | watched(log, number, match=match)
+    process = start(repo, "release", extra=variables).process
+    out, said = process.communicate(timeout=120)
     # nothing is said at a kill: a report would mean that it ended in another way
-    assert (started.process.returncode, out) == (-signal.SIGKILL, b""), said.decode()
+    assert (process.returncode, out) == (-signal.SIGKILL, b""), said.decode()
     return log.read_text().splitlines()[-1]
 
 
@@ -146,7 +152,7 @@ class Result:
     """File -> hash."""
     status: str
     """`git status`: what of the work tree and the index differs from the commit."""
-    left: tuple[str, ...] = field(default=())
+    left: tuple[str, ...] = ()
     """Locks of git's, and passing files of ours, that nobody cleared away."""
 
 
@@ -248,8 +254,3 @@ def settled(repo: Repo) -> Repo:
     names = ("TMPDIR", "TEMP", "TMP")
     return replace(repo, environment={**repo.environment, **dict.fromkeys(names, str(temporary))})
 
-
-def ended_like(ran: Ran, *statuses: str) -> None:
-    """Hold that a run ended well, in one of these ways."""
-    assert ran.code == 0, ran.said
-    assert ran.status in statuses, ran.report

@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Literal, cast
 
-__all__ = ["GitServer", "Seen", "git_server"]
+__all__ = ["Fault", "GitServer", "Seen", "git_server", "refuse_by_hook", "refuse_by_status"]
 
 Fault = Literal["503", "drop-reply", "drop-request", "hang"]
 

@@ -16,7 +16,7 @@ from wheelstep.commands.show import show
 from wheelstep.errors import CannotHere, SettingError
 from wheelstep.ground.git import Git
 from wheelstep.ground.secret import Secret
-from wheelstep.hosts.interface import Host, Trigger
+from wheelstep.hosts.interface import Advance, Host, Trigger
 from wheelstep.model import Problem
 from wheelstep.report import Report
 
@@ -99,6 +99,9 @@ class _OnThisMachine:
 
     def relay(self, text: str) -> None:
         self.host.relay(text)
+
+    def progress(self, title: str, total: int) -> AbstractContextManager[Advance]:
+        return self.host.progress(title, total)
 
     def annotate(self, problem: Problem) -> None:
         self.host.annotate(problem)

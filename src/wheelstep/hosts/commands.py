@@ -16,6 +16,7 @@ from typing import Self, TextIO
 
 from wheelstep.errors import CannotHere
 from wheelstep.ground.secret import on_new_secret, redact
+from wheelstep.hosts.interface import Advance
 from wheelstep.hosts.writer import Writer
 from wheelstep.model import Problem, Severity
 from wheelstep.options import OUTPUTS
@@ -139,6 +140,11 @@ class CommandHost:
     def say(self, text: str) -> None:
         """Show text of ours; the names in it come from others, so it is defused too."""
         self.writer.line("\n".join(self.defused(line) for line in lines_of(redact(text))))
+
+    @contextmanager
+    def progress(self, title: str, total: int) -> Iterator[Advance]:  # noqa: ARG002 - the interface's
+        """Show a line for each thing that is done."""
+        yield self.say
 
     def relay(self, text: str) -> None:
         """Show text of others, defused."""

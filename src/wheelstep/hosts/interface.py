@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,7 +10,9 @@ from typing import Protocol
 from wheelstep.ground.secret import Secret
 from wheelstep.model import Problem
 
-__all__ = ["Host", "Trigger"]
+__all__ = ["Advance", "Host", "Trigger"]
+
+Advance = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,12 @@ class Host(Protocol):
     def relay(self, text: str) -> None:
         """Show text of others (a build back end's, a server's): defused, so that no line of it
         can be a command to the host."""
+
+    def progress(self, title: str, total: int) -> AbstractContextManager[Advance]:
+        """Show how far `total` things of one kind have come: a bar on a terminal, lines elsewhere.
+
+        What is given is called with one line of text for each thing that is done, from any thread.
+        """
 
     def annotate(self, problem: Problem) -> None:
         """Show a problem where the host shows them, with file and line, fully escaped."""

@@ -9,7 +9,7 @@ from typing import Final, TextIO
 
 from wheelstep.ground.secret import Secret, redact
 from wheelstep.hosts.commands import lines_of, plain
-from wheelstep.hosts.interface import Trigger
+from wheelstep.hosts.interface import Advance, Trigger
 from wheelstep.hosts.writer import Writer
 from wheelstep.model import Problem
 
@@ -82,6 +82,20 @@ class Terminal:
             Console(file=self.writer.stream, highlight=False, emoji=False).print(
                 self.writer.carried(text), style=style, markup=False, soft_wrap=True
             )
+
+    @contextmanager
+    def progress(self, title: str, total: int) -> Iterator[Advance]:
+        """Show a bar that goes away at the end; where there is no terminal, lines."""
+        if not self.colored:
+            yield self.say
+            return
+        from rich.console import Console
+        from rich.progress import Progress
+
+        console = Console(file=self.writer.stream, highlight=False, emoji=False)
+        with Progress(console=console, transient=True) as bars:
+            bar = bars.add_task(CONTROL.sub("", redact(title)), total=total)
+            yield lambda _text: bars.advance(bar)
 
     def output(self, name: str, value: str) -> None:
         """Do nothing: there is no later step."""

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from wheelstep.destinations.decide import Copy, Upload
 from wheelstep.destinations.examine import Examination, VersionTaken, examine
 from wheelstep.destinations.publish import Published, missing_at, upload
 from wheelstep.errors import CannotHere, Refused, SeveralProblems, StepError, raise_all
@@ -125,10 +126,12 @@ def publish_examined(run: Run, examination: Examination) -> tuple[Published, ...
     Raises:
         StepError: As `upload`.
     """
-    return upload(
-        examination,
-        read_back=run.settings.read_back,
-        parallel=run.transfers,
-        clock=run.clock,
-        tell=run.host.say,
-    )
+    transfers = sum(isinstance(action, (Upload, Copy)) for action in examination.actions)
+    with run.host.progress("publish", transfers) as advance:
+        return upload(
+            examination,
+            read_back=run.settings.read_back,
+            parallel=run.transfers,
+            clock=run.clock,
+            tell=advance,
+        )
