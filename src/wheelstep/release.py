@@ -32,7 +32,7 @@ from wheelstep.stages.rehearsing import rehearse_subjects, subject_of
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey, survey
 
-__all__ = ["Release", "environments_of", "release"]
+__all__ = ["Release", "environments_of", "refuse_nameless", "release"]
 
 
 def environments_of(run: Run) -> BuildEnvironments:
@@ -78,6 +78,7 @@ def _check_serving(run: Run, found: Survey, *, pin: bool) -> None:
     """Refuse, or warn of, definitions that nobody else could build."""
     if not (pin and found.definitions.kinds and run.destinations):
         return
+    refuse_nameless(run)
     first = run.destinations[0]
     if isinstance(first, FeedDestination) and first.address.view:
         raise SettingError(
@@ -104,6 +105,24 @@ def _check_serving(run: Run, found: Survey, *, pin: bool) -> None:
     )
 
 
+def refuse_nameless(run: Run) -> None:
+    """Refuse to pin by URL where consumers have none, before anything is built or published.
+
+    Raises:
+        SettingError: The wheels lie in a folder of this machine.
+    """
+    first = run.destinations[0] if run.destinations else None
+    if run.settings.pin == "version" or first is None or first.kind != "folder":
+        return
+    if first.index().url is None:
+        raise SettingError(
+            f"`pin` is {run.settings.pin}, but the wheels are published in the folder {first.name} "
+            "of this machine, and no URL is known that a definition could name.",
+            code="folder-not-served",
+            cure="Set `serve-url` to the URL at which the folder is served, or `pin` to version.",
+        )
+
+
 @dataclass
 class Release:
     """What a release has found out and done so far."""
@@ -115,6 +134,8 @@ class Release:
     published: dict[str, list[Published]] = field(default_factory=dict)
     rehearsed: set[Subject] = field(default_factory=set)
     pinned: list[str] = field(default_factory=list)
+    changes: Sequence[Change] = ()
+    """What was decided last, on the newest head."""
 
     # --- publish ------------------------------------------------------------------------------
 
@@ -258,7 +279,7 @@ class Release:
         run = self.run
         with run.stage("commit"):
             done = land(run.repository, self.decide, self.message, clock=run.clock)
-        note_commit(run, done)
+        note_commit(run, done, self.changes)
 
     def decide(self, snapshot: Snapshot) -> Sequence[Change]:
         """Decide what to change on a head: called again when another run was faster."""
@@ -276,10 +297,10 @@ class Release:
                 )
         edits = edits_for(run, snapshot, pins)
         show_edits(run.report, edits)
+        changes = [edit.change() for edit in edits.edits if edit.status == "changed"]
         wheels = [wheel for one in self.built.values() for wheel in one.wheels]
         with run.stage("rehearse"):
             self._rehearse_changed(snapshot, edits, wheels)
-        changes = [edit.change() for edit in edits.edits if edit.status == "changed"]
         self.pinned = sorted(
             {pin.name for edit in edits.edits if edit.status == "changed" for pin in edit.pins}
         )
@@ -292,7 +313,8 @@ class Release:
             published=stored(published),
             forgotten=lambda: deleted_lock(run, snapshot),
         )
-        return [*changes, record] if record else changes
+        self.changes = [*changes, record] if record else changes
+        return self.changes
 
     def message(self) -> str:
         """Return the commit message: what is pinned, or what was released."""

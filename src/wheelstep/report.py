@@ -93,6 +93,8 @@ class Report:
     timings: dict[str, float] = field(default_factory=dict)
     """Stage to seconds."""
     problems: list[Problem] = field(default_factory=list)
+    landed: bool = False
+    """True when definitions or the record were written or committed; not part of the document."""
 
     def add(self, problems: Iterable[Problem]) -> None:
         """Add problems, each once."""
@@ -101,15 +103,11 @@ class Report:
     @property
     def changed(self) -> bool:
         """True when something was published, pinned or committed."""
-        return (
-            self.commit.status in {"local", "pushed"}
-            or any(row.status == "changed" for row in self.definitions)
-            or any(
-                published.status in {"uploaded", "copied"}
-                for package in self.packages
-                for wheel in package.wheels
-                for published in wheel.published
-            )
+        return self.landed or any(
+            published.status in {"uploaded", "copied"}
+            for package in self.packages
+            for wheel in package.wheels
+            for published in wheel.published
         )
 
     def document(self) -> dict[str, Any]:

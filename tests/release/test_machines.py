@@ -52,18 +52,16 @@ def test_the_second_checkout_adopts_what_the_first_published(tmp_path: Path) -> 
     one.git("commit", "--quiet", "--message", "No record")
     index = contents(one.index)
 
-    other = Repo(one.place, "a/rather longer path/two", one.environment, umask=0o022)
-    other.root.parent.mkdir(parents=True)
-    origin.git("-C", str(one.root), "clone", "--quiet", "--config", "core.autocrlf=true",
-               one.root.as_uri(), str(other.root))  # fmt: skip
+    other = replace(one.clone("a rather longer path", "--config", "core.autocrlf=true"), umask=0o022)
     crlf = (other.root / "packages/native/acme_native/__init__.py").read_bytes()
     assert b"\r\n" in crlf
     assert b"\r\n" not in script.read_bytes()
     head = other.head
-    ran = other.wheelstep("release", "--publish-to", str(one.index))
+    ran = other.wheelstep("release")
     assert ran.code == 0, ran.said
     assert set(ran.packages.values()) == {"built"}
     assert all(statuses == ["identical"] for statuses in ran.published.values()), ran.published
+    assert ran.status == "nothing-to-do"
     assert other.head == head
     assert contents(one.index) == index
     built = contents(other.root / "dist")

@@ -198,7 +198,8 @@ def test_a_push_that_never_gets_through(hosted: Hosted) -> None:
     assert isinstance(propose_once(repository), Committed)
 
 
-def test_a_lost_reply_and_a_colleague_on_top(hosted: Hosted) -> None:
+@pytest.mark.parametrize("blind", [False, True])
+def test_a_lost_reply_and_a_colleague_on_top(hosted: Hosted, blind: bool) -> None:
     repository = hosted.push_repository(hosted.clone("clone"))
     head = repository.snapshot()
     # a hook on the server: right after our push a colleague commits on top
@@ -210,6 +211,8 @@ def test_a_lost_reply_and_a_colleague_on_top(hosted: Hosted) -> None:
     )
     hook.chmod(0o755)
     hosted.server.order("acme.git/git-receive-pack", "drop-reply")
+    if blind:  # the look after the lost reply fails, so the push is sent again, and refused
+        hosted.server.order("info/refs?service=git-upload-pack", "503")
     done = repository.propose([change(head, "conda.yml", b"x\n")], on=head, message="Pin")
     assert isinstance(done, Committed)
     assert hosted.commits() == ["Colleague", "Pin [skip ci]", "Begin"]

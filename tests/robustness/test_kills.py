@@ -6,15 +6,14 @@ may live on for a moment, and the next run meets them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.release.kit import Repo
-from tests.robustness.kit import Hosted, Result, folder_result, killed_at, settled, watched
+from tests.robustness.kit import Result, folder_result, killed_at, settled, watched
 
-POINTS = [number / 14 + 1 / 28 for number in range(14)]
+POINTS = [number / 12 + 1 / 24 for number in range(12)]
 """Spread over the whole run, as shares of its deeds."""
 
 NAMED = {
@@ -68,23 +67,3 @@ def test_killed_again_and_again(
     for number, match in enumerate(NAMED.values()):
         killed_at(local, 1, tmp_path / f"log{number}", match=match)
     finish(local, undisturbed[1])
-
-
-# --- a feed, and a push -------------------------------------------------------------------------
-
-HOSTED_POINTS = [number / 7 + 1 / 14 for number in range(7)]
-HOSTED_NAMED = {
-    "nothing uploaded": r"Popen .*'pip', 'compile'",
-    "uploaded, not seen": r"mkdir .*/wheelstep-[^/]*/[0-9a-f]{12}'",
-    "not pushed": r"Popen .*'push', '--porcelain', '--no-verify', '--force-with-lease",
-    "pushed, and the checkout behind": r"Popen .*'update-ref', '-m', 'wheelstep: push'",
-}
-
-
-@pytest.fixture(scope="module")
-def undisturbed_hosted(
-    _two: Hosted, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, object]]:
-    """Is filled by the first test that asks: services are set back for every test."""
-    known: dict[str, object] = {}
-    yield known

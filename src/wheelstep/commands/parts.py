@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from wheelstep.destinations.interface import Destination, WritesPages
 from wheelstep.errors import SettingError
 from wheelstep.lock import FILE, Lock
 from wheelstep.model import Change, Listed, Pin, Wheel
 from wheelstep.packages.discover import discover
-from wheelstep.release import Release, environments_of, release
+from wheelstep.release import Release, environments_of, refuse_nameless, release
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.repositories.land import land
 from wheelstep.stages.building import build
 from wheelstep.stages.definitions import edits_for, find_definitions, show_edits
 from wheelstep.stages.landing import note_commit, wanted_pins
 from wheelstep.stages.publishing import work_folder
+from wheelstep.stages.records import pin_of
 from wheelstep.stages.rehearsing import rehearse_subjects, subject_of
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import survey
@@ -63,8 +65,11 @@ def pin(run: Run, released: Sequence[str]) -> None:
         StepError: As the stages say.
     """
     wanted = [_parsed(text) for text in released]
-    pins = _published(run, wanted) if wanted else _recorded(run.lock)
+    refuse_nameless(run)
+    pins = _published(run, wanted) if wanted else _recorded(run)
     names = [pin.name for pin in pins]
+
+    decided: list[Change] = []
 
     def decide(snapshot: Snapshot) -> list[Change]:
         lock = Lock.parse(snapshot.read(FILE))
@@ -73,10 +78,11 @@ def pin(run: Run, released: Sequence[str]) -> None:
         edits = edits_for(run, snapshot, holding)
         show_edits(run.report, edits)
         changed = [edit for edit in edits.edits if edit.status == "changed"]
+        changes = [edit.change() for edit in changed]
         with run.stage("rehearse"):
             subjects = [subject_of(edit.path, edit.reading) for edit in changed]
             rehearse_subjects(run, snapshot, subjects, (), names)
-        return [edit.change() for edit in changed]
+        return changes
 
     if run.planning:
         changes = decide(run.snapshot)
@@ -85,7 +91,8 @@ def pin(run: Run, released: Sequence[str]) -> None:
     text = ", ".join(f"{one.name} {one.version}" for one in pins[:3])
     message = run.settings.commit_message or f"Pin {text}"
     with run.stage("commit"):
-        note_commit(run, land(run.repository, decide, message, clock=run.clock))
+        done = land(run.repository, decide, message, clock=run.clock)
+    note_commit(run, done, decided)
     run.report.status = "done" if run.report.changed else "nothing-to-do"
 
 
@@ -120,17 +127,29 @@ def _parsed(text: str) -> tuple[str, str]:
         ) from error
 
 
-def _recorded(lock: Lock) -> list[Pin]:
-    if not lock.packages:
+def _recorded(run: Run) -> list[Pin]:
+    """Return the pins of what the record says was released last."""
+    records = [record for _, record in sorted(run.lock.packages.items())]
+    if not records:
         raise SettingError(
             f"There is no {FILE}, so it is not known what was released last.",
             code="nothing-released",
             cure="Run `wheelstep release`, or name the version: `wheelstep pin NAME==VERSION`.",
         )
-    return [
-        Pin(one.name, one.version, one.commit, one.as_wheels())
-        for _, one in sorted(lock.packages.items())
-    ]
+    urls: Mapping[str, str] = {}
+    if run.settings.pin != "version" and run.destinations:
+        first = run.destinations[0]
+        listed = first.look([record.name for record in records])
+        urls = _urls(first, [one for files in listed.values() for one in files])
+    return [pin_of(record, urls) for record in records]
+
+
+def _urls(destination: Destination, files: Sequence[Listed]) -> dict[str, str]:
+    """Return where consumers read files, by file name; none for those they cannot read."""
+    if not isinstance(destination, WritesPages):
+        return {one.file: one.url for one in files}
+    named = {one.file: destination.public_url(one.file) for one in files}
+    return {file: url for file, url in named.items() if url is not None}
 
 
 def _published(run: Run, wanted: Sequence[tuple[str, str]]) -> list[Pin]:
@@ -160,7 +179,7 @@ def _published(run: Run, wanted: Sequence[tuple[str, str]]) -> list[Pin]:
             Wheel(one.file, name, version, one.sha256 or "", "", one.size or 0, one.requires_python)
             for one in files
         )
-        pins.append(Pin(name, version, commit, wheels, tuple((one.file, one.url) for one in files)))
+        pins.append(Pin(name, version, commit, wheels, tuple(sorted(_urls(first, files).items()))))
     return pins
 
 

@@ -14,8 +14,9 @@ from wheelstep.stages.run import Run
 __all__ = ["deleted_lock", "lock_change", "note_commit", "wanted_pins"]
 
 
-def note_commit(run: Run, done: Committed) -> None:
-    """Put what became of the commit into the report."""
+def note_commit(run: Run, done: Committed, changes: Sequence[Change]) -> None:
+    """Put what became of the changes into the report."""
+    run.report.landed = bool(changes)
     row = run.report.commit
     row.status, row.sha, row.branch, row.url = done.status, done.sha, done.branch, done.url
     for note in done.notes:

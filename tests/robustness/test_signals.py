@@ -1,0 +1,111 @@
+"""SIGTERM, as a CI host sends it, and Ctrl+C: a clear end, nothing half done, no child left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.release.kit import Repo
+from tests.robustness.kit import Result, folder_result, package, settled, start, watched
+
+BACKEND = """
+import os, socket, subprocess, sys
+port = {port}
+if len(sys.argv) > 1 and sys.argv[1] == "grandchild":
+    line = socket.create_connection(("127.0.0.1", port))
+    line.recv(1)  # nothing ever comes
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    subprocess.Popen([sys.executable, __file__, "grandchild"])
+    line = socket.create_connection(("127.0.0.1", port))
+    line.recv(1)
+    raise SystemExit("nobody answers")
+"""
+"""A back end that starts a compiler, and both run for ever."""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(_local: Repo, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    repo = settled(_local.copy(tmp_path_factory.mktemp("undisturbed") / "place"))
+    repo.release()
+    return folder_result(repo)
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("number", "whole_family"),
+    [(signal.SIGTERM, False), (signal.SIGINT, True)],
+    ids=["SIGTERM to the process", "Ctrl+C in a terminal"],
+)
+def test_children_are_ended(
+    local: Repo, listener: socket.socket, number: signal.Signals, whole_family: bool
+) -> None:
+    endless = package("acme-one", "1.0", backend="endless")
+    endless["packages/acme-one/pyproject.toml"] = (
+        '[build-system]\nrequires = []\nbuild-backend = "endless"\nbackend-path = ["."]\n'
+        '[project]\nname = "acme-one"\nversion = "1.0"\n'
+    )
+    port = listener.getsockname()[1]
+    local.commit(endless | {"packages/acme-one/endless.py": BACKEND.format(port=port)})
+    head = local.head
+    started = start(local, "release")
+    lines = [listener.accept()[0] for _ in range(2)]
+    if whole_family:
+        os.killpg(started.process.pid, number)
+    else:
+        started.signal(number)
+    ran = started.ended(within=20)
+    assert (ran.code, ran.status) == (128 + number, "cancelled"), ran.said
+    assert ran.codes[-1] == "stopped"
+    assert "Run it again" in ran.said
+    for line in lines:
+        with line:
+            line.settimeout(5)
+            assert line.recv(1) == b""  # whoever held the other end is gone
+    assert local.head == head
+    assert not local.index.exists()
+    # what is temporary is cleared away, also in a hurry
+    assert not list((local.place / "temporary").iterdir())
+
+
+DEEDS = {
+    "before anything": r"Popen .*'rev-parse'",
+    "while the build tools are installed": r"Popen .*'uv",
+    "while a wheel is copied": r"open .*/index/wheels/",
+    "while a page is written": r"rename .*index\.html",
+    "while the commit is made": r"Popen .*write-tree",
+    "while the branch is held": r"Popen .*'update-index', '-z'",
+    "while the files follow": r"Popen .*'checkout-index'",
+}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("match", DEEDS.values(), ids=DEEDS.keys())
+def test_stopped_anywhere(
+    local: Repo, undisturbed: Result, match: str, number: signal.Signals, tmp_path: Path
+) -> None:
+    head = local.head
+    extra = watched(tmp_path / "log", 1, number, match=match)
+    ran = start(local, "release", extra=extra).ended()
+    assert (ran.code, ran.status) == (128 + number, "cancelled"), (ran.said, ran.report)
+    assert ran.codes[-1] == "stopped"
+    assert ran.report["commit"]["status"] in {"none", "local"}
+    stopped = local.head
+    assert (stopped == head) == (ran.report["commit"]["sha"] is None)
+    # neither the work tree nor the index is ahead of the branch, and nothing is half written
+    assert local.git("status", "--porcelain") == ""
+    assert not [path for path in local.place.rglob("*.part") if path.is_file()]
+    assert not list((local.place / "temporary").iterdir())
+    again = local.release()
+    assert again.status in {"done", "nothing-to-do"}
+    assert folder_result(local) == undisturbed
