@@ -170,6 +170,7 @@ def _run(parsed: argparse.Namespace) -> int:
 def _finish(report: Report, host: Host, environment: Mapping[str, str], *, json: bool) -> int:
     import os
     import signal
+    import threading
 
     from wheelstep.commands import finish
     from wheelstep.errors import StepError
@@ -185,6 +186,10 @@ def _finish(report: Report, host: Host, environment: Mapping[str, str], *, json:
     except StepError as error:  # the log or the report cannot be written
         sys.stderr.write(f"error: {error.message} {error.cure}\n")
         return report.exit_code or error.exit_code
+    if report.status == "cancelled" and threading.active_count() > 1:
+        # a thread that waits for a server would hold the process for a minute
+        sys.stderr.flush()
+        os._exit(report.exit_code)
     return report.exit_code
 
 
@@ -222,15 +227,14 @@ def _signals() -> Any:
     import signal
     from types import FrameType
 
-    from wheelstep.errors import StoppedBySignal
-    from wheelstep.ground.process import end_all
+    from wheelstep.ground import stopping
 
     @contextlib.contextmanager
     def handled() -> Any:
         def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal's own shape
-            end_all()
-            raise StoppedBySignal(number)
+            stopping.stop(number)
 
+        stopping.begin()
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield

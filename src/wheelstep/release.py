@@ -11,11 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.artifacts_feed import FeedDestination
 from wheelstep.destinations.interface import WritesPages
 from wheelstep.destinations.publish import Published
-from wheelstep.errors import SettingError
+from wheelstep.errors import SettingError, StepError
 from wheelstep.lock import FILE, Lock, Locked
 from wheelstep.model import Change, Pin, Wheel
 from wheelstep.packages.environments import BuildEnvironments
@@ -151,8 +153,9 @@ class Release:
         if pin:
             with run.stage("repository"):
                 run.repository.prove()
+        self.note_packages()
         with run.stage("build"):
-            self.built = {one.package.name: one for one in build(run, self.found, environments)}
+            self.built = {one.package.name: one for one in self._build(environments)}
         self.note_packages()
         recorded = [
             wheel
@@ -181,6 +184,16 @@ class Release:
             for one in publish_examined(run, examination):
                 self.published.setdefault(one.wheel.name, []).append(one)
         self.note_packages()
+
+    def _build(self, environments: BuildEnvironments) -> list[Built]:
+        try:
+            return build(self.run, self.found, environments)
+        except StepError as error:
+            files = {problem.file for problem in error.problems()}
+            for row in self.run.report.packages:
+                if self.found.of(canonicalize_name(row.name)).project.file in files:
+                    row.status = "failed"
+            raise
 
     def note_packages(self) -> None:
         """Put the packages into the report as they stand now."""
@@ -278,7 +291,9 @@ class Release:
         """Commit the definitions and the record on the head of the moment."""
         run = self.run
         with run.stage("commit"):
-            done = land(run.repository, self.decide, self.message, clock=run.clock)
+            # a run that had nothing to build saw the head a moment ago: it is not fetched twice
+            start = None if self.built or self.published else run.snapshot
+            done = land(run.repository, self.decide, self.message, clock=run.clock, start=start)
         note_commit(run, done, self.changes)
 
     def decide(self, snapshot: Snapshot) -> Sequence[Change]:

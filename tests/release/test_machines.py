@@ -52,7 +52,8 @@ def test_the_second_checkout_adopts_what_the_first_published(tmp_path: Path) -> 
     one.git("commit", "--quiet", "--message", "No record")
     index = contents(one.index)
 
-    other = replace(one.clone("a rather longer path", "--config", "core.autocrlf=true"), umask=0o022)
+    other = one.clone("a rather longer path", "--config", "core.autocrlf=true")
+    other = replace(other, umask=0o022)
     crlf = (other.root / "packages/native/acme_native/__init__.py").read_bytes()
     assert b"\r\n" in crlf
     assert b"\r\n" not in script.read_bytes()

@@ -150,8 +150,9 @@ def test_rehearse_alone(monorepo: Repo) -> None:
 def test_a_definition_that_would_not_resolve_stops_the_release_before_it_publishes(
     unreleased: Repo,
 ) -> None:
-    unreleased.replace("packages/core/pyproject.toml", "[project.optional-dependencies]",
-                       'dependencies = ["acme-models<3"]\n[project.optional-dependencies]')  # fmt: skip
+    extras = "[project.optional-dependencies]"
+    needs = f'dependencies = ["acme-models<3"]\n{extras}'
+    unreleased.replace("packages/core/pyproject.toml", extras, needs)
     head = unreleased.commit()
     ran = unreleased.wheelstep("release")
     assert ran.code == 7, ran.said

@@ -80,7 +80,7 @@ def test_children_are_ended(
 
 DEEDS = {
     "before anything": r"Popen .*'rev-parse'",
-    "while the build tools are installed": r"Popen .*'uv",
+    "while the build tools are installed": r"Popen .*uv'",
     "while a wheel is copied": r"open .*/index/wheels/",
     "while a page is written": r"rename .*index\.html",
     "while the commit is made": r"Popen .*write-tree",

@@ -113,12 +113,12 @@ def rehearse(run: Run) -> None:
     run.report.status = "done" if subjects else "nothing-to-do"
 
 
-def _parsed(text: str) -> tuple[str, str]:
+def _parsed(text: str) -> tuple[str, Version]:
     name, separator, version = text.partition("==")
     try:
         if not separator or not name.strip():
             raise InvalidVersion(text)
-        return canonicalize_name(name.strip(), validate=True), str(Version(version.strip()))
+        return canonicalize_name(name.strip(), validate=True), Version(version.strip())
     except ValueError as error:
         raise SettingError(
             f"{text!r} names no released version.",
@@ -152,7 +152,7 @@ def _urls(destination: Destination, files: Sequence[Listed]) -> dict[str, str]:
     return {file: url for file, url in named.items() if url is not None}
 
 
-def _published(run: Run, wanted: Sequence[tuple[str, str]]) -> list[Pin]:
+def _published(run: Run, wanted: Sequence[tuple[str, Version]]) -> list[Pin]:
     """Return the pins of versions that a destination has."""
     if not run.destinations:
         raise SettingError(
@@ -163,16 +163,18 @@ def _published(run: Run, wanted: Sequence[tuple[str, str]]) -> list[Pin]:
     first = run.destinations[0]
     listed = first.look(sorted({name for name, _ in wanted}))
     pins = []
-    for name, version in wanted:
-        files = [one for one in listed.get(name, ()) if _version_of(one) == version]
+    for name, asked in wanted:
+        files = [one for one in listed.get(name, ()) if _version_of(one) == asked]
         if not files:
             known = sorted({v for one in listed.get(name, ()) if (v := _version_of(one))})
+            last = ", ".join(map(str, known[-10:]))
             raise SettingError(
-                f"{name} {version} is not in {first.name}"
-                + (f"; there are {', '.join(known[-10:])}." if known else ", nor any other of it."),
+                f"{name} {asked} is not in {first.name}"
+                + (f"; there are {last}." if known else ", nor any other of it."),
                 code="not-released",
                 cure="Release it first, or name a version that is there.",
             )
+        version = str(_version_of(files[0]))  # 3.0 is 3.0.0: as it was published
         locked = run.lock.packages.get(name)
         commit = locked.commit if locked is not None and locked.version == version else ""
         wheels = tuple(
@@ -183,10 +185,10 @@ def _published(run: Run, wanted: Sequence[tuple[str, str]]) -> list[Pin]:
     return pins
 
 
-def _version_of(listed: Listed) -> str | None:
+def _version_of(listed: Listed) -> Version | None:
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
     try:
-        return str(parse_wheel_filename(listed.file)[1])
+        return parse_wheel_filename(listed.file)[1]
     except InvalidWheelFilename:
         return None

@@ -124,10 +124,11 @@ def in_parallel(jobs: Iterable[Callable[[], T]], parallel: int) -> list[T]:
     try:
         wait(futures, return_when=FIRST_EXCEPTION)
     except BaseException:
-        failed.set()  # a signal: what runs ends at its next wait or time-out
+        # a signal: a server that does not answer is not waited for; cli.py ends with the process
+        failed.set()
+        pool.shutdown(wait=False, cancel_futures=True)
         raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    pool.shutdown(wait=True, cancel_futures=True)
     errors: list[StepError] = []
     for future in futures:
         match None if future.cancelled() else future.exception():

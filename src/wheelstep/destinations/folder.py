@@ -233,6 +233,7 @@ class FolderDestination:
                 self._store.sweep(f"{SIMPLE}/{name}")
                 for path, page in pages(name, self._lying(name, files)).items():
                     self._store.write(path, page)
+            self._store.sweep(SIMPLE)
             listed = [
                 name
                 for name in self._store.names(SIMPLE)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from wheelstep.errors import StoppedBySignal
+from wheelstep.ground.stopping import on_stop
 
 __all__ = ["Clock", "RetryBudget", "SystemClock", "backoff"]
 
@@ -36,6 +37,7 @@ class SystemClock:
     def __init__(self) -> None:
         self._stopped = threading.Event()
         self._signal = 2
+        on_stop(self.stop)
 
     def monotonic(self) -> float:  # noqa: D102 - as Clock says
         return time.monotonic()

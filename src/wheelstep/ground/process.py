@@ -14,11 +14,12 @@ from pathlib import Path
 
 from wheelstep.errors import CannotHere
 from wheelstep.ground.secret import redact
+from wheelstep.ground.stopping import on_stop, raise_if_stopped
 
 __all__ = ["Finished", "child_environment", "end_all", "run"]
 
-_running: dict[subprocess.Popen[bytes], bool] = {}
-"""Children that have not ended -> whether they are a family of their own."""
+_running: set[subprocess.Popen[bytes]] = set()
+"""Children that have not ended."""
 
 SECRET_PREFIXES = (
     "INPUT_",
@@ -99,6 +100,7 @@ def run(
     Raises:
         CannotHere: When the program is not there or cannot be started.
         subprocess.TimeoutExpired: When it took longer than `timeout`.
+        StoppedBySignal: On another thread than the main one, when the run is stopped.
     """
     try:
         child = subprocess.Popen(
@@ -109,8 +111,9 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if merge_output else subprocess.PIPE,
             umask=-1 if sys.platform == "win32" else 0o022,
-            # a family of its own where there is a time limit, so that all of it can be ended
-            start_new_session=timeout is not None,
+            # a family of its own, so that all of it can be ended, and is not by a Ctrl+C meant for
+            # us: what must not be torn (ground/stopping.py) is not torn from below either
+            start_new_session=True,
         )
     except OSError as error:
         raise CannotHere(
@@ -119,33 +122,38 @@ def run(
             cure=f"Install {Path(os.fspath(command[0])).name} and make sure it is on PATH.",
         ) from error
     with child:
-        _running[child] = timeout is not None
+        _running.add(child)
         try:
+            raise_if_stopped()
             out, said = child.communicate(stdin or b"", timeout=timeout)
         except BaseException:
-            _end(child, family=timeout is not None)
+            _end(child)
             raise
         finally:
-            del _running[child]
+            _running.discard(child)
+    raise_if_stopped()
     return Finished(child.returncode, out, said or b"")
 
 
-def end_all() -> None:
+def end_all(_number: int = 0) -> None:
     """Kill every child that runs, on whatever thread: a stopped run waits for no back end.
 
     A signal reaches the main thread alone, and often this process alone (the Azure agent's does).
     """
-    for child, family in list(_running.items()):
-        _end(child, family=family)
+    for child in tuple(_running):
+        _end(child)
 
 
-def _end(child: subprocess.Popen[bytes], *, family: bool) -> None:
-    """Kill a child, and with `family` what it started too: git's transports outlive git, and hold
-    the pipes that we read from."""
-    if family and sys.platform != "win32":
+on_stop(end_all)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Kill a child and what it started: git's transports outlive git, compilers a back end, and
+    they hold the pipes that we read from."""
+    if sys.platform != "win32":
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
-    elif family:
+    else:
         subprocess.run(
             ["taskkill", "/T", "/F", "/PID", str(child.pid)],  # noqa: S607 - part of Windows
             check=False,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from wheelstep.errors import CannotHere, StepError
 from wheelstep.ground.git import Git
+from wheelstep.ground.stopping import in_one_piece
 from wheelstep.repositories.objects import Entry, Touched
 from wheelstep.repositories.ref_update import BranchMoved, branch_held
 
@@ -70,7 +71,10 @@ def advance(
     if left and only_when_clean:
         return Advanced(moved=False, left=left)
     try:
-        with branch_held(git, branch, old=old, new=new, reason="wheelstep: commit"):
+        with (
+            in_one_piece(),  # index, files and branch go together, or none of them
+            branch_held(git, branch, old=old, new=new, reason="wheelstep: commit"),
+        ):
             if tree:
                 _bring_along(tree, touched, standing)
     except BranchMoved:

@@ -9,7 +9,7 @@ from packaging.version import InvalidVersion, Version
 
 from wheelstep.errors import ServiceUnavailable
 from wheelstep.ground.clock import Clock, backoff
-from wheelstep.repositories.interface import Committed, Redo, Repository
+from wheelstep.repositories.interface import Committed, Redo, Repository, Snapshot
 
 __all__ = ["ATTEMPTS", "land", "still_wanted"]
 
@@ -23,6 +23,7 @@ def land(
     *,
     clock: Clock,
     attempts: int = ATTEMPTS,
+    start: Snapshot | None = None,
 ) -> Committed:
     """Commit what `decide` wants on the head of the moment; compare-and-swap, bounded.
 
@@ -33,6 +34,7 @@ def land(
         message: The commit message, or what returns it, called after `decide`.
         clock: What waits.
         attempts: How many heads to try, at least 1.
+        start: A head seen a moment ago, to begin with; None to ask for the present one.
 
     Raises:
         ServiceUnavailable: "race-lost", when others were faster every time.
@@ -40,7 +42,7 @@ def land(
     """
     lost_on = ""
     for attempt in range(1, attempts + 1):
-        head = repository.snapshot()
+        head = start if start is not None and attempt == 1 else repository.snapshot()
         changes = decide(head)
         if not changes:
             return Committed("none")

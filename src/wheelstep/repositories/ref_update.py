@@ -47,6 +47,7 @@ def branch_held(git: Git, branch: str, *, old: str, new: str, reason: str) -> It
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        start_new_session=True,  # Ctrl+C is for us: this one is ended by the end of its input
     )
     with process, _Talk(process) as talk:
         talk.say("start", f"update {ref} {new} {old}", "prepare", answers=2)

@@ -30,6 +30,9 @@ def plan(run: Run, found: Survey) -> None:
     report = run.report
     lacks = set(lacking(run, found))
     report.packages = [_row(run, row, lacking=row.name in lacks) for row in found.packages]
+    for row in found.packages:
+        if row.package is not None and row.locked is not None:
+            _warn_of_same_version(run, row)
     edits = _edits(run, found)
     show_edits(report, edits)
     changed = [edit for edit in edits.edits if edit.status == "changed"]
@@ -53,6 +56,18 @@ def plan(run: Run, found: Survey) -> None:
         report.commit.status = "planned" if run.settings.commit != "none" else "none"
         report.commit.branch = run.settings.branch or run.trigger.branch
     report.status = "planned" if to_do else "nothing-to-do"
+
+
+def _warn_of_same_version(run: Run, row: Surveyed) -> None:
+    if row.locked is not None and row.locked.version == row.version:
+        run.warn(
+            "version-not-raised",
+            f"{row.project.name} has changed since {row.version} was released, and its version "
+            "has not: if the wheel's content has changed too, the release will be refused.",
+            cure="Raise the version; or, when the change must not ship, add the changed files to "
+            "`exclude`.",
+            file=row.project.file or None,
+        )
 
 
 def _row(run: Run, row: Surveyed, *, lacking: bool) -> PackageRow:
