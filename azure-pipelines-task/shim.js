@@ -49,9 +49,21 @@ function* candidates(environment) {
       }
     }
   }
-  if (WINDOWS) yield ['py', '-3'];
-  yield ['python3'];
-  yield ['python'];
+  if (WINDOWS) yield* onPath('py.exe', environment, ['-3']);
+  for (const name of ['python3', 'python']) {
+    if (WINDOWS) yield* onPath(`${name}.exe`, environment);
+    else yield [name];
+  }
+}
+
+// Windows looks into the present folder before PATH: that may be the checkout, where anyone who
+// commits could put a python.exe.
+function* onPath(file, environment, start = []) {
+  const name = Object.keys(environment).find((key) => key.toUpperCase() === 'PATH');
+  for (const folder of name ? environment[name].split(path.delimiter) : []) {
+    const program = path.join(folder, file);
+    if (path.isAbsolute(folder) && fs.existsSync(program)) yield [program, ...start];
+  }
 }
 
 function finish(code, message) {
@@ -82,5 +94,5 @@ function main() {
   });
 }
 
-module.exports = { candidates }; // for the tests
+module.exports = { candidates, onPath }; // for the tests
 if (require.main === module) main();

@@ -44,6 +44,10 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
         parser.error(f"there is no command {arguments[0]}{_near(arguments[0], COMMANDS)}")
     parsed, unknown = parser.parse_known_args(arguments)
+    if parsed.command == "pin":
+        # argparse takes the names that stand in one place, not those between options
+        parsed.released += [word for word in unknown if not word.startswith("-")]
+        unknown = [word for word in unknown if word.startswith("-")]
     if unknown:
         flags = [f"--{row.name}" for row in OPTIONS if row.as_flag]
         word = unknown[0].partition("=")[0]
@@ -145,9 +149,11 @@ def _run(parsed: argparse.Namespace) -> int:
     from pathlib import Path
 
     from wheelstep.errors import StepError
+    from wheelstep.ground.process import hide
     from wheelstep.hosts import host_of
     from wheelstep.report import Report
 
+    hide()
     _plain_streams(sys.stdout, sys.stderr)
     flags = vars(parsed)
     environment: Mapping[str, str] = dict(os.environ)
@@ -238,6 +244,7 @@ def _signals() -> Any:
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
+            stopping.raise_if_asked()
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)

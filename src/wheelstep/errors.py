@@ -122,7 +122,9 @@ class CannotHere(StepError):
             doing: What was being done, e.g. "writing the wheel index".
             file: The repository's file concerned, if it is one.
         """
-        where = f" ({error.filename})" if error.filename and not file else ""
+        # of a copy the second name is what is written, and that is where a disk is full
+        path = error.filename2 if error.errno == 28 and error.filename2 else error.filename  # noqa: PLR2004
+        where = f" ({path})" if path and not file else ""
         return cls(
             f"While {doing}: {error.strerror or error}{where}.",
             code="disk-full" if error.errno == 28 else "machine",  # noqa: PLR2004 - ENOSPC

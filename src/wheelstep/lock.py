@@ -105,7 +105,8 @@ class Lock:
             packages = [_locked(block) for block in table.get("package", [])]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             return cls(broken=f"{type(error).__name__}: {error}")
-        return cls({locked.name: locked for locked in packages})
+        # a block whose wheels got lost (in a merge, say) tells nothing: look at its package anew
+        return cls({locked.name: locked for locked in packages if locked.wheels})
 
     def with_packages(self, *updates: Locked) -> Lock:
         """Return a lock in which these blocks stand instead of the ones of the same names."""

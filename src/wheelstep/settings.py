@@ -27,6 +27,8 @@ OTHER_VARIABLES: Final = frozenset({"WHEELSTEP_RESOURCE_MANAGER", "WHEELSTEP_CAC
 """Variables of ours that are no options."""
 
 TABLE_KEYS: Final = ("name", "url", "serve-url", "user", "token-env")
+HOSTS_OWN: Final = ("ACTIONS_", "AZURE_CLIENT_", "ENDPOINT_", "GITHUB_", "INPUT_")
+"""How variables begin whose secret belongs to the host or to Azure: `token-env` names none."""
 
 TRUE: Final = frozenset({"1", "true", "yes", "on", "y"})
 FALSE: Final = frozenset({"0", "false", "no", "off", "n"})
@@ -102,7 +104,7 @@ def load(
     _check_variables(environment)
     values = _from_outside(flags, environment, host)
     repository = directory / _text(values.get("repository"), ".")
-    for name, value in _from_file(repository).items():
+    for name, value in _from_file(_root(repository)).items():
         values.setdefault(name, value)
     tokens = {name: _secret(values.get(name)) for name in ("feed-token", "repository-token")}
     wanted = _destinations(values, tokens["feed-token"], environment, host)
@@ -165,6 +167,12 @@ def _from_outside(
 # --- the settings file ------------------------------------------------------------------------
 
 
+def _root(folder: Path) -> Path:
+    """Return the repository's root for a folder in it (where `.git` is, a folder or a file)."""
+    here = folder.absolute()
+    return next((one for one in (here, *here.parents) if (one / ".git").exists()), folder)
+
+
 def _from_file(repository: Path) -> dict[str, _Value]:
     found: dict[str, _Value] = {}
     seen: list[str] = []
@@ -208,6 +216,13 @@ def _parse_toml(name: str, data: bytes) -> dict[str, Any]:
             cure="Save it as UTF-8.",
             file=name,
         ) from error
+    except RecursionError:
+        raise SettingError(
+            f"{name} is nested too deeply to be read.",
+            code="bad-settings-file",
+            cure="Mend the file.",
+            file=name,
+        ) from None
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"line (\d+)", str(error))
         raise SettingError(
@@ -329,8 +344,10 @@ def _destinations(
     raw = value.raw.splitlines() if isinstance(value.raw, str) else value.raw
     if not isinstance(raw, list):
         raise value.error("a list is wanted here.", 'Write ["https://..."] or tables.')
+    # a pull request may have written the file: no token goes to where the file says
+    anonymous = value.file is not None and host.trigger().pull_request
     wanted = [
-        _table(value, item, environment)
+        _table(value, item, {} if anonymous else environment, anonymous=anonymous)
         if isinstance(item, dict)
         else Wanted(_text(_Value(item, value.origin, value.file, value.line), ""))
         for item in raw
@@ -343,7 +360,7 @@ def _destinations(
             "with several destinations it is not clear whose base URL this is.",
             "Write the destinations as tables with a serve-url each.",
         )
-    only = len(wanted) == 1
+    only, token = len(wanted) == 1, None if anonymous else token
     remote = [_host(item.url) for item in wanted if not _is_folder(item.url)]
     return tuple(
         Wanted(
@@ -353,6 +370,7 @@ def _destinations(
             user=item.user or user,
             # the one token belongs to the first service named, and to no other host
             token=item.token or (token if remote and _host(item.url) == remote[0] else None),
+            anonymous=anonymous,
         )
         for item in wanted
     )
@@ -370,7 +388,9 @@ def _host(url: str) -> str | None:
     )
 
 
-def _table(value: _Value, item: dict[str, Any], environment: Mapping[str, str]) -> Wanted:
+def _table(
+    value: _Value, item: dict[str, Any], environment: Mapping[str, str], *, anonymous: bool
+) -> Wanted:
     for key, text in item.items():
         if key not in TABLE_KEYS:
             near = difflib.get_close_matches(key, TABLE_KEYS, 1, 0.6)
@@ -385,7 +405,13 @@ def _table(value: _Value, item: dict[str, Any], environment: Mapping[str, str]) 
     if not fields.get("url"):
         raise value.error("a destination needs a url.", 'Add url = "https://...".')
     token: Secret | None = None
-    if name := fields.get("token-env"):
+    name = fields.get("token-env", "")
+    if name.upper().startswith(HOSTS_OWN):
+        raise value.error(
+            f"token-env is {name}, which holds no secret of a destination.",
+            "Hand the destination's own token to the step under a name of its own.",
+        )
+    if name and not anonymous:
         given = environment.get(name, "")
         if not given:
             raise value.error(

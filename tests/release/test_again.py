@@ -55,10 +55,6 @@ def lock_deleted(repo: Repo) -> Repo:
     return repo
 
 
-def lock_deleted_and_cloned(repo: Repo) -> Repo:
-    return excluded_edited(lock_deleted(repo)).clone("clone")
-
-
 CHEAP = [in_place, fresh_clone, readme_edited, excluded_edited, excluded_and_cloned]
 
 
@@ -74,9 +70,7 @@ def test_the_first_release(monorepo: Repo, first: Ran) -> None:
     assert first.report["commit"]["status"] == "local"
     assert monorepo.head == first.report["commit"]["sha"]
     changed = monorepo.git("show", "--name-only", "--format=%s").splitlines()
-    assert changed[0] == (
-        "Pin acme-core 1.0.0, acme-features 2.0.0, acme-models 3.0.0 [skip ci]"
-    )
+    assert changed[0] == ("Pin acme-core 1.0.0, acme-features 2.0.0, acme-models 3.0.0 [skip ci]")
     assert set(changed[2:]) == {
         "environments/train/conda.yml",
         "environments/train/environment.yml",
@@ -96,9 +90,8 @@ def test_a_monorepo_again(monorepo: Repo, change: Callable[[Repo], Repo]) -> Non
     assert not (repo.root / "dist").exists() or repo is monorepo
 
 
-@pytest.mark.parametrize("change", [lock_deleted, lock_deleted_and_cloned])
-def test_a_monorepo_without_its_record(monorepo: Repo, change: Callable[[Repo], Repo]) -> None:
-    repo = change(monorepo)
+def test_a_monorepo_without_its_record(monorepo: Repo) -> None:
+    repo = excluded_edited(lock_deleted(monorepo)).clone("clone")
     head, index = repo.head, contents(repo.index)
     ran = repo.wheelstep("release")
     assert_nothing_new(repo, ran, head, index)
@@ -124,12 +117,15 @@ def test_a_file_at_the_root_that_is_in_no_wheel_costs_time_only(at_root: Repo) -
     assert ran.packages == {"acme-root": "built"}
 
 
-def test_a_record_that_cannot_be_read_is_written_anew(at_root: Repo) -> None:
+@pytest.mark.parametrize("damage", ["conflict", "no wheels"])
+def test_a_record_that_is_damaged_is_written_anew(at_root: Repo, damage: str) -> None:
     right = at_root.read("wheelstep.lock")
-    head = at_root.commit({"wheelstep.lock": "<<<<<<< HEAD\n"})
+    without = right.partition("\n[[package.wheels]]")[0]
+    damaged = f"<<<<<<< HEAD\n{right}" if damage == "conflict" else without
+    head = at_root.commit({"wheelstep.lock": damaged.encode()})
     index = contents(at_root.index)
     ran = at_root.release()
-    assert "lock-broken" in ran.codes
+    assert ("lock-broken" in ran.codes) == (damage == "conflict")
     assert ran.published == {"acme_root-1.4.0-py2.py3-none-any.whl": ["identical"]}
     assert contents(at_root.index) == index
     assert at_root.git("rev-parse", "HEAD^") == head

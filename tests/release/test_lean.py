@@ -72,7 +72,7 @@ def test_a_hundred_packages_take_a_handful_of_git_calls(monorepo: Repo, tmp_path
     for name in names:
         wheel(repo.root / "dist", name=name.replace("-", "_"), version="1.0.0")
     first = repo.release("--prebuilt")
-    assert [statuses for statuses in first.published.values()] == [["uploaded"]] * 100
+    assert list(first.published.values()) == [["uploaded"]] * 100
     assert repo.read("conda.yml").count("==1.0.0") == 100
     many = git_calls(repo, tmp_path / "many.json")
     assert [call[0] for call in many] == [call[0] for call in few]

@@ -72,8 +72,10 @@ def test_build_then_publish_then_pin(unreleased: Repo) -> None:
     assert unreleased.head == head
     assert unreleased.git("status", "--porcelain") == ""
 
-    wanted = ("acme-core==1.0.0", "Acme.Features==2.0.0", "acme_models==3.0")
-    pinned = unreleased.wheelstep("pin", *wanted)
+    nothing = unreleased.clone("elsewhere").wheelstep("pin", "--publish-to", "../other")
+    assert nothing.code == 2
+    assert "wheelstep release" in nothing.problem("nothing-released")["cure"]
+    pinned = unreleased.wheelstep("pin")
     assert pinned.code == 0, pinned.said
     assert pinned.report["commit"]["status"] == "local"
     assert unreleased.git("rev-parse", "HEAD^") == head
@@ -102,7 +104,10 @@ def test_pin_without_names_takes_what_the_record_says_and_takes_a_version_back(
     assert back.code == 0, back.said
     assert "Acme.Core[fast]==1.0.0" in monorepo.read(CONDA)
     assert "version: 10\n" in monorepo.read(AZUREML)
+    monorepo.replace("packages/core/pyproject.toml", '"1.1.0"', '"1.2.0"')
+    monorepo.commit()
     forth = monorepo.wheelstep("pin")
+    assert "1.2.0" in forth.problem("not-published")["message"]
     assert forth.code == 0, forth.said
     assert "Acme.Core[fast]==1.1.0" in monorepo.read(CONDA)
     assert (monorepo.wheelstep("pin").status, monorepo.wheelstep("pin").code) == (

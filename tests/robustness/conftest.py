@@ -1,4 +1,5 @@
 """Repositories and services that every test copies or sets back."""
+
 from __future__ import annotations
 
 import itertools

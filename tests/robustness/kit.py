@@ -15,9 +15,9 @@ from tests.release.kit import Ran, Repo, contents
 from tests.servers.feed import FeedServer
 from tests.servers.git_http import GitServer
 
-__all__ = ["CONDA", "ENVIRONMENT", "HOOK", "LOCK", "NAMES", "Hosted", "Result",
-           "Started", "folder_result", "killed_at", "package", "sample", "settled", "start",
-           "watched"]  # fmt: skip
+__all__ = ["CONDA", "ENVIRONMENT", "HOOK", "LOCK", "NAMES", "Hosted", "Result", "Started",
+           "folder_result", "killed_at", "own_backend", "package", "refused", "sample", "settled",
+           "start", "watched"]  # fmt: skip
 
 CONDA: Final = "environments/train/conda.yml"
 ENVIRONMENT: Final = "environments/train/environment.yml"
@@ -41,6 +41,19 @@ def package(name: str, version: str, *, backend: str = "flit_core.buildapi") -> 
             """,
         f"packages/{name}/{module}.py": f"NAME = '{name}'\n",
     }
+
+
+def own_backend(name: str, module: str) -> str:
+    """A pyproject.toml whose back end lies beside it."""
+    return f"""\
+        [build-system]
+        requires = []
+        build-backend = "{module}"
+        backend-path = ["."]
+        [project]
+        name = "{name}"
+        version = "1.0"
+        """
 
 
 def sample(names: Sequence[str] = NAMES[:2], *, settings: str = "") -> dict[str, str]:
@@ -100,9 +113,7 @@ def start(
 # --- deeds: what a run does to the world outside, counted by hook/sitecustomize.py --------------
 
 
-def watched(
-    log: Path, last: int, how: int = signal.SIGKILL, *, match: str = ""
-) -> dict[str, str]:
+def watched(log: Path, last: int, how: int = signal.SIGKILL, *, match: str = "") -> dict[str, str]:
     """Return the variables with which a run logs its deeds, and is sent a signal.
 
     Args:
@@ -254,3 +265,21 @@ def settled(repo: Repo) -> Repo:
     names = ("TMPDIR", "TEMP", "TMP")
     return replace(repo, environment={**repo.environment, **dict.fromkeys(names, str(temporary))})
 
+
+def refused(ran: Ran, exit_code: int, code: str, *words: str) -> str:
+    """Hold that a run was refused with one clear error; return what it said.
+
+    Args:
+        ran: The run.
+        exit_code: From docs/exit-codes.md.
+        code: The problem's.
+        words: What a person needs to be told, in the message or in what to do.
+    """
+    errors = [each for each in ran.report["problems"] if each["severity"] == "error"]
+    assert (ran.code, ran.status) == (exit_code, "failed"), ran.said
+    assert {each["code"] for each in errors} == {code}, ran.said
+    told = f"{errors[0]['file']} {errors[0]['line']}: {errors[0]['message']} {errors[0]['cure']}"
+    assert not [word for word in words if word not in told], told
+    assert errors[0]["cure"], told
+    assert errors[0]["message"].split("\n")[0] in ran.said
+    return told

@@ -22,7 +22,7 @@ NAMED = {
     "a page": r"rename .*index\.html",
     "the files of the new commit": r"Popen .*write-tree",
     "the commit that no branch has": r"Popen .*'update-ref'",
-    "the index that is ahead of the branch": r"Popen .*'checkout-index'",
+    "the index that is ahead of the branch": r"Popen .*'checkout-index', '-f'",
 }
 """What a kill leaves half done -> the deed before which it comes."""
 

@@ -29,9 +29,7 @@ def undisturbed(unreleased: Hosted, tmp_path: Path) -> tuple[int, Result]:
     if not _known:
         log = tmp_path / "undisturbed"
         before = unreleased.git("rev-parse", "main")
-        unreleased.clone("undisturbed-clone").release(
-            extra=unreleased.settings() | watched(log, 0)
-        )
+        unreleased.clone("undisturbed-clone").release(extra=unreleased.settings() | watched(log, 0))
         _known["it"] = len(log.read_text().splitlines()), unreleased.result()
         unreleased.git("update-ref", "refs/heads/main", before)
         unreleased.feed.files.clear()

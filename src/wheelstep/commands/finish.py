@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from wheelstep.commands.show import show, verdict
 from wheelstep.errors import CannotHere
@@ -13,6 +15,8 @@ from wheelstep.hosts.interface import Host
 from wheelstep.report import Report
 
 __all__ = ["finish", "summary"]
+
+LEAVES_CODE: Final = re.compile(r"[`|\r\n]")
 
 
 def finish(report: Report, host: Host, environment: Mapping[str, str]) -> None:
@@ -72,7 +76,7 @@ def summary(report: Report) -> str:
     if report.packages:
         parts += ["| package | version | status | wheels | published |", "|---|---|---|---|---|"]
         for package in report.packages:
-            files = "<br>".join(f"`{wheel.file}`" for wheel in package.wheels) or ""
+            files = "<br>".join(_code(wheel.file) for wheel in package.wheels) or ""
             published = "<br>".join(
                 f"{_cell(row.to)}: {row.status}"
                 for wheel in package.wheels
@@ -84,7 +88,7 @@ def summary(report: Report) -> str:
             )
         parts.append("")
     if report.commit.sha:
-        where = f" on `{report.commit.branch}`" if report.commit.branch else ""
+        where = f" on {_code(report.commit.branch)}" if report.commit.branch else ""
         parts += [f"Commit `{report.commit.sha}`{where} ({report.commit.status}).", ""]
     for row in report.definitions:
         if not row.diff:
@@ -101,7 +105,8 @@ def summary(report: Report) -> str:
     if report.problems:
         parts += ["### Problems", ""]
         for problem in report.problems:
-            where = f" ({problem.file}{f':{problem.line}' if problem.line else ''})"
+            place = f"{problem.file}{f':{problem.line}' if problem.line else ''}"
+            where = f" ({_cell(place)})"
             parts.append(
                 f"- **{problem.severity}** `{problem.code}`{where if problem.file else ''}: "
                 f"{_cell(problem.message)}" + (f" {_cell(problem.cure)}" if problem.cure else "")
@@ -114,6 +119,11 @@ def _cell(text: str) -> str:
     # names come from repositories: no table row, tag or link may be made of them
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "&#124;")
     return escaped.replace("[", "&#91;").replace("\r", " ").replace("\n", " ")
+
+
+def _code(text: str) -> str:
+    # a backtick would end it; inside, nothing but a table's own sign means anything
+    return f"`{LEAVES_CODE.sub(' ', text)}`"
 
 
 def _fence(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from packaging.utils import canonicalize_name
@@ -58,7 +58,7 @@ def pin(run: Run, released: Sequence[str]) -> None:
 
     Args:
         run: The run.
-        released: `NAME==VERSION`; without any, what the record says was released last.
+        released: `NAME==VERSION`; without any, what was released last.
 
     Raises:
         SettingError: A name or a version is none, or it is released nowhere.
@@ -66,7 +66,7 @@ def pin(run: Run, released: Sequence[str]) -> None:
     """
     wanted = [_parsed(text) for text in released]
     refuse_nameless(run)
-    pins = _published(run, wanted) if wanted else _recorded(run)
+    pins = _published(run, wanted) if wanted else _latest(run)
     names = [pin.name for pin in pins]
 
     decided: list[Change] = []
@@ -127,21 +127,39 @@ def _parsed(text: str) -> tuple[str, Version]:
         ) from error
 
 
-def _recorded(run: Run) -> list[Pin]:
-    """Return the pins of what the record says was released last."""
-    records = [record for _, record in sorted(run.lock.packages.items())]
-    if not records:
+def _latest(run: Run) -> list[Pin]:
+    """Return each package's last release: what the record says, or what `publish` has published of
+    this checkout since."""
+    records, pins = dict(run.lock.packages), {}
+    first = run.destinations[0] if run.destinations else None
+    with environments_of(run) as environments, run.stage("survey"):
+        rows = [row for row in survey(run, environments).packages if row.package is not None]
+    asked = [row.name for row in rows]
+    if run.settings.pin != "version":
+        asked += sorted(records)
+    listed = first.look(asked) if first is not None and asked else {}
+    for row in rows:
+        files = [one for one in listed.get(row.name, ()) if str(_version_of(one)) == row.version]
+        if first is not None and files and row.package is not None:
+            commit = row.package.sources.commit
+            pins[row.name] = _pin(first, row.name, row.version, commit, files)
+        elif (last := records.get(row.name)) is not None:
+            run.warn(
+                "not-published",
+                f"{row.project.name} {row.version} of this checkout is not published yet: "
+                f"{last.version} stays pinned.",
+                cure="Run `wheelstep release`, or `wheelstep publish` before `wheelstep pin`.",
+            )
+    if not pins and not records:
         raise SettingError(
-            f"There is no {FILE}, so it is not known what was released last.",
+            f"There is no {FILE}, and no package is published at the version it has in this "
+            "checkout, so it is not known what was released last.",
             code="nothing-released",
             cure="Run `wheelstep release`, or name the version: `wheelstep pin NAME==VERSION`.",
         )
-    urls: Mapping[str, str] = {}
-    if run.settings.pin != "version" and run.destinations:
-        first = run.destinations[0]
-        listed = first.look([record.name for record in records])
-        urls = _urls(first, [one for files in listed.values() for one in files])
-    return [pin_of(record, urls) for record in records]
+    urls = _urls(first, [one for files in listed.values() for one in files]) if first else {}
+    recorded = {name: pin_of(record, urls) for name, record in records.items()}
+    return [pin for _, pin in sorted((recorded | pins).items())]
 
 
 def _urls(destination: Destination, files: Sequence[Listed]) -> dict[str, str]:
@@ -177,12 +195,18 @@ def _published(run: Run, wanted: Sequence[tuple[str, Version]]) -> list[Pin]:
         version = str(_version_of(files[0]))  # 3.0 is 3.0.0: as it was published
         locked = run.lock.packages.get(name)
         commit = locked.commit if locked is not None and locked.version == version else ""
-        wheels = tuple(
-            Wheel(one.file, name, version, one.sha256 or "", "", one.size or 0, one.requires_python)
-            for one in files
-        )
-        pins.append(Pin(name, version, commit, wheels, tuple(sorted(_urls(first, files).items()))))
+        pins.append(_pin(first, name, version, commit, files))
     return pins
+
+
+def _pin(
+    destination: Destination, name: str, version: str, commit: str, files: Sequence[Listed]
+) -> Pin:
+    wheels = tuple(
+        Wheel(one.file, name, version, one.sha256 or "", "", one.size or 0, one.requires_python)
+        for one in files
+    )
+    return Pin(name, version, commit, wheels, tuple(sorted(_urls(destination, files).items())))
 
 
 def _version_of(listed: Listed) -> Version | None:

@@ -118,6 +118,8 @@ def parse(text: str) -> Line | None:
         requirement = Parsed(body)
     except InvalidRequirement as error:
         raise Unreadable(str(error).partition("\n")[0]) from None
+    except RecursionError:
+        raise Unreadable("it is nested too deeply") from None
     if named is None:
         raise Unreadable("it does not begin with a name")
     direct = _DIRECT.match(body, named.end())

@@ -46,7 +46,7 @@ class FeedDestination(IndexDestination):
         name: str,
         address: FeedAddress,
         transport: Transport,
-        sign_in: Callable[[], SignIn],
+        sign_in: Callable[[], SignIn | None],
         serve_url: str | None = None,
         parallel: int = 16,
     ) -> None:
@@ -56,7 +56,7 @@ class FeedDestination(IndexDestination):
             name: For people.
             address: Of the feed.
             transport: The HTTP policy.
-            sign_in: Returns who we are, asked when it is needed first.
+            sign_in: Returns who we are, asked when it is needed first; None: nobody.
             serve_url: Where consumers read it, when not at the feed.
             parallel: How many pages are read at once.
         """
@@ -245,7 +245,7 @@ class FeedDestination(IndexDestination):
         """
         base, project = self.address.rest_url, self.address.collection[1]
         who = self.signed_in()
-        assert who is not None  # noqa: S101 - a feed always signs in
+        assert who is not None  # noqa: S101 - nobody asks where nobody signs in (a plan does not)
         with _import_guard, warnings.catch_warnings():
             # the library's files hold invalid escapes: Python warns when it compiles them first
             warnings.simplefilter("ignore")

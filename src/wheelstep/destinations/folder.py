@@ -170,6 +170,9 @@ class FolderDestination:
             CannotHere: The file cannot be read or written.
         """
         if urlsplit(listed.url).scheme == "file":
+            # both resolved: the folder may be written with `..` in it, which a URL never has
+            if not _path_in(listed.url).resolve().is_relative_to(self.folder.resolve()):
+                raise _elsewhere(listed)
             try:
                 shutil.copyfile(_path_in(listed.url), target)
             except OSError as error:
@@ -241,6 +244,15 @@ class FolderDestination:
             ]
             for path, page in root_pages(listed).items():
                 self._store.write(path, page)
+
+
+def _elsewhere(listed: Listed) -> Refused:
+    return Refused(
+        f"The page that lists {listed.file} leads to another file of this machine, not to a wheel "
+        "of the folder.",
+        code="foreign-link",
+        cure="Find out who changed the page, or what answers at serve-url.",
+    )
 
 
 def _path_in(url: str) -> Path:

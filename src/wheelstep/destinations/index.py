@@ -53,7 +53,7 @@ class IndexDestination:
         upload_url: str,
         simple_url: str,
         transport: Transport,
-        sign_in: Callable[[], SignIn] | None,
+        sign_in: Callable[[], SignIn | None] | None,
         serve_url: str | None = None,
         parallel: int = 16,
     ) -> None:
@@ -160,7 +160,8 @@ class IndexDestination:
         """
         if wheel.path is None:
             raise ValueError(f"{wheel.file} is not on this machine")
-        response = self._uploader.upload(wheel.path, self.credentials_for(self.upload_url))
+        who = self.credentials_for(self.upload_url)
+        response = self._uploader.upload(wheel.path, wheel.sha256, who)
         if HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
             return True
         if self.is_taken(wheel, response):

@@ -26,6 +26,8 @@ class Wanted:
     serve_url: str | None = None
     user: str | None = None
     token: Secret | None = None
+    anonymous: bool = False
+    """Nobody signs in: a pull request may have written this setting, see docs/security.md."""
 
 
 class Destination(Protocol):

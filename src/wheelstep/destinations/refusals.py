@@ -60,7 +60,7 @@ def type_key(response: Response) -> str:
     """Return the `typeKey` of an error of Azure DevOps, else ""."""
     try:
         document = json.loads(response.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     key = document.get("typeKey") if isinstance(document, dict) else None
     return key if isinstance(key, str) else ""

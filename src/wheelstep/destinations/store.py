@@ -140,7 +140,7 @@ class FileStore:
         target = self.folder / path
         with self._passing(target) as passing:
             digest = hashlib.sha256()
-            with _machine(f"copying {source.name} to the folder"), source.open("rb") as file:
+            with _machine(f"copying {source.name} to {self.folder}"), source.open("rb") as file:
                 while piece := file.read(PIECE):
                     digest.update(piece)
                     passing.write(piece)
@@ -169,7 +169,10 @@ class FileStore:
         if self.read(path) == data:
             return False
         target = self.folder / path
-        with self._passing(target, guarded=True) as passing, _machine("writing a page"):
+        with (
+            self._passing(target, guarded=True) as passing,
+            _machine(f"writing a page to {self.folder}"),
+        ):
             passing.write(data)
             passing.sync()
             passing.rename(target)

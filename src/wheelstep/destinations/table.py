@@ -192,7 +192,9 @@ def _feed(wanted: Wanted, context: _Context) -> Destination:
     url = wanted.url.strip()
     address = FeedAddress.parse(_without_prefix(url))
 
-    def sign_in() -> SignIn:
+    def sign_in() -> SignIn | None:
+        if wanted.anonymous:
+            return None
         return feed_sign_in(
             address.simple_url,
             user=wanted.user,

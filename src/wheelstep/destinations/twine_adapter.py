@@ -45,11 +45,12 @@ class TwineUploader:
         self.transport = transport
         self._thread = threading.local()
 
-    def upload(self, path: Path, credentials: Credentials | None) -> Response:
+    def upload(self, path: Path, sha256: str, credentials: Credentials | None) -> Response:
         """Send one wheel, again where the service could not answer just now.
 
         Args:
             path: The wheel.
+            sha256: What it must be, hex.
             credentials: Who we are; sent only when the upload URL is below their prefix.
 
         Returns:
@@ -57,12 +58,18 @@ class TwineUploader:
 
         Raises:
             BuildFailed: twine finds the wheel or its metadata invalid.
-            CannotHere: The wheel cannot be read.
+            CannotHere: The wheel cannot be read, or is no longer what it was.
             ServiceRefused: A certificate that does not verify, a proxy that refuses us.
             ServiceUnavailable: No answer at all, after the retries.
         """
         repository = self._repository()
         package = _package(path)
+        if package.sha2_digest != sha256:
+            raise CannotHere(
+                f"{path.name} changed on this disk since it was built and checked.",
+                code="wheel-changed",
+                cure="Run it again, and let nothing else write to the same dist folder.",
+            )
         session = repository.session
         session.proxies = self.transport.proxies(self.url)
         header = credentials.header_for(self.url) if credentials else None

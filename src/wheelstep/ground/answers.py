@@ -25,6 +25,7 @@ __all__ = [
     "refusal",
     "retry_after",
     "said",
+    "too_large",
 ]
 
 LONGEST_QUOTE: Final = 400
@@ -66,10 +67,9 @@ def said(body: bytes, content_type: str) -> str:
     text = body[: 64 * LONGEST_QUOTE].decode("utf-8", "replace").strip()
     if kind.endswith("json") or text.startswith("{"):
         try:
-            document = json.loads(text)
-        except ValueError:
+            text = _message_in(json.loads(text))
+        except (ValueError, RecursionError):
             return ""
-        text = _message_in(document)
     elif kind != "text/plain":
         return ""
     line = re.sub(r"\s+", " ", "".join(c if c.isprintable() else " " for c in text)).strip()
@@ -115,6 +115,21 @@ def refusal(
     message = f"{method} {without_credentials(url)} got {status}{phrase}: {meaning}.{words}"
     kind = ServiceUnavailable if passing else ServiceRefused
     return kind(message, code=code, cure=cure)
+
+
+def too_large(url: str, most: int) -> ServiceRefused:
+    """Return the error for an answer that is no page any more.
+
+    Args:
+        url: Credentials and query are not shown.
+        most: Bytes that are read.
+    """
+    return ServiceRefused(
+        f"{without_credentials(url)} answers with more than {most >> 20} MiB, unpacked; no page of "
+        "an index or a service is that large.",
+        code="answer-too-large",
+        cure="Check the URL; ask whoever runs the service.",
+    )
 
 
 def redirected(method: str, url: str, target: str) -> ServiceRefused:

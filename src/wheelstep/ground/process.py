@@ -16,7 +16,7 @@ from wheelstep.errors import CannotHere
 from wheelstep.ground.secret import redact
 from wheelstep.ground.stopping import on_stop, raise_if_stopped
 
-__all__ = ["Finished", "child_environment", "end_all", "run"]
+__all__ = ["Finished", "child_environment", "end_all", "found_on", "hide", "run"]
 
 _running: set[subprocess.Popen[bytes]] = set()
 """Children that have not ended."""
@@ -32,9 +32,12 @@ SECRET_PREFIXES = (
     "AZURE_PASSWORD",
     "TWINE_",
 )
-SECRET_ENDINGS = ("_PAT", "_KEY", "_SAS")
+SECRET_ENDINGS = ("_PAT", "_KEY", "_SAS", "_PWD", "_PASS")
 SECRET_WORDS = ("TOKEN", "PASSWORD", "SECRET", "CREDENTIAL", "APIKEY", "API_KEY", "ACCESS_KEY",
-                "CONNECTION_STRING")  # fmt: skip
+                "CONNECTION_STRING", "PASSPHRASE", "PASSWD", "IDENTITY_HEADER",
+                "AUTH_CONFIG")  # fmt: skip
+HOST_FILES = ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY")
+"""Where a step tells GitHub's runner what later steps see: no child of ours has a say in that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ def child_environment(
         name: value
         for name, value in environment.items()
         if not name.upper().startswith((*SECRET_PREFIXES, "GIT_CONFIG_"))
+        and name.upper() not in HOST_FILES
         and not name.upper().endswith(SECRET_ENDINGS)
         and not any(word in name.upper() for word in SECRET_WORDS)
         and redact(value) == value
@@ -104,7 +108,10 @@ def run(
     """
     try:
         child = subprocess.Popen(
-            [os.fspath(part) for part in command],
+            [
+                _program(os.fspath(command[0]), environment),
+                *(os.fspath(part) for part in command[1:]),
+            ],
             cwd=cwd,
             env=dict(environment),
             stdin=subprocess.PIPE,
@@ -145,6 +152,34 @@ def end_all(_number: int = 0) -> None:
 
 
 on_stop(end_all)
+
+
+def _program(name: str, environment: Mapping[str, str]) -> str:
+    """Return what to start. Windows looks into the present folder before PATH: that is the
+    checkout, where anyone who commits could put a git.exe."""
+    if sys.platform == "win32":
+        path = next((value for key, value in environment.items() if key.upper() == "PATH"), "")
+        if Path(name).name == name:
+            return found_on(path, f"{name.removesuffix('.exe')}.exe") or name
+    return name
+
+
+def found_on(path: str, file: str) -> str | None:
+    """Return a file's place in the absolute folders of a PATH; None where it is in none."""
+    folders = [Path(part.strip('"')) for part in path.split(os.pathsep)]
+    places = [folder / file for folder in folders if folder.is_absolute()]
+    return next((str(place) for place in places if place.is_file()), None)
+
+
+def hide() -> None:
+    """Keep what other processes of this user could read of this one from them: on Linux its
+    environment, which holds the step's inputs, and its memory (proc(5), PR_SET_DUMPABLE in
+    prctl(2)). Build back ends run as the same user. Elsewhere this does nothing."""
+    if sys.platform == "linux":
+        import ctypes
+
+        with contextlib.suppress(OSError, AttributeError):  # a C library without it
+            ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

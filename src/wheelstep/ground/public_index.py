@@ -10,15 +10,17 @@ from __future__ import annotations
 import configparser
 import locale
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from urllib.request import url2pathname
 
 from wheelstep.errors import SettingError
 from wheelstep.ground.process import child_environment
+from wheelstep.ground.proxies import is_below
 from wheelstep.ground.secret import Secret
 
 __all__ = [
@@ -109,19 +111,10 @@ def split_credential(url: str) -> tuple[str, IndexCredential | None]:
 
 def credential_for(url: str, credentials: Iterable[IndexCredential]) -> IndexCredential | None:
     """Return the credential with the longest prefix that `url` lies under, or None."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2].lower()
-    best: tuple[int, IndexCredential] | None = None
-    for credential in credentials:
-        prefix = urlsplit(credential.url)
-        path = prefix.path.rstrip("/")
-        if (prefix.scheme, prefix.netloc.lower()) != (parts.scheme, host):
-            continue
-        if f"{parts.path.rstrip('/')}/".startswith(f"{path}/") and (
-            best is None or len(path) > best[0]
-        ):
-            best = (len(path), credential)
-    return best[1] if best else None
+    under = [credential for credential in credentials if is_below(url, credential.url)]
+    return max(
+        under, key=lambda credential: len(urlsplit(credential.url).path.rstrip("/")), default=None
+    )
 
 
 def pip_indexes(
@@ -304,6 +297,10 @@ def uv_index_variables(
             their own: uv writes credentials of a URL into its output.
         first: Indexes that win over all others for an equal version.
     """
+    # a space inside would end the URL for uv, and begin another one with a name of its choice:
+    # that of ours, say, whose password it would then be sent
+    index_urls = [re.sub(r"\s", lambda sign: quote(sign[0]), url) if url else url
+                  for url in index_urls]  # fmt: skip
     order = [*first, *reversed([url for url in index_urls if url])]
     last = None if None in index_urls else (order.pop() if order else NOWHERE)
     names = {url: f"index{number}" for number, url in enumerate([*order, *filter(None, [last])])}

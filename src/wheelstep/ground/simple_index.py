@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from html.parser import HTMLParser
 from typing import Final, Literal
-from urllib.parse import parse_qs, unquote, urldefrag, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qs, quote, unquote, urldefrag, urljoin, urlsplit, urlunsplit
 
 from packaging.utils import (
     InvalidSdistFilename,
@@ -47,6 +47,8 @@ FILE_ENDINGS: Final = (
     ".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".tar.Z", ".tar", ".egg", ".exe",
 )  # fmt: skip
 """What a link must end with to be a distribution; pages link other things, too."""
+URL_SIGNS: Final = "%/:=&?~+!$,;'@()*[]"
+"""Signs of a URL that stay as they are (pip's `_clean_url_path`, RFC 3986)."""
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -105,13 +107,15 @@ def _absolute(base: str, link: str) -> tuple[str, str]:
     target, fragment = urldefrag(urljoin(base, link.strip()))
     parts = urlsplit(target)
     host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, parts.query, "")), fragment
+    # as pip does; so what a page lists is one word in a definition, and no ${VARIABLE} of the image
+    path, query = (quote(part, safe=URL_SIGNS) for part in (parts.path, parts.query))
+    return urlunsplit((parts.scheme, host, path, query, "")), fragment
 
 
 def _parse_json(text: str, url: str) -> list[Listed]:
     try:
         page = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _not_an_index(url, f"it is no JSON ({error})") from error
     meta = page.get("meta") if isinstance(page, dict) else None
     files = page.get("files") if isinstance(page, dict) else None

@@ -7,7 +7,6 @@ threads learn of it here: their waits end, their children are killed, and they s
 from __future__ import annotations
 
 import contextlib
-import inspect
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from typing import Final
 
 from wheelstep.errors import StoppedBySignal
 
-__all__ = ["begin", "in_one_piece", "on_stop", "raise_if_stopped", "stop"]
+__all__ = ["begin", "in_one_piece", "on_stop", "raise_if_asked", "raise_if_stopped", "stop"]
 
 
 class _State:
@@ -42,7 +41,7 @@ def begin() -> None:
 def on_stop(listener: Callable[[int], None]) -> None:
     """Call a function with the signal's number when one comes; a method as long as its object
     lives."""
-    reference = weakref.WeakMethod(listener) if inspect.ismethod(listener) else lambda: listener
+    reference = weakref.WeakMethod(listener) if hasattr(listener, "__self__") else lambda: listener
     with _guard:
         _listeners[:] = [one for one in _listeners if one() is not None]
         _listeners.append(reference)
@@ -55,7 +54,7 @@ def stop(number: int) -> None:
         number: The signal's.
 
     Raises:
-        StoppedBySignal: At once, or at the end of the block that must not be torn.
+        StoppedBySignal: At once; or later, when it comes in a block that must not be torn.
     """
     if _state.held:
         _state.waiting = number
@@ -78,18 +77,26 @@ def raise_if_stopped() -> None:
         raise StoppedBySignal(_state.number)
 
 
-@contextlib.contextmanager
-def in_one_piece() -> Iterator[None]:
-    """Let a signal wait until the block is done; for short blocks, in the main thread.
+def raise_if_asked() -> None:
+    """Stop now, if a signal came within a block that was not to be torn.
 
     Raises:
-        StoppedBySignal: At the end, when one came.
+        StoppedBySignal: One came.
+    """
+    if _state.waiting is not None and not _state.held:
+        number, _state.waiting = _state.waiting, None
+        stop(number)
+
+
+@contextlib.contextmanager
+def in_one_piece() -> Iterator[None]:
+    """Let a signal wait, in the main thread: for short blocks.
+
+    It is not raised at the block's end, so that what was done can be told, but by the next
+    `raise_if_asked`, at the latest at the end of the command.
     """
     _state.held += 1
     try:
         yield
     finally:
         _state.held -= 1
-        if not _state.held and _state.waiting is not None:
-            number, _state.waiting = _state.waiting, None
-            stop(number)

@@ -38,6 +38,10 @@ REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTS: Final = 10
 PIECE: Final = 1 << 18
 """Bytes read from the network at a time."""
+PAGE_PIECE: Final = 1 << 14
+"""The same for pages, which may be compressed: a piece can unpack to a thousand times its size."""
+LARGEST_PAGE: Final = 64 << 20
+"""Bytes, unpacked, that are taken into memory; the largest page of the public index has a third."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +334,7 @@ class Transport:
             )
             stack.callback(answer.close)
             if asked.stream_to is None or answer.status_code not in asked.ok:
-                return Response.of(answer)
+                return Response.of(answer, _whole(answer, url))
             _write(asked.stream_to, answer.iter_content(PIECE))
             return Response.of(answer, b"")
 
@@ -345,6 +349,20 @@ class Transport:
                 self._sessions.add(session)
                 self._thread.session = session
         return session
+
+
+def _whole(answer: requests.Response, url: str) -> bytes:
+    """Return an answer's body.
+
+    Raises:
+        ServiceRefused: It does not end where any page would.
+    """
+    body = bytearray()
+    for piece in answer.iter_content(PAGE_PIECE):
+        body += piece
+        if len(body) > LARGEST_PAGE:
+            raise answers.too_large(url, LARGEST_PAGE)
+    return bytes(body)
 
 
 def _write(target: Path, pieces: Iterator[bytes]) -> None:

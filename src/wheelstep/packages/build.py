@@ -186,8 +186,14 @@ def _into(dist: Path, made: Path) -> Path:
     target = dist / made.name
     part = dist / f".{made.name}.part"
     try:
-        shutil.copyfile(made, part)
-        part.replace(target)
+        # made anew: through a link that waits under this name another file would be written
+        part.unlink(missing_ok=True)
+        # a write that fails does not say to where
+        with _on_this_machine(f"copying {made.name} to {dist}"):
+            with part.open("xb") as out, made.open("rb") as source:
+                shutil.copyfileobj(source, out)
+            shutil.copymode(made, part)
+            part.replace(target)
     finally:
         part.unlink(missing_ok=True)
     return target

@@ -401,5 +401,5 @@ def _plain(key: str, value: str) -> str:
                 return str(requirement)
             case _:
                 return value
-    except (InvalidVersion, InvalidSpecifier, InvalidRequirement):
+    except (InvalidVersion, InvalidSpecifier, InvalidRequirement, RecursionError):
         return value

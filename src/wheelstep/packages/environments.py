@@ -9,6 +9,7 @@ this process's whole environment, secrets included, to uv and so to every build 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import sysconfig
 import tempfile
@@ -55,6 +56,8 @@ FOREIGN: Final = frozenset(
     }
 )
 """Variables that belong to the environment wheelstep runs in, not to the one it makes."""
+
+PASSWORD_IN_URL: Final = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
 
 SHORTEST_SECRET: Final = 8
 """Characters: a shorter secret would be found by accident in ordinary values."""
@@ -284,6 +287,8 @@ def _harmless(environment: Mapping[str, str]) -> dict[str, str]:
         for name, value in child_environment(environment).items()
         if not name.startswith(("PIP_", "UV_"))
         and (name == "PATH" or not any(secret in value for secret in secrets))
+        # a proxy may be the only way out of this network
+        and (name.upper().endswith("_PROXY") or not PASSWORD_IN_URL.search(value))
     }
 
 
@@ -340,14 +345,14 @@ def _parsed(requirements: Iterable[str]) -> tuple[str, ...]:
     for text in requirements:
         try:
             requirement = Requirement(text)
-        except InvalidRequirement as error:
+        except (InvalidRequirement, RecursionError) as error:
             raise RequirementsFailed(partial(_no_requirement, text, error)) from error
         requirement.name = canonicalize_name(requirement.name)
         parsed.add(str(requirement))
     return tuple(sorted(parsed))
 
 
-def _no_requirement(text: str, error: InvalidRequirement, whose: str) -> BuildFailed:
+def _no_requirement(text: str, error: Exception, whose: str) -> BuildFailed:
     return BuildFailed(
         f"{whose} asks for {text!r} to build with, which is no valid requirement: "
         f"{str(error).splitlines()[0]}.",

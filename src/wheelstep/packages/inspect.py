@@ -191,6 +191,8 @@ def _metadata(path: Path, data: bytes) -> Metadata:
         raise _invalid(path, f"its METADATA has no valid {', '.join(sorted(unparsed))}")
     try:
         return Metadata.from_raw(raw)
+    except RecursionError:
+        raise _invalid(path, "its METADATA has a requirement that is nested too deeply") from None
     except (ExceptionGroup, InvalidMetadata) as error:
         errors = error.exceptions if isinstance(error, ExceptionGroup) else [error]
         raise _invalid(

@@ -228,6 +228,16 @@ class Asker:
         urls = re.findall(r"https?://[^\s`'\"()<>]+", said)
         return any(self.reader(url, question) for url in urls)
 
+    def unverified(self, question: Question) -> list[str]:
+        """Return the hosts whose certificate is not looked at, as the definition has it; but for
+        those that are sent a credential of the settings: a definition may not give that away."""
+        ours = {urlsplit(credential.url).hostname for credential in self.credentials}
+        return [
+            host
+            for host in question.trusted_hosts
+            if host in self.public.trusted_hosts or urlsplit(f"//{host}").hostname not in ours
+        ]
+
     def hidden(self) -> dict[str, str]:
         """Return the temporary places that no reader can use, and what they stand for."""
         return {
@@ -257,8 +267,8 @@ class Asker:
             if url and (credential := self.reader(url, question))
         ]
         variables = uv_index_variables(urls, question.find_links, readers, first=self.first)
-        if question.trusted_hosts:
-            variables["UV_INSECURE_HOST"] = " ".join(question.trusted_hosts)
+        if hosts := self.unverified(question):
+            variables["UV_INSECURE_HOST"] = " ".join(hosts)
         gone = [name for name in rules.aside if not name.startswith("<")]
         if question.prerelease:
             options = [*options, "--prerelease", "allow"]

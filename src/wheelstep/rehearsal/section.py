@@ -247,6 +247,8 @@ def named_by(text: str) -> Named:
     """
     try:
         requirement = Requirement(text)
+    except RecursionError:
+        raise Fault(f"`{shown(text[:200])}` is nested too deeply.") from None
     except InvalidRequirement:
         place, _, condition = text.partition(" ;")
         marker = f" ; {condition.strip()}" if condition else ""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from wheelstep.errors import CannotHere, StepError
 from wheelstep.ground.git import Git
-from wheelstep.ground.stopping import in_one_piece
+from wheelstep.ground.stopping import in_one_piece, raise_if_asked
 from wheelstep.repositories.objects import Entry, Touched
 from wheelstep.repositories.ref_update import BranchMoved, branch_held
 
@@ -78,6 +78,7 @@ def advance(
             if tree:
                 _bring_along(tree, touched, standing)
     except BranchMoved:
+        raise_if_asked()
         return Advanced(moved=False)
     return Advanced(moved=True, left=left)
 
@@ -144,6 +145,10 @@ def _standing_of(  # noqa: PLR0911 - one return for each way a file can stand
         now = tree.try_("hash-object", f"--path={each.path}", "--", str(path)).text.strip()
         if now == each.new.oid:
             return Standing.NEW_ALREADY
+        if entry == each.new and each.old is not None and now == each.old.oid:
+            return Standing.CLEAN  # a run that was killed had set the index, and not the file yet
+    if entry == each.new and each.old is None and not there:
+        return Standing.CLEAN  # likewise, with a file that is new
     return Standing.THEIRS
 
 

@@ -105,7 +105,7 @@ class PushRepository:
         """
         self._remote.head()
         # HEAD to the branch may be no fast-forward; nothing is sent, so that does not matter
-        done = self._remote.run(
+        done = self._remote.ask(
             "push", "--dry-run", "--porcelain", "--no-verify", OURS, f"+HEAD:{self._ref}"
         )
         if done.code != 0:

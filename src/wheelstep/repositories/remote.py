@@ -31,7 +31,7 @@ from wheelstep.repositories.credentials import (
     need_config_by_environment,
 )
 
-__all__ = ["Remote", "commit_page"]
+__all__ = ["Remote", "commit_page", "remote_urls"]
 
 OURS: Final = "wheelstep-private"
 """Nobody's own remote: git would take two URLs of one name for a remote with two places."""
@@ -39,6 +39,8 @@ COPIED: Final = ("url", "pushurl", "proxy", "proxyauthmethod", "uploadpack", "re
                  "promisor", "partialclonefilter")  # fmt: skip
 BUSY: Final = re.compile(r"shallow file has changed|shallow\.lock': File exists")
 LOCAL_ATTEMPTS: Final = 20
+ASKED: Final = 4
+"""How often a remote is asked that gives no answer, or no real one."""
 QUIET: Final = (
     ("http.lowSpeedLimit", "1"),  # bytes a second
     ("http.lowSpeedTime", "60"),  # seconds
@@ -139,6 +141,24 @@ class Remote:
                 cure="Run it again later; check the network and the proxy if it stays so.",
             ) from None
 
+    def ask(self, *arguments: str) -> Finished:
+        """Run git as `run` does, again where the remote could not answer just now: git itself gives
+        up at the first answer that is none. For what changes nothing there.
+
+        Raises:
+            ServiceUnavailable: It took longer than the wait.
+        """
+        attempt = 1
+        while True:
+            done = self.run(*arguments)
+            if done.code == 0 or attempt == ASKED:
+                return done
+            trouble = error_for(done.error_text, remote=self.shown, branch=self._branch)
+            if not isinstance(trouble, ServiceUnavailable):
+                return done
+            self._clock.sleep(backoff(attempt, first=0.5, most=8.0))
+            attempt += 1
+
     def head(self) -> str:
         """Ask the remote where the branch is; return the full commit id.
 
@@ -148,7 +168,7 @@ class Remote:
             ServiceUnavailable: It does not answer.
         """
         ref = f"refs/heads/{self._branch}"
-        done = self.run("ls-remote", OURS, ref)
+        done = self.ask("ls-remote", OURS, ref)
         if done.code != 0:
             raise error_for(done.error_text, remote=self.shown, branch=self._branch)
         for line in done.out.decode("utf-8", "surrogateescape").splitlines():
@@ -176,7 +196,7 @@ class Remote:
             attempt += 1
             before = self._cuts()
             private = f"refs/wheelstep/{uuid4().hex}"
-            done = self.run(
+            done = self.ask(
                 "fetch",
                 "--quiet",
                 "--no-tags",
@@ -244,6 +264,17 @@ class Remote:
         """Return where the history of a shallow clone ends; nothing for a full one."""
         path = self._shallow_file()
         return frozenset(path.read_text().split()) if path.exists() else frozenset()
+
+
+def remote_urls(git: Git, branch: str) -> list[str]:
+    """Return the URLs that the branch's remote is read from and pushed to, as git rewrites them;
+    nothing where there is no remote. What may be sent to one of them is sent to all."""
+    try:
+        name = _usual(git, branch)
+    except SettingError:
+        return []
+    asked = [git.try_("remote", "get-url", *how, "--", name) for how in ((), ("--push",))]
+    return [done.text.strip().partition("\n")[0] for done in asked if done.code == 0]
 
 
 def _usual(git: Git, branch: str) -> str:

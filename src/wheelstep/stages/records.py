@@ -82,7 +82,8 @@ def package_row(
     else:
         status = "unchanged" if row.status == "unchanged" else "planned"
     wheels: dict[str, WheelRow] = {}
-    known = record.as_wheels() if record is not None else ()
+    # the record of the release before says nothing of this one
+    known = record.as_wheels() if record is not None and record.version == row.version else ()
     local = built.wheels if built is not None else ()
     for wheel in known or local:
         wheels[wheel.file] = WheelRow(

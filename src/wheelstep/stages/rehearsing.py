@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 from wheelstep.definitions.interface import Reading
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.index import IndexDestination
-from wheelstep.errors import raise_all
+from wheelstep.errors import StepError, raise_all
+from wheelstep.ground.credentials import SignIn
 from wheelstep.ground.public_index import IndexCredential
 from wheelstep.model import Wheel
 from wheelstep.rehearsal.interface import Subject, Verdict
@@ -95,8 +97,18 @@ def _credentials(run: Run) -> tuple[IndexCredential, ...]:
     return tuple(
         IndexCredential(destination.simple_url, who.user, who.secret)
         for destination in run.destinations
-        if isinstance(destination, IndexDestination) and (who := destination.signed_in())
+        if isinstance(destination, IndexDestination) and (who := _reader(run, destination))
     )
+
+
+def _reader(run: Run, destination: IndexDestination) -> SignIn | None:
+    """Return who reads an index; nobody on a pull request that is handed no token, as those from
+    forks are: the verdict then says what could not be read."""
+    if not run.trigger.pull_request:
+        return destination.signed_in()
+    with contextlib.suppress(StepError):
+        return destination.signed_in()
+    return None
 
 
 def _instead(run: Run) -> dict[str, str]:

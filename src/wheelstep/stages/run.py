@@ -22,6 +22,7 @@ from wheelstep.lock import FILE, Lock
 from wheelstep.model import Problem, Severity
 from wheelstep.report import Report
 from wheelstep.repositories.interface import Repository, Snapshot
+from wheelstep.repositories.remote import remote_urls
 from wheelstep.repositories.table import repository_of
 from wheelstep.settings import Settings
 
@@ -162,7 +163,13 @@ def open_run(settings: Settings, host: Host, environment: Mapping[str, str], rep
     if on_pull_request and not settings.dry_run:
         run.warn(
             "pull-request",
-            "This run was started by a pull request: it only plans, nothing is published.",
+            "This run was started by a pull request: it only plans, nothing is published."
+            + (
+                " No token is sent to the destinations that the settings file names, since the "
+                "pull request may have changed them."
+                if any(wanted.anonymous for wanted in settings.publish_to)
+                else ""
+            ),
             cure="The release runs when the pull request is merged.",
             severity="notice",
         )
@@ -182,6 +189,8 @@ def _repository(run: Run) -> Repository:
         SettingError: There is no branch to commit to.
     """
     settings, mode = run.settings, run.settings.commit
+    if run.trigger.pull_request:
+        mode = "none"  # a fork's token may not even read; what is checked out is what is asked
     branch = settings.branch or run.trigger.branch
     if mode == "push" and branch is None and not run.host.is_ci:
         name = run.git.try_("symbolic-ref", "--quiet", "--short", "HEAD")
@@ -195,35 +204,37 @@ def _repository(run: Run) -> Repository:
                 cure="Set `branch`, for instance to main.",
             )
         mode = "none"
-    if run.trigger.pull_request and run.planning:
-        mode = "none"  # a fork's token may not even read; what is checked out is what is asked
     return repository_of(
         mode,
         run.git,
         host=run.host.name,
         environment=run.environment,
         branch=settings.branch if mode != "push" else branch,
-        token=_token(run) if mode == "push" else None,
+        token=_token(run, branch) if mode == "push" and branch else None,
         skip_ci=settings.skip_ci,
         clock=run.clock,
     )
 
 
-def _token(run: Run) -> Secret | None:
+def _token(run: Run, branch: str) -> Secret | None:
     """Return what to push with: the token given, or the job's, only to the host it belongs to."""
     if run.settings.repository_token is not None:
         return run.settings.repository_token
     token = run.host.job_token()
     if token is None:
         return None
-    found = run.git.try_("remote", "get-url", "--push", "origin")
-    url = found.text.strip() if found.code == 0 else ""
+    urls = remote_urls(run.git, branch)
+    return token if urls and all(_is_the_jobs(url, run) for url in urls) else None
+
+
+def _is_the_jobs(url: str, run: Run) -> bool:
+    """Tell whether the job's own token belongs to the service at this URL."""
+    environment = run.environment
     if run.host.name == "azure":
-        environment = run.environment
         collection = environment.get("SYSTEM_COLLECTIONURI") or environment.get(
             "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", ""
         )
-        return token if collection and same_organization(collection, url) else None
-    server = run.environment.get("GITHUB_SERVER_URL", "")
-    belongs = server and urlsplit(url).netloc.rpartition("@")[2] == urlsplit(server).netloc
-    return token if belongs else None
+        return bool(collection) and same_organization(collection, url)
+    server, place = urlsplit(environment.get("GITHUB_SERVER_URL", "")), urlsplit(url)
+    host = place.netloc.rpartition("@")[2].lower()
+    return bool(server.netloc) and (place.scheme, host) == (server.scheme, server.netloc.lower())

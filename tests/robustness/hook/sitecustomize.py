@@ -3,12 +3,15 @@ sends the process a signal before a given deed. Nothing of wheelstep itself is c
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import sys
 import threading
 import time
+from pathlib import Path
+from typing import Any
 
 DEEDS = {
     "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate",
@@ -30,7 +33,7 @@ def _deed(event: str, arguments: tuple[object, ...]) -> str | None:
         return f"{event} {about!r}" if flags & WRITES else None
     if event not in DEEDS:
         return None
-    if event in {"os.remove", "os.rmdir"} and not os.path.isabs(os.fsdecode(str(about))):
+    if event in {"os.remove", "os.rmdir"} and not Path(os.fsdecode(str(about))).is_absolute():
         return None  # a temporary folder that is cleared: one deed stands for all of it
     return f"{event} {arguments[1] if event == 'subprocess.Popen' else about!r}"
 
@@ -54,6 +57,25 @@ def _watch(last: int, match: str, how: int, log: str) -> None:
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     sys.addaudithook(hook)
 
+
+def _write_down(log: str) -> None:
+    """Log every child with its arguments and its whole environment."""
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "subprocess.Popen":
+            command, environment = arguments[1], arguments[3]
+            child = {
+                "arguments": [os.fsdecode(part) for part in command],
+                "environment": dict(os.environ if environment is None else environment),
+            }
+            os.write(handle, f"{json.dumps(child)}\n".encode())
+
+    sys.addaudithook(hook)
+
+
+if "CHILDREN_LOG" in os.environ:
+    _write_down(os.environ.pop("CHILDREN_LOG"))
 
 if "DEEDS_LOG" in os.environ:
     # of this process only: what it starts is not counted

@@ -1,0 +1,152 @@
+"""wheelstep.lock: what is written is read, sorted, and nothing that is in the way is an error."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+
+import pytest
+
+from wheelstep.lock import FILE, Lock, Locked, LockedWheel
+
+WHEEL = LockedWheel(
+    file="acme_core-1.0-cp311-cp311-linux_x86_64.whl",
+    sha256="a" * 64,
+    content="b" * 64,
+    size=1234,
+    requires_python=">=3.8, !=3.9.0",
+    places=("../index", "https://pkgs.dev.azure.com/o/_packaging/f/"),
+)
+CORE = Locked(
+    name="acme-core",
+    version="1.0",
+    sources="c" * 64,
+    commit="d" * 40,
+    history="e" * 64,
+    build_requirements=("setuptools==84.2.1", "cython==3.1"),
+    wheels=(WHEEL, replace(WHEEL, file="acme_core-1.0-cp310-cp310-linux_x86_64.whl", places=())),
+)
+OTHER = Locked(
+    name="zeta",
+    version="2.0rc1",
+    sources="1" * 64,
+    commit="2" * 40,
+    history=None,
+    build_requirements=(),
+    wheels=(replace(WHEEL, file="zeta-2.0rc1-py3-none-any.whl", requires_python=None),),
+)
+
+
+def test_the_name_of_the_file() -> None:
+    assert FILE == "wheelstep.lock"
+
+
+def test_what_is_written_is_read() -> None:
+    lock = Lock().with_packages(OTHER, CORE)
+    data = lock.render()
+    read = Lock.parse(data)
+    assert read.broken is None
+    assert list(read.packages) == ["acme-core", "zeta"]
+    assert read.packages["zeta"] == OTHER
+    again = read.packages["acme-core"]
+    assert again.same_release(replace(CORE, wheels=CORE.wheels[::-1]))
+    assert again.build_requirements == ("cython==3.1", "setuptools==84.2.1")
+    assert again.wheels == CORE.wheels[::-1]
+    assert read.render() == data
+
+
+def test_a_block_without_wheels_tells_nothing() -> None:
+    data = Lock().with_packages(OTHER, replace(CORE, wheels=())).render()
+    assert b"acme-core" in data
+    assert list(Lock.parse(data).packages) == ["zeta"]
+
+
+def test_the_bytes_are_the_same_whatever_the_order() -> None:
+    assert Lock().with_packages(CORE, OTHER).render() == Lock().with_packages(OTHER, CORE).render()
+    flipped = replace(CORE, wheels=CORE.wheels[::-1])
+    assert Lock().with_packages(flipped).render() == Lock().with_packages(CORE).render()
+    data = Lock().with_packages(CORE, OTHER).render()
+    assert b"\r" not in data
+    assert data.endswith(b"]\n")
+
+
+def test_each_package_is_one_block_so_that_two_branches_merge() -> None:
+    data = Lock().with_packages(CORE, OTHER).render()
+    newer = Lock.parse(data).with_packages(replace(CORE, version="1.1")).render()
+    before, after = data.decode().splitlines(), newer.decode().splitlines()
+    different = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
+    assert different == [('version = "1.0"', 'version = "1.1"')]
+
+
+@pytest.mark.parametrize(
+    "text", ['a"quote', "back\\slash", "line\nend", "tab\t", "b\u00fccher \u2603", "\x7f", "\x01"]
+)
+def test_any_text_survives(text: str) -> None:
+    odd = replace(CORE, version=text, wheels=(replace(WHEEL, places=(text,)),))
+    data = Lock().with_packages(odd).render()
+    assert tomllib.loads(data.decode())["package"][0]["version"] == text
+    assert Lock.parse(data).packages["acme-core"].places() == {text}
+
+
+def test_a_byte_order_mark_is_no_harm() -> None:
+    assert Lock.parse(b"\xef\xbb\xbf" + Lock().with_packages(OTHER).render()).packages
+
+
+def test_windows_line_ends_are_no_harm() -> None:
+    data = Lock().with_packages(OTHER, CORE).render().replace(b"\n", b"\r\n")
+    assert Lock.parse(data).render() == Lock().with_packages(OTHER, CORE).render()
+
+
+def test_an_absent_file_is_an_empty_record() -> None:
+    assert Lock.parse(None) == Lock()
+    assert Lock.parse(None).broken is None
+
+
+GOOD = Lock().with_packages(CORE).render()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"<<<<<<< HEAD\n",
+        b"\xff\xfe\x00",
+        b"lock-version = 2\n",
+        b"lock-version = '1'\n",
+        GOOD.replace(b'version = "1.0"', b"version = 1.0"),
+        GOOD.replace(b"commit = ", b"comit = "),
+        GOOD.replace(b"size = 1234", b'size = "many"'),
+        b"lock-version = 1\npackage = 3\n",
+        b"lock-version = 1\npackage = [3]\n",
+        b"lock-version = 1\n[[package]]\nname = []\n",
+        GOOD[: len(GOOD) // 2],
+    ],
+)
+def test_a_broken_file_counts_as_absent_and_says_why(data: bytes) -> None:
+    lock = Lock.parse(data)
+    assert lock.packages == {}
+    assert lock.broken
+    mended = lock.with_packages(OTHER)
+    assert mended.broken is None
+    assert Lock.parse(mended.render()).packages == {"zeta": OTHER}
+
+
+def test_places_are_those_that_have_every_wheel() -> None:
+    one, other = WHEEL, replace(WHEEL, file="acme_core-1.0-py3-none-any.whl", places=("../index",))
+    assert replace(CORE, wheels=(one, other)).places() == {"../index"}
+    assert replace(CORE, wheels=(one,)).places() == set(WHEEL.places)
+    assert replace(CORE, wheels=()).places() == frozenset()
+
+
+def test_the_same_release_in_other_words() -> None:
+    said_otherwise = replace(CORE, commit="f" * 40, sources="0" * 64, build_requirements=())
+    assert CORE.same_release(said_otherwise)
+    assert not CORE.same_release(replace(CORE, version="1.1"))
+    assert not CORE.same_release(replace(CORE, wheels=CORE.wheels[:1]))
+
+
+def test_wheels_as_values() -> None:
+    wheel = CORE.as_wheels()[0]
+    assert (wheel.file, wheel.name, wheel.version) == (WHEEL.file, "acme-core", "1.0")
+    assert (wheel.sha256, wheel.content, wheel.size) == ("a" * 64, "b" * 64, 1234)
+    assert (wheel.requires_python, wheel.path) == (">=3.8, !=3.9.0", None)
