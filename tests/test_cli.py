@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -220,18 +219,3 @@ def test_a_console_that_lacks_a_sign(tmp_path: Path) -> None:
         assert done.returncode == 2, said
         assert b"Traceback" not in said
         assert b"none of version" in said
-
-
-def test_the_start_is_fast() -> None:
-    def quickest(*arguments: str) -> float:
-        """Seconds of the best of several runs: what else the machine does only ever adds."""
-        spent = []
-        for _ in range(7):
-            start = time.perf_counter()
-            subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
-            spent.append(time.perf_counter() - start)
-        return min(spent)
-
-    nothing = quickest("-c", "pass")
-    assert quickest("-m", "wheelstep", "--version") < 3 * nothing
-    assert quickest("-m", "wheelstep", "--help") < 8 * nothing

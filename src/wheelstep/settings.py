@@ -7,8 +7,6 @@ is unset. The table of options is in options.py.
 from __future__ import annotations
 
 import difflib
-import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +14,11 @@ from typing import Any, Final, Literal, cast
 from urllib.parse import urlsplit
 
 from wheelstep.destinations.interface import Wanted
-from wheelstep.errors import CannotHere, SettingError
+from wheelstep.errors import SettingError
 from wheelstep.ground.secret import Secret
 from wheelstep.hosts.interface import Host
-from wheelstep.options import OPTIONS, Command, Option, option
+from wheelstep.options import OPTIONS, Command, option
+from wheelstep.settings_file import Value, from_file, root_of
 
 __all__ = ["OPTIONS", "Settings", "load"]
 
@@ -65,21 +64,6 @@ class Settings:
     """False when `publish_to` is the default folder."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Value:
-    """A value with where it came from, for errors."""
-
-    raw: Any
-    origin: str
-    file: str | None = None
-    line: int | None = None
-
-    def error(self, message: str, cure: str, code: str = "bad-setting") -> SettingError:
-        return SettingError(
-            f"{self.origin}: {message}", code=code, cure=cure, file=self.file, line=self.line
-        )
-
-
 def load(
     command: Command,
     flags: Mapping[str, Any],
@@ -104,7 +88,7 @@ def load(
     _check_variables(environment)
     values = _from_outside(flags, environment, host)
     repository = directory / _text(values.get("repository"), ".")
-    for name, value in _from_file(_root(repository)).items():
+    for name, value in from_file(root_of(repository)).items():
         values.setdefault(name, value)
     tokens = {name: _secret(values.get(name)) for name in ("feed-token", "repository-token")}
     wanted = _destinations(values, tokens["feed-token"], environment, host)
@@ -151,116 +135,23 @@ def _check_variables(environment: Mapping[str, str]) -> None:
 
 def _from_outside(
     flags: Mapping[str, Any], environment: Mapping[str, str], host: Host
-) -> dict[str, _Value]:
-    values: dict[str, _Value] = {}
+) -> dict[str, Value]:
+    values: dict[str, Value] = {}
     for row in OPTIONS:
         flag = flags.get(row.name)
         if row.as_flag and flag is not None and flag != []:
-            values[row.name] = _Value(flag, f"--{row.name}")
+            values[row.name] = Value(flag, f"--{row.name}")
         elif row.as_input and (given := host.input(row.name)):
-            values[row.name] = _Value(given, f"The input {row.name}")
+            values[row.name] = Value(given, f"The input {row.name}")
         elif given := environment.get(row.variable):
-            values[row.name] = _Value(given, f"The environment variable {row.variable}")
+            values[row.name] = Value(given, f"The environment variable {row.variable}")
     return values
-
-
-# --- the settings file ------------------------------------------------------------------------
-
-
-def _root(folder: Path) -> Path:
-    """Return the repository's root for a folder in it (where `.git` is, a folder or a file)."""
-    here = folder.absolute()
-    return next((one for one in (here, *here.parents) if (one / ".git").exists()), folder)
-
-
-def _from_file(repository: Path) -> dict[str, _Value]:
-    found: dict[str, _Value] = {}
-    seen: list[str] = []
-    for name, table in (("wheelstep.toml", None), ("pyproject.toml", "wheelstep")):
-        path = repository / name
-        try:
-            data = path.read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError as error:
-            raise CannotHere.from_os_error(error, "reading the settings", file=name) from error
-        parsed = _parse_toml(name, data)
-        if table is not None:
-            tool = parsed.get("tool", {})
-            parsed = tool.get(table, {}) if isinstance(tool, dict) else {}
-            if not isinstance(parsed, dict):
-                raise SettingError("[tool.wheelstep] is no table.", code="bad-setting", file=name)
-        if not parsed:
-            continue
-        seen.append(name)
-        text = data.decode("utf-8")
-        for key, raw in parsed.items():
-            found[key] = _file_value(name, text, key, raw)
-    if len(seen) > 1:
-        raise SettingError(
-            "Settings lie in two files, wheelstep.toml and [tool.wheelstep] of pyproject.toml.",
-            code="two-settings-files",
-            cure="Keep one of them.",
-            file=seen[0],
-        )
-    return found
-
-
-def _parse_toml(name: str, data: bytes) -> dict[str, Any]:
-    try:
-        return tomllib.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise SettingError(
-            f"{name} is not UTF-8 (byte {error.start}).",
-            code="bad-settings-file",
-            cure="Save it as UTF-8.",
-            file=name,
-        ) from error
-    except RecursionError:
-        raise SettingError(
-            f"{name} is nested too deeply to be read.",
-            code="bad-settings-file",
-            cure="Mend the file.",
-            file=name,
-        ) from None
-    except tomllib.TOMLDecodeError as error:
-        at = re.search(r"line (\d+)", str(error))
-        raise SettingError(
-            f"{name} is not valid TOML: {error}.",
-            code="bad-settings-file",
-            cure="Mend the file.",
-            file=name,
-            line=int(at[1]) if at else None,
-        ) from error
-
-
-def _file_value(name: str, text: str, key: str, raw: Any) -> _Value:
-    at = re.search(
-        rf"^[ \t]*(?:\[\[?(?:tool\.wheelstep\.)?)?[\"']?{re.escape(key)}\b", text, re.MULTILINE
-    )
-    line = text.count("\n", 0, at.start()) + 1 if at else None
-    value = _Value(raw, f"{key} in {name}", name, line)
-    names = [row.name for row in OPTIONS if row.in_file]
-    if key in names:
-        return value
-    if key in {row.name for row in OPTIONS if row.kind == "secret"}:
-        raise value.error(
-            "a secret does not belong into a file.",
-            f"Set it as {option(key).variable} or as the step's input, and revoke this one.",
-            "secret-in-settings",
-        )
-    near = difflib.get_close_matches(key, names, 1, 0.6)
-    raise value.error(
-        "there is no such setting.",
-        f"Perhaps you meant {near[0]}." if near else "Remove it; see docs/options.md.",
-        "unknown-setting",
-    )
 
 
 # --- one reader for each kind -----------------------------------------------------------------
 
 
-def _text(value: _Value | None, default: str) -> str:
+def _text(value: Value | None, default: str) -> str:
     if value is None:
         return default
     if not isinstance(value.raw, str):
@@ -271,12 +162,12 @@ def _text(value: _Value | None, default: str) -> str:
     return text or default
 
 
-def _secret(value: _Value | None) -> Secret | None:
+def _secret(value: Value | None) -> Secret | None:
     text = _text(value, "")
     return Secret(text) if text else None
 
 
-def _list(value: _Value | None) -> tuple[str, ...]:
+def _list(value: Value | None) -> tuple[str, ...]:
     if value is None:
         return ()
     if isinstance(value.raw, str):
@@ -290,7 +181,7 @@ def _list(value: _Value | None) -> tuple[str, ...]:
     return tuple(item.strip() for item in raw if item.strip())
 
 
-def _switch(value: _Value | None, *, default: bool) -> bool:
+def _switch(value: Value | None, *, default: bool) -> bool:
     if value is None:
         return default
     if isinstance(value.raw, bool):
@@ -300,7 +191,7 @@ def _switch(value: _Value | None, *, default: bool) -> bool:
     raise value.error(f"{value.raw!r} is neither true nor false.", "Write true or false.")
 
 
-def _choice(value: _Value | None, name: str, default: str) -> Any:
+def _choice(value: Value | None, name: str, default: str) -> Any:
     if value is None:
         return default
     raw = value.raw
@@ -316,7 +207,7 @@ def _choice(value: _Value | None, name: str, default: str) -> Any:
     )
 
 
-def _number(value: _Value | None) -> int | None:
+def _number(value: Value | None) -> int | None:
     if value is None:
         return None
     try:
@@ -329,7 +220,7 @@ def _number(value: _Value | None) -> int | None:
 
 
 def _destinations(
-    values: Mapping[str, _Value],
+    values: Mapping[str, Value],
     token: Secret | None,
     environment: Mapping[str, str],
     host: Host,
@@ -349,7 +240,7 @@ def _destinations(
     wanted = [
         _table(value, item, {} if anonymous else environment, anonymous=anonymous)
         if isinstance(item, dict)
-        else Wanted(_text(_Value(item, value.origin, value.file, value.line), ""))
+        else Wanted(_text(Value(item, value.origin, value.file, value.line), ""))
         for item in raw
     ]
     wanted = [item for item in wanted if item.url]
@@ -381,15 +272,16 @@ def _is_folder(url: str) -> bool:
 
 
 def _host(url: str) -> str | None:
-    return (
-        None
-        if _is_folder(url)
-        else urlsplit(url.split("+", 1)[-1] if "+http" in url else url).netloc.lower()
-    )
+    if _is_folder(url):
+        return None
+    try:
+        return urlsplit(url.split("+", 1)[-1] if "+http" in url else url).netloc.lower()
+    except ValueError:
+        return None  # no URL: destinations/table.py says so
 
 
 def _table(
-    value: _Value, item: dict[str, Any], environment: Mapping[str, str], *, anonymous: bool
+    value: Value, item: dict[str, Any], environment: Mapping[str, str], *, anonymous: bool
 ) -> Wanted:
     for key, text in item.items():
         if key not in TABLE_KEYS:
@@ -423,9 +315,3 @@ def _table(
     return Wanted(
         fields["url"], fields.get("name"), fields.get("serve-url"), fields.get("user"), token
     )
-
-
-def describe(row: Option) -> str:
-    """Return an option's help text."""
-    choices = f" One of {', '.join(row.choices)}." if row.choices else ""
-    return f"{row.meaning}{choices} [default: {row.default}; {row.variable}]".replace("`", "")

@@ -20,6 +20,7 @@ NAMED = {
     "the first wheel in the folder": r"rename .*\.whl\.[0-9a-f]+\.part",
     "a wheel without its page": r"mkdir .*index/simple",
     "a page": r"rename .*index\.html",
+    "the page of all projects": r"rename .*/simple/\.index\.json",
     "the files of the new commit": r"Popen .*write-tree",
     "the commit that no branch has": r"Popen .*'update-ref'",
     "the index that is ahead of the branch": r"Popen .*'checkout-index', '-f'",

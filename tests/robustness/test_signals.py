@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.release.kit import Repo
-from tests.robustness.kit import Result, folder_result, own_backend, settled, start, watched
+from tests.robustness.kit import Hosted, Result, folder_result, own_backend, settled, start, watched
+from tests.servers.feed import Fault
 
 BACKEND = """
 import os, socket, subprocess, sys
@@ -108,3 +110,30 @@ def test_stopped_anywhere(
     again = local.release()
     assert again.status in {"done", "nothing-to-do"}
     assert folder_result(local) == undisturbed
+
+
+def test_a_server_that_never_answers_is_not_waited_for(
+    local: Repo, listener: socket.socket
+) -> None:
+    address = f"index+http://127.0.0.1:{listener.getsockname()[1]}/"
+    run = start(local, "release", extra={"WHEELSTEP_PUBLISH_TO": address})
+    with listener.accept()[0] as line:
+        assert line.recv(3) == b"GET"
+        run.signal(signal.SIGTERM)
+        ran = run.ended(within=15)  # its own time-out would come after 60 s
+    assert (ran.code, ran.status) == (143, "cancelled"), ran.said
+
+
+def test_no_wait_between_attempts_is_waited_for(unreleased: Hosted) -> None:
+    repo = unreleased.clone("clone")
+    unreleased.feed.fault("upload", *([Fault("status", 503, {"Retry-After": "60"})] * 9))
+    run = start(repo, "release", extra=unreleased.settings())
+    while not unreleased.feed.seen("POST"):
+        assert run.process.poll() is None
+        time.sleep(0.02)
+    run.signal(signal.SIGINT)
+    ran = run.ended(within=15)
+    assert (ran.code, ran.status) == (130, "cancelled"), ran.said
+    assert not list((unreleased.place / "temporary").iterdir())
+    unreleased.feed.faults.clear()
+    assert repo.release(extra=unreleased.settings()).report["commit"]["status"] == "pushed"

@@ -239,3 +239,21 @@ def test_the_extension_holds_what_the_task_needs_and_no_more(extension: Path) ->
               "requirements/action.txt"}  # fmt: skip
     files = {name for name in names if name.startswith(base) and not name.endswith("/")}
     assert files == sources | {base + name for name in others}
+
+
+def test_no_program_of_the_present_folder_is_started_on_windows(
+    agent: Agent, node24: Path, tmp_path: Path
+) -> None:
+    for folder in ("checkout", "tools"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "python.exe").touch()
+    probe = (
+        "const { onPath } = require(process.argv[1]);"
+        "console.log(JSON.stringify([...onPath('python.exe', { Path: process.argv[2] })]));"
+    )
+    path = os.pathsep.join(["", ".", str(tmp_path / "tools")])
+    done = subprocess.run(
+        [node24, "-e", probe, agent.task / "shim.js", path],
+        cwd=tmp_path / "checkout", capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout) == [[str(tmp_path / "tools" / "python.exe")]]

@@ -123,7 +123,7 @@ def is_below(url: str, prefix: str) -> bool:
     """Say whether a URL lies at or below a prefix: same scheme, host and port, whole path parts.
 
     A URL with `.` or `..` among its parts, in any spelling, is below nothing: what the server
-    makes of it cannot be told.
+    makes of it cannot be told. Nor is one with a backslash: some clients end the host there.
     """
     try:
         inner, outer = urlsplit(url), urlsplit(prefix)
@@ -134,7 +134,7 @@ def is_below(url: str, prefix: str) -> bool:
         )
     except ValueError:
         return False
-    if not same_place or not inner.hostname:
+    if not same_place or not inner.hostname or "\\" in url:
         return False
     path = [unquote(part) for part in inner.path.split("/")]
     if any(part in {".", ".."} or "\\" in part for part in path):

@@ -99,7 +99,10 @@ def split_credential(url: str) -> tuple[str, IndexCredential | None]:
     Returns:
         The URL without them, and what was taken out (None where there was nothing).
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url, None  # no URL: uv says so
     login, at, host = parts.netloc.rpartition("@")
     if not at:
         return url, None

@@ -94,6 +94,9 @@ def redact(text: str) -> str:
 
 def without_credentials(url: str) -> str:
     """Return a URL without user, password and query (a SAS lives there), to be shown."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url.partition("?")[0].rpartition("@")[2]  # no URL, and shown to say so
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "", ""))

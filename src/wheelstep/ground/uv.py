@@ -191,7 +191,8 @@ def uv_error(finished: Finished, doing: str, *, hide: Mapping[str, str] | None =
     for text, shown in (hide or {}).items():
         why = why.replace(text, shown)
     why = why if why.endswith(".") else f"{why}."
-    hosts = {urlsplit(url).netloc.rpartition("@")[2] for url in URL.findall(said)}
+    # not urlsplit: what a definition names may be no URL
+    hosts = {re.split(r"[/?#]", url)[2].rpartition("@")[2] for url in URL.findall(said)}
     where = ", ".join(sorted(hosts)) or "the index"
     if DISK_FULL.search(said):
         return CannotHere(

@@ -235,7 +235,8 @@ class Asker:
         return [
             host
             for host in question.trusted_hosts
-            if host in self.public.trusted_hosts or urlsplit(f"//{host}").hostname not in ours
+            if host in self.public.trusted_hosts
+            or re.sub(r":\d+$", "", host).strip("[]").lower() not in ours
         ]
 
     def hidden(self) -> dict[str, str]:
