@@ -52,7 +52,8 @@ ROWS: Final = (
         "push-forbidden",
         "The account that pushes has no right to push to {branch} at {remote}: {quote}",
         "Give the identity that the text names (on Azure Pipelines usually the project's build"
-        " service) the permission Contribute on the repository, or use `commit: pull-request`.",
+        " service) the permission Contribute on the repository, or set `branch` to one that it may"
+        " push to.",
     ),
     _row(
         r"GH006|GH013|TF402455|protected branch|pre-receive hook declined"
@@ -60,8 +61,9 @@ ROWS: Final = (
         ServiceRefused,
         "branch-protected",
         "{branch} at {remote} is protected, and the rule refused the push: {quote}",
-        "Either use `commit: pull-request`, which the rule asks for, or let the account that"
-        " pushes bypass the rule, in the branch's protection or policy settings.",
+        "Either let the account that pushes bypass the rule, in the branch's protection or policy"
+        " settings, or set `branch` to a branch without it and open the pull request from there."
+        " What is published stays, and is not uploaded again.",
     ),
     _row(
         r"certificate|SSL peer|self.signed|CAfile|verification failed: .*cert",
