@@ -31,6 +31,7 @@ from wheelstep.ground import answers, simple_index
 from wheelstep.ground.process import child_environment, found_on
 from wheelstep.ground.public_index import (
     IndexCredential,
+    PipIndexes,
     credential_for,
     uv_environment,
     uv_index_variables,
@@ -41,6 +42,7 @@ from wheelstep.ground.uv import compile_requirements
 from wheelstep.hosts import host_of
 from wheelstep.model import Listed, Problem
 from wheelstep.packages.environments import BuildEnvironments
+from wheelstep.rehearsal.question import Asker, Question
 from wheelstep.report import Report
 from wheelstep.settings import load
 from wheelstep.stages.run import open_run
@@ -222,6 +224,20 @@ def test_a_definition_that_cannot_be_read_is_no_defect(
     repo.commit({"requirements.txt": f"{line}\nacme-one==0.9\n"})
     ran = repo.wheelstep("release")
     assert ran.code == code, ran.said
+
+
+def test_a_definition_switches_no_certificate_off_where_a_token_goes(tmp_path: Path) -> None:
+    ours = IndexCredential("https://index.example/simple/", "us", Secret(TOKEN))
+    asker = Asker(
+        environment={}, folder=tmp_path, first=(), fresh=frozenset(), credentials=(ours,),
+        instead={}, wheels={}, public=PipIndexes(trusted_hosts=("pip.example",)), timeout=None,
+    )  # fmt: skip
+    hosts = ("index.example", "INDEX.example:443", "other.example", "pip.example", "[")
+    question = Question(
+        (), (), (), (), frozenset(), (), (), hosts, (), prerelease=False, require_hashes=False,
+        python="3.11", platform="linux",
+    )  # fmt: skip
+    assert asker.unverified(question) == ["other.example", "pip.example", "["]
 
 
 # --- a build ------------------------------------------------------------------------------------
