@@ -95,12 +95,24 @@ def test_help_of_a_command_names_its_options_and_no_secret(
     ],
 )
 def test_what_is_not_understood(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code == 2
+    assert main(arguments) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "usage: wheelstep" in captured.err
+    assert captured.err.startswith("wheelstep: error: ")
+    assert "--help`" in captured.err
+    if arguments:
+        assert main([*arguments, "--json"]) == 2
+        document = json.loads(capsys.readouterr().out)
+        assert document["problems"][0]["code"] == "usage"
+        assert document["exit_code"] == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [["connect"], ["release", "--workspace", "x"], ["release", "--register"]]
+)
+def test_what_is_not_there_yet(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert "does not have" in capsys.readouterr().err
 
 
 def test_flags_are_handed_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

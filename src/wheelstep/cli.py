@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any, TextIO
+    from typing import Any, NoReturn, TextIO
 
     from wheelstep.hosts.interface import Host
     from wheelstep.report import Report
@@ -34,13 +34,37 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         sys.stdout.write(f"wheelstep {__version__}\n")
         return 0
-    return _run(_parse(arguments))
+    try:
+        parsed = _parse(arguments)
+    except _UsageError as error:
+        return _misused(error, arguments)
+    return _run(parsed)
+
+
+class _UsageError(Exception):
+    """The command line cannot be read; the text says why."""
+
+
+def _misused(error: _UsageError, arguments: Sequence[str]) -> int:
+    sys.stderr.write(f"wheelstep: error: {error}\n")
+    if "--json" in arguments:
+        from wheelstep.model import Problem
+        from wheelstep.options import COMMANDS
+        from wheelstep.report import Report
+
+        command = arguments[0] if arguments[0] in COMMANDS else ""
+        report = Report(command, exit_code=2, status="failed")
+        report.add([Problem("usage", "error", 2, str(error), "See `wheelstep --help`.")])
+        sys.stdout.write(report.json())
+    return 2
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    from wheelstep.options import COMMANDS, OPTIONS
+    from wheelstep.options import COMMANDS, NOT_YET, OPTIONS
 
     parser = _parser(arguments)
+    if arguments and arguments[0] in NOT_YET:
+        parser.error(f"this version does not have `{arguments[0]}` yet: see CHANGELOG.md")
     if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
         parser.error(f"there is no command {arguments[0]}{_near(arguments[0], COMMANDS)}")
     parsed, unknown = parser.parse_known_args(arguments)
@@ -56,6 +80,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
             parser.error(f"{word} is no flag: a secret comes by {secret.variable} or as an input")
         if secret is not None:
             parser.error(f"{parsed.command} does not listen to {word}")
+        if word.removeprefix("--") in NOT_YET:
+            parser.error(f"this version does not have {word} yet: see CHANGELOG.md")
         parser.error(f"unrecognized argument {word}{_near(word, flags)}")
     return parsed
 
@@ -73,7 +99,11 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     from wheelstep import __version__
     from wheelstep.options import COMMANDS, OPTIONS
 
-    parser = argparse.ArgumentParser(
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            raise _UsageError(f"{message} (see `{self.prog} --help`)")
+
+    parser = Parser(
         prog="wheelstep",
         description="Build private wheels, publish them, pin them in Azure ML environments.",
         epilog="Every option is also an environment variable and a key in wheelstep.toml or "
@@ -166,8 +196,7 @@ def _run(parsed: argparse.Namespace) -> int:
             dispatch.run(parsed.command, flags, environment, host, Path.cwd(), report)
     except StepError as error:
         report.add(error.problems())
-        report.exit_code = error.exit_code
-        report.status = "cancelled" if error.code == "stopped" else "failed"
+        report.give_up("cancelled" if error.code == "stopped" else "failed", error.exit_code)
     except Exception as error:  # noqa: BLE001 - a defect of ours: said as such, with its traceback
         _defect(error, host, report)
     return _finish(report, host, environment, json=parsed.json)
@@ -205,8 +234,7 @@ def _defect(error: Exception, host: Host, report: Report) -> None:
     from wheelstep.model import Problem
 
     host.relay("".join(traceback.format_exception(error)))
-    report.exit_code = 1
-    report.status = "failed"
+    report.give_up("failed", 1)
     report.add(
         [
             Problem(

@@ -56,6 +56,8 @@ class StepError(Exception):
         self.cure = cure
         self.file = file
         self.line = line
+        self.packages: tuple[str, ...] = ()
+        """Normalised names of the packages that the error is about, where a stage knows them."""
 
     def problems(self) -> list[Problem]:
         """Return this error as the report has it."""
@@ -169,6 +171,7 @@ class SeveralProblems(StepError):
             "\n".join(error.message for error in self.errors), code=first.code, cure=first.cure
         )
         self.exit_code = first.exit_code  # type: ignore[misc]
+        self.packages = tuple(sorted({name for error in self.errors for name in error.packages}))
 
     def problems(self) -> list[Problem]:  # noqa: D102 - as the base says
         return [problem for error in self.errors for problem in error.problems()]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-__all__ = ["COMMANDS", "OPTIONS", "OUTPUTS", "Command", "Option", "Output", "option"]
+__all__ = ["COMMANDS", "NOT_YET", "OPTIONS", "OUTPUTS", "Command", "Option", "Output", "option"]
 
 Kind = Literal["text", "list", "switch", "choice", "number", "secret", "destinations"]
 Command = Literal["release", "plan", "build", "publish", "pin", "rehearse", "demo"]
@@ -144,6 +144,17 @@ OUTPUTS: Final[tuple[Output, ...]] = (
     Output("problem-codes", "The codes of the problems met, separated by spaces."),
     Output("report", "Path of the whole report, a JSON file."),
 )
+
+NOT_YET: Final = frozenset(
+    {
+        "connect", "promote", "mirror", "doctor",
+        "view", "closure", "workspace", "connection", "connection-target", "connection-category",
+        "connection-user", "connection-token", "connection-expires", "register",
+        "definition-repository", "definition-repository-token", "allow",
+    }
+)  # fmt: skip
+"""Commands and options of the plan that this version does not have: asked for, they are an error
+that says so, and never ignored."""
 
 _BY_NAME: Final = {row.name: row for row in OPTIONS}
 

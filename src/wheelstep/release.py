@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 
 from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.artifacts_feed import FeedDestination
+from wheelstep.destinations.examine import Examination
 from wheelstep.destinations.interface import WritesPages
 from wheelstep.destinations.publish import Published
 from wheelstep.errors import SettingError, StepError
@@ -25,12 +26,24 @@ from wheelstep.packages.interface import Built
 from wheelstep.rehearsal.interface import Subject
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.repositories.land import land
-from wheelstep.stages.building import build, rebuilt
+from wheelstep.stages.building import added, build, rebuilt
 from wheelstep.stages.definitions import edits_for, edits_on, show_edits
-from wheelstep.stages.landing import deleted_lock, lock_change, note_commit, wanted_pins
-from wheelstep.stages.publishing import examine_wheels, lacking, publish_examined, work_folder
+from wheelstep.stages.landing import (
+    check_head_is_shared,
+    deleted_lock,
+    lock_change,
+    note_commit,
+    wanted_pins,
+)
+from wheelstep.stages.publishing import (
+    check_early,
+    examine_wheels,
+    lacking,
+    publish_examined,
+    work_folder,
+)
 from wheelstep.stages.records import package_row, pin_of, record_of, stored
-from wheelstep.stages.rehearsing import rehearse_subjects, subject_of
+from wheelstep.stages.rehearsing import includes, read_after, rehearse_subjects, subject_of
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey, survey
 
@@ -63,11 +76,11 @@ def release(run: Run, *, pin: bool = True) -> None:
         if run.planning:
             from wheelstep.stages.planning import plan
 
-            plan(run, found)
+            plan(run, found, environments)
             return
         this = Release(run, found, work)
         lacks = lacking(run, found)
-        if any(row.package for row in found.packages) or lacks:
+        if any(row.package for row in found.packages) or lacks or added(run, found):
             this.publish(environments, lacks, pin=pin)
         else:
             this.note_packages()
@@ -134,7 +147,7 @@ class Release:
     work: Path
     built: dict[str, Built] = field(default_factory=dict)
     published: dict[str, list[Published]] = field(default_factory=dict)
-    rehearsed: set[Subject] = field(default_factory=set)
+    rehearsed: set[tuple[Subject, int]] = field(default_factory=set)
     pinned: list[str] = field(default_factory=list)
     changes: Sequence[Change] = ()
     """What was decided last, on the newest head."""
@@ -150,9 +163,11 @@ class Release:
             pin: Whether definitions follow.
         """
         run = self.run
-        if pin:
-            with run.stage("repository"):
+        with run.stage("check"):
+            if pin:
                 run.repository.prove()
+                check_head_is_shared(run, self.found)
+            check_early(run, self.found)
         self.note_packages()
         with run.stage("build"):
             self.built = {one.package.name: one for one in self._build(environments)}
@@ -181,17 +196,25 @@ class Release:
             with run.stage("rehearse"):
                 self.rehearse(wheels)
         with run.stage("publish"):
-            for one in publish_examined(run, examination):
-                self.published.setdefault(one.wheel.name, []).append(one)
+            self._upload(examination)
         self.note_packages()
+
+    def _upload(self, examination: Examination) -> None:
+        so_far: list[Published] = []
+        try:
+            done: Sequence[Published] = publish_examined(self.run, examination, so_far.append)
+        except StepError:
+            self.published = _by_name(so_far)
+            self.note_packages()  # what is there is there, whatever came after
+            raise
+        self.published = _by_name(done)
 
     def _build(self, environments: BuildEnvironments) -> list[Built]:
         try:
             return build(self.run, self.found, environments)
         except StepError as error:
-            files = {problem.file for problem in error.problems()}
             for row in self.run.report.packages:
-                if self.found.of(canonicalize_name(row.name)).project.file in files:
+                if canonicalize_name(row.name) in error.packages:
                     row.status = "failed"
             raise
 
@@ -275,15 +298,19 @@ class Release:
         self._rehearse_changed(snapshot, edits, wheels)
 
     def _rehearse_changed(self, snapshot: Snapshot, edits: Edits, wheels: Sequence[Wheel]) -> None:
-        subjects = [
-            subject
+        changed = [edit for edit in edits.edits if edit.status == "changed"]
+        # the same text means another thing when a file that it takes in has changed
+        after = hash(tuple((edit.path, edit.after) for edit in changed))
+        subjects = {
+            (subject_of(edit.path, edit.reading), after if includes(edit.reading) else 0)
             for edit in edits.edits
-            if edit.status == "changed"
-            and (subject := subject_of(edit.path, edit.reading)) not in self.rehearsed
-        ]
+            if edit.status == "changed" or (changed and includes(edit.reading))
+        }
         names = [row.name for row in self.found.packages]
-        rehearse_subjects(self.run, snapshot, subjects, wheels, names)
-        self.rehearsed.update(subjects)
+        new = sorted(subjects - self.rehearsed, key=lambda pair: pair[0].path)
+        read = read_after(snapshot, edits)
+        rehearse_subjects(self.run, read, [subject for subject, _ in new], wheels, names)
+        self.rehearsed |= subjects
 
     # --- commit -------------------------------------------------------------------------------
 
@@ -339,3 +366,10 @@ class Release:
         shown = ", ".join(f"{name} {self.found.of(name).version}" for name in names[:3])
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""  # noqa: PLR2004
         return f"{'Pin' if self.pinned else 'Release'} {shown}{more}"
+
+
+def _by_name(published: Sequence[Published]) -> dict[str, list[Published]]:
+    found: dict[str, list[Published]] = {}
+    for one in published:
+        found.setdefault(one.wheel.name, []).append(one)
+    return found

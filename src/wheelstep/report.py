@@ -100,6 +100,13 @@ class Report:
         """Add problems, each once."""
         self.problems += [problem for problem in problems if problem not in self.problems]
 
+    def give_up(self, status: Status, exit_code: int) -> None:
+        """Note that the run ended early: definitions that were not written are not changed."""
+        self.status, self.exit_code = status, exit_code
+        if not self.landed:
+            for row in self.definitions:
+                row.status, row.diff = "unchanged", ""
+
     @property
     def changed(self) -> bool:
         """True when something was published, pinned or committed."""

@@ -17,7 +17,7 @@ from wheelstep.destinations.interface import Wanted
 from wheelstep.errors import SettingError
 from wheelstep.ground.secret import Secret
 from wheelstep.hosts.interface import Host
-from wheelstep.options import OPTIONS, Command, option
+from wheelstep.options import NOT_YET, OPTIONS, Command, option
 from wheelstep.settings_file import Value, from_file, root_of
 
 __all__ = ["OPTIONS", "Settings", "load"]
@@ -125,6 +125,13 @@ def _check_variables(environment: Mapping[str, str]) -> None:
     for name in sorted(environment):
         if not name.startswith("WHEELSTEP_") or name in known or not environment[name]:
             continue
+        if name.removeprefix("WHEELSTEP_").lower().replace("_", "-") in NOT_YET:
+            raise SettingError(
+                f"The environment variable {name} is set, and this version of wheelstep does not "
+                "have that setting yet.",
+                code="not-yet",
+                cure="Remove it; CHANGELOG.md says what is not there yet.",
+            )
         near = difflib.get_close_matches(name, known, 1, 0.6)
         raise SettingError(
             f"The environment variable {name} is no setting of wheelstep.",

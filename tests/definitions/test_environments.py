@@ -95,7 +95,7 @@ def test_the_wheel_of_the_definitions_python_is_chosen() -> None:
     edits = plan(files, pin(PURE, NATIVE), style="url").edits
     assert url_of(NATIVE) in edits[0].after.decode()
     assert url_of(PURE) in edits[1].after.decode()
-    with pytest.raises(DefinitionUnresolvable, match="does not say which Python"):
+    with pytest.raises(DefinitionUnresolvable, match="does not say exactly which Python"):
         plan({"requirements.txt": b"my-pkg\n"}, pin(NATIVE), style="url")
     with pytest.raises(DefinitionUnresolvable, match=r"fits Python 3\.9"):
         plan({"e.yml": CONDA.replace(b"3.10", b"3.9")}, pin(NATIVE), style="url")
@@ -120,6 +120,41 @@ def test_a_key_that_stands_twice_is_an_error() -> None:
     data = b"dependencies:\n- pip:\n  - my-pkg\ndependencies: []\n"
     with pytest.raises(DefinitionUnresolvable, match="lines 1 and 4"):
         plan({"e.yml": data})
+
+
+@pytest.mark.parametrize(
+    ("data", "said", "line"),
+    [
+        (
+            "dependencies:\n- pip:\n  - &ours my-pkg==1.0\n  - numpy\n  - *ours\n",
+            "on lines 3 and 5 (line 5 is a YAML alias of line 3)",
+            5,
+        ),
+        (
+            "common: [&ours my-pkg]\ndependencies:\n- pip:\n  - *ours\n  - *ours\n",
+            "on lines 4 and 5 (line 4 is a YAML alias of line 1, line 5 is a YAML alias of line 1)",
+            5,
+        ),
+        (
+            "dependencies:\n- pip: &list\n  - a\n  - my-pkg\n- pip: *list\n",
+            "on lines 4 and 5 (line 5 is a YAML alias of line 4)",
+            5,
+        ),
+        (
+            "--- &x a\n---\ndependencies:\n- &map\n  pip:\n  - my-pkg\n- *map\n",
+            "on lines 6 and 7 (line 7 is a YAML alias of line 6)",
+            7,
+        ),
+        ("dependencies:\n- pip: [my-pkg, my-pkg]\n", "on line 2; pip", 2),
+    ],
+)
+def test_named_twice_through_an_alias_says_where_the_alias_stands(
+    data: str, said: str, line: int
+) -> None:
+    with pytest.raises(DefinitionUnresolvable) as caught:
+        plan({"e.yml": data.encode()})
+    assert said in caught.value.message
+    assert (caught.value.code, caught.value.line) == ("requirement-twice", line)
 
 
 def test_a_merged_key_counts() -> None:

@@ -95,6 +95,7 @@ def test_a_file_that_was_asked_for_must_be_readable() -> None:
     [
         ("e.yml", b"dependencies:\n- pip:\n\t- my-pkg==1.0\n", 3),
         ("e.yml", b"dependencies:\n- pip:\n\t- my-pkg # c\n", 3),
+        ("e.yml", b"name: e\nconda_file:\n  - pip:\n\t- my-pkg\n", 4),
         ("e.yml", b"dependencies:\n- pip:\n  - my-pkg==1.0 # \xff\n", 3),
         ("requirements.txt", b"numpy # \xe9\nmy-pkg==1.0\n", 1),
         ("requirements.txt", "my-pkg==1.0\n".encode("utf-16"), 1),
@@ -105,12 +106,17 @@ def test_a_broken_file_that_names_ours_is_an_error(path: str, data: bytes, line:
     with pytest.raises(DefinitionUnresolvable) as caught:
         plan({path: data})
     assert (caught.value.file, caught.value.line) == (path, line)
+    if caught.value.code == "definition-not-yaml":
+        assert '`definitions: ["!e.yml"]`' in caught.value.cure
 
 
 @pytest.mark.parametrize(
     "data",
     [
         b"{{- if .Values.x }}\nimage: my-pkg\n{{- end }}\n",
+        b"{{- if .Values.x }}\nwheels:\n  - my-pkg\n  - my-pkg==1.0\n{{- end }}\n",
+        b"{{- if .Values.x }}\ndependencies:\n  - my-pkg\n{{- end }}\n",
+        b"{{- if .Values.x }}\npip:\n  - my-pkg\n{{- end }}\n",
         b"a: \xe9\nmy-pkg: 1\n",
         b"dependencies:\n- pip:\n\t- other # not my-pkg\n",
     ],
@@ -119,6 +125,8 @@ def test_a_broken_file_that_only_mentions_it_is_left_with_a_note(data: bytes) ->
     edits = plan({"chart.yml": data})
     assert edits.edits == ()
     assert [(one.code, one.file) for one in edits.notes] == [("definition-left-alone", "chart.yml")]
+    assert edits.notes[0].cure.count('`definitions: ["!chart.yml"]`') == 1
+    assert plan({"chart.yml": data}, patterns=["!chart.yml"]).notes == ()
 
 
 def test_an_environment_left_out_is_not_raised() -> None:

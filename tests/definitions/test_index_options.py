@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.definitions.made import ALONE, FEED, INDEX, only, plan, wanted
+from tests.definitions.made import ALONE, FEED, INDEX, PURE, SCHEMA, only, pin, plan, wanted
 from wheelstep.definitions.index_options import index_options, same_index
 from wheelstep.definitions.pip_lines import logical_lines
 from wheelstep.definitions.requirements import Requirements
@@ -96,6 +96,23 @@ def test_an_index_that_cannot_be_named_is_told() -> None:
 def test_wheels_by_url_need_no_index(style: str) -> None:
     edit = only(plan({"requirements.txt": b"my-pkg\n"}, style=style, index=INDEX))  # type: ignore[arg-type]
     assert edit.index_added is None
+
+
+def test_wheels_by_url_that_stay_need_no_index_either() -> None:
+    url = f"https://h/{PURE}"
+    conda = "name: e\ndependencies:\n- pip:\n  - {}\n"
+    files = {
+        "c.yml": conda.format(url).encode(),
+        "requirements.txt": f"my-pkg @ {url}\n".encode(),
+        "e.yml": f"$schema: {SCHEMA}\nname: e\nversion: 3\nconda_file: c.yml\n".encode(),
+    }
+    edits = plan(files, index=INDEX).edits
+    assert [(one.status, one.index_added) for one in edits] == [("unchanged", None)] * 3
+    # one that is taken by version is enough, whether it was pinned already or is now
+    for other in ("our-other==1.1", "our-other==1.0", "https://h/our_other-1.0-py3-none-any.whl"):
+        files = {"c.yml": conda.format(f"{url}\n  - {other}").encode()}
+        edit = only(plan(files, pin(), pin(name="our-other"), index=INDEX))
+        assert edit.index_added == EXTRA
 
 
 def test_two_options_of_one_line_are_both_read() -> None:

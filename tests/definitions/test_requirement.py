@@ -30,6 +30,9 @@ def edited(line: str, style: PinStyle) -> str:
         ("my-pkg (==1.0)", "my-pkg (==1.1)"),
         ("my-pkg (>=1.0)", "my-pkg (==1.1)"),
         ("my-pkg >=1.0, <2", "my-pkg ==1.1"),
+        ("my-pkg ~= 0.9", "my-pkg == 1.1"),
+        ("my-pkg >= 1.0, < 2", "my-pkg == 1.1"),
+        ("my-pkg (>= 1.0)", "my-pkg (== 1.1)"),
         ("my-pkg~=1.0;python_version>'3'", "my-pkg==1.1;python_version>'3'"),
         ("my-pkg ; python_version > '3'", "my-pkg==1.1 ; python_version > '3'"),
         ("my-pkg==1.0.*", "my-pkg==1.1"),
@@ -131,6 +134,38 @@ def test_named_twice_is_an_error_with_both_lines() -> None:
     with pytest.raises(DefinitionUnresolvable, match="lines 1 and 3") as caught:
         edited("my-pkg==1.0\nnumpy\nMy_Pkg\n", "version")
     assert caught.value.line == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "old"),
+    [
+        ("my-pkg!=1.1,<2", "limit-replaced", "!=1.1,<2"),
+        ("my-pkg (<1.1)", "limit-replaced", "(<1.1)"),
+        ("my-pkg==1.0.*", "limit-replaced", "==1.0.*"),
+        ("my-pkg ~= 1.0.2", "limit-replaced", "~= 1.0.2"),
+        ("my-pkg===of-mine", "limit-replaced", "===of-mine"),
+        ("my-pkg==1.2", "pin-lowered", "==1.2"),
+        ("https://h/my_pkg-1.2-py3-none-any.whl", "pin-lowered", "1.2-py3"),
+    ],
+)
+@pytest.mark.parametrize("style", ["version", "url"])
+def test_a_limit_or_higher_pin_that_gives_way_is_told(
+    line: str, code: str, old: str, style: PinStyle
+) -> None:
+    data = f"numpy\n{line}\n".encode()
+    edit = Requirements().edit("env/r.txt", data, wanted(style=style))
+    assert edit.pins
+    (note,) = [one for one in edit.notes if one.code != "pin-form-changed"]
+    assert (note.code, note.severity, note.file, note.line) == (code, "warning", "env/r.txt", 2)
+    assert old in note.message
+    assert "1.1 " in note.message
+    assert '"!env/r.txt"' in note.cure
+    assert not Requirements().edit("env/r.txt", edit.data, wanted(style=style)).notes
+
+
+@pytest.mark.parametrize("line", ["my-pkg", "my-pkg==1.0", "my-pkg (>=1,<2)", "my-pkg<=1.1,!=1.0"])
+def test_a_limit_that_holds_and_an_older_pin_are_no_news(line: str) -> None:
+    assert not Requirements().edit("r.txt", line.encode(), wanted()).notes
 
 
 def test_named_twice_with_different_markers_is_right() -> None:

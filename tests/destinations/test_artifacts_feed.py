@@ -103,19 +103,21 @@ def test_any_url_of_the_feed_will_do(
 
 
 @pytest.mark.parametrize(
-    ("token", "code", "says"),
+    ("token", "code", "says", "cure"),
     [
-        ("wrong-token", "not-authenticated", "TF400813"),
-        ("stranger-token-99", "not-authorized", "ReadPackages"),
+        ("wrong-token", "not-authenticated", "TF400813", "has expired"),
+        ("stranger-token-99", "not-authorized", "ReadPackages", "a Feed Reader, or"),
     ],
 )
-def test_refused_readers(
-    server: FeedServer, transport: Transport, token: str, code: str, says: str
+def test_refused_readers(  # noqa: PLR0917 - each case has four parts
+    server: FeedServer, transport: Transport, token: str, code: str, says: str, cure: str
 ) -> None:
     with pytest.raises(ServiceRefused) as caught:
         feed_at(server.simple_url, transport, token=token).look(["acme-core"])
     assert caught.value.code == code
     assert says in caught.value.message
+    assert cure in caught.value.cure
+    assert "(Contributor)" not in caught.value.cure
     assert "the token that was given" in caught.value.message
     assert token not in caught.value.message + caught.value.cure
 
@@ -131,6 +133,7 @@ def test_a_read_only_token_is_told_which_right_it_lacks(
     assert "AddPackage" in caught.value.message
     assert server.reader_identity in caught.value.message
     assert "Permissions" in caught.value.cure
+    assert "(Contributor)" in caught.value.cure
     assert caught.value.exit_code == 5
 
 

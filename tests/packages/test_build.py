@@ -251,6 +251,7 @@ def test_an_unreachable_index_is_told_once_for_all_packages(tmp_path: Path) -> N
             build(PACKAGES[0], PACKAGES[3])
     assert caught.value.exit_code == 6
     assert "acme, acme-one" in caught.value.message
+    assert caught.value.packages == ("acme", "acme-one")
 
 
 def test_the_tools_of_the_last_release_are_used_again_while_they_fit(build: Builds) -> None:
@@ -357,6 +358,8 @@ def test_several_problems_are_all_told(build: Builds) -> None:
         "a/pyproject.toml",
         "b/pyproject.toml",
     ]
+    assert [error.packages for error in caught.value.errors] == [("one",), ("two",)]
+    assert caught.value.packages == ("one", "two")
 
 
 def test_nothing_to_build(build: Builds) -> None:

@@ -92,8 +92,9 @@ def test_no_package_says_what_was_seen(repository: SampleRepository) -> None:
     with pytest.raises(SettingError, match=r"'libs/\*'.*Folders with.*: \.") as caught:
         discover(repository.git, ["libs/*"])
     assert caught.value.code == "no-packages"
-    with pytest.raises(SettingError, match="none of its files describes a package"):
+    with pytest.raises(SettingError, match="none of its files describes a package") as caught:
         discover(repository.git)
+    assert "`.` is the repository's root, wherever" in caught.value.message
     repository.commit({"pyproject.toml": None})
     with pytest.raises(SettingError, match=r"no pyproject\.toml, setup\.cfg or setup\.py anywhere"):
         discover(repository.git)
@@ -122,6 +123,8 @@ def test_broken_files_are_named_with_their_line(repository: SampleRepository) ->
             "j/setup.cfg": b"[metadata]\nname = caf\xe9\n",
             "k/pyproject.toml": "[build-system]\nbuild-backend = 'x'\n",
             "l/setup.py": b"from setuptools import setup\0",
+            "m/pyproject.toml": "[project]\nname = 'm'\ndynamic = [\n",
+            "n/setup.cfg": "name = n\n",
         }
     )
     with pytest.raises(SeveralProblems) as caught:
@@ -134,14 +137,20 @@ def test_broken_files_are_named_with_their_line(repository: SampleRepository) ->
         ("d/pyproject.toml", 2, "bad-name"),
         ("e/pyproject.toml", 2, "bad-toml"),
         ("f/pyproject.toml", 1, "bad-name"),
-        ("g/pyproject.toml", None, "bad-build-system"),
+        ("g/pyproject.toml", 1, "bad-build-system"),
         ("h/pyproject.toml", 1, "bad-toml"),
         ("i/pyproject.toml", 3, "bad-version"),
         ("j/setup.cfg", 2, "bad-setup-cfg"),
-        ("k/pyproject.toml", None, "bad-build-system"),
+        ("k/pyproject.toml", 1, "bad-build-system"),
         ("l/setup.py", None, "bad-setup-py"),
+        ("m/pyproject.toml", 3, "bad-toml"),
+        ("n/setup.cfg", 1, "bad-setup-cfg"),
     ]
     assert all(problem.message and problem.cure for problem in caught.value.problems())
+    # the place is shown in front of the message, which does not say it once more
+    for problem in caught.value.problems():
+        assert str(problem.file) not in problem.message
+        assert "(at " not in problem.message
 
 
 @pytest.mark.parametrize(

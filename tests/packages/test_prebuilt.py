@@ -38,6 +38,8 @@ def test_a_stranger_and_a_missing_wheel_are_told_together(tmp_path: Path) -> Non
     ]
     assert "other-1.0-py3-none-any.whl" in caught.value.message
     assert "acme-two 1.0 (two)" in caught.value.message
+    assert [error.packages for error in caught.value.errors] == [(), ("acme-two",)]
+    assert caught.value.packages == ("acme-two",)
 
 
 def test_another_version_is_told_once(tmp_path: Path) -> None:
@@ -45,6 +47,7 @@ def test_another_version_is_told_once(tmp_path: Path) -> None:
     with pytest.raises(BuildFailed, match=r"acme-one 0\.9, but acme-one 1\.0 \(one\)") as caught:
         prebuilt_wheels(tmp_path, [ONE])
     assert len(caught.value.problems()) == 1
+    assert caught.value.packages == ("acme-one",)
 
 
 def test_each_is_inspected(tmp_path: Path) -> None:
@@ -68,8 +71,9 @@ def test_the_same_wheel_twice_and_a_bad_name(tmp_path: Path) -> None:
 
 
 def test_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="gone"):
-        prebuilt_wheels(tmp_path / "gone", [ONE])
+    with pytest.raises(SettingError, match="gone") as caught:
+        prebuilt_wheels(tmp_path / "gone", [TWO, ONE])
+    assert caught.value.packages == ("acme-one", "acme-two")
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingError):
         prebuilt_wheels(tmp_path / "file", [ONE])

@@ -305,8 +305,11 @@ def test_every_problem_is_said_at_once(repository: Sample) -> None:
     )
     with pytest.raises(SeveralProblems) as caught:
         repository.versions(BackEnd())
-    found = [(p.code, p.exit_code, p.file) for p in caught.value.problems()]
-    assert found == [("bad-version", 2, "a/pyproject.toml"), ("build-failed", 3, None)]
+    found = [(p.code, p.exit_code, p.file, p.line) for p in caught.value.problems()]
+    text = hatchling_project("a", "a", "one.two")["a/pyproject.toml"].splitlines()
+    line = next(number for number, each in enumerate(text, 1) if "one.two" in each)
+    assert found == [("bad-version", 2, "a/pyproject.toml", line), ("build-failed", 3, None, None)]
+    assert "pyproject.toml" not in caught.value.message
 
 
 @pytest.mark.parametrize(

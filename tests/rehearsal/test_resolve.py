@@ -232,7 +232,10 @@ def test_without_a_python_the_running_one_is_assumed_and_said(scene: Scene) -> N
     verdict = scene.rehearse("left", python=None)
     assert verdict.status == "resolved"
     assert verdict.python == f"{sys.version_info[0]}.{sys.version_info[1]}"
-    assert [each.code for each in verdict.problems] == ["python-assumed"]
+    (problem,) = verdict.problems
+    assert problem.code == "python-assumed"
+    # it may say `python>=3.9,<3.12`
+    assert "does not say exactly which Python" in problem.message
 
 
 def test_an_index_read_in_place_of_one_that_is_not_served_yet(scene: Scene) -> None:
@@ -275,6 +278,36 @@ def test_a_misspelt_platform_gets_the_nearest_names(scene: Scene) -> None:
     with pytest.raises(SettingError) as caught:
         scene.rehearse("left", platform="x86_64-manylinux_2_82")
     assert "x86_64-manylinux_2_28" in caught.value.cure
+
+
+@pytest.mark.parametrize("by_url", [False, True])
+def test_a_wheel_linked_against_the_building_machine_is_unproven(
+    scene: Scene, *, by_url: bool
+) -> None:
+    made = scene.folder / "dist"
+    plain = make_wheel(made, "acme-core", "1.0", tag="cp310-cp310-linux_x86_64")
+    line = f"https://feed.invalid/{plain.file}" if by_url else "acme-core==1.0"
+    verdict = scene.rehearse(line, wheels=(plain,))
+    assert verdict.status == "unproven", verdict
+    (problem,) = verdict.problems
+    assert (problem.code, problem.severity, problem.line) == (
+        "wheel-for-this-machine",
+        "warning",
+        7,
+    )
+    assert plain.file in problem.message
+    assert "auditwheel" in problem.cure
+    assert errors_of([verdict]) == []
+
+
+def test_a_wheel_made_for_every_linux_is_proof(scene: Scene) -> None:
+    made = scene.folder / "dist"
+    plain = make_wheel(made, "acme-core", "1.0", tag="cp310-cp310-linux_x86_64")
+    for tag in ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64.linux_x86_64"):
+        repaired = make_wheel(made, "acme-core", "1.0", tag=f"cp310-cp310-{tag}", note=tag)
+        verdict = scene.rehearse("acme-core==1.0", wheels=(plain, repaired))
+        assert (verdict.status, verdict.problems) == ("resolved", ()), verdict
+        assert verdict.resolved[0].sha256 == repaired.sha256
 
 
 def test_switched_off() -> None:

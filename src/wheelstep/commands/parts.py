@@ -21,7 +21,7 @@ from wheelstep.stages.definitions import edits_for, find_definitions, show_edits
 from wheelstep.stages.landing import note_commit, wanted_pins
 from wheelstep.stages.publishing import work_folder
 from wheelstep.stages.records import pin_of
-from wheelstep.stages.rehearsing import rehearse_subjects, subject_of
+from wheelstep.stages.rehearsing import read_after, rehearse_subjects, subject_of
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import survey
 
@@ -78,11 +78,11 @@ def pin(run: Run, released: Sequence[str]) -> None:
         edits = edits_for(run, snapshot, holding)
         show_edits(run.report, edits)
         changed = [edit for edit in edits.edits if edit.status == "changed"]
-        changes = [edit.change() for edit in changed]
+        decided[:] = [edit.change() for edit in changed]
         with run.stage("rehearse"):
             subjects = [subject_of(edit.path, edit.reading) for edit in changed]
-            rehearse_subjects(run, snapshot, subjects, (), names)
-        return changes
+            rehearse_subjects(run, read_after(snapshot, edits), subjects, (), names)
+        return decided
 
     if run.planning:
         changes = decide(run.snapshot)
@@ -93,6 +93,14 @@ def pin(run: Run, released: Sequence[str]) -> None:
     with run.stage("commit"):
         done = land(run.repository, decide, message, clock=run.clock)
     note_commit(run, done, decided)
+    if wanted:
+        run.warn(
+            "pinned-by-name",
+            "A release pins the versions of its checkout: it will replace what was pinned by name, "
+            "where they differ.",
+            cure="To stay with an older version, bring the package's sources back to it, too.",
+            severity="notice",
+        )
     run.report.status = "done" if run.report.changed else "nothing-to-do"
 
 
@@ -109,7 +117,7 @@ def rehearse(run: Run) -> None:
         reading = kind.form.read(kind.path, run.snapshot.read(kind.path) or b"")
         subjects.append(subject_of(kind.path, reading))
     with run.stage("rehearse"):
-        rehearse_subjects(run, run.snapshot, subjects, (), names)
+        rehearse_subjects(run, run.snapshot.read, subjects, (), names)
     run.report.status = "done" if subjects else "nothing-to-do"
 
 

@@ -28,6 +28,11 @@ def show(report: Report, host: Host) -> None:
         host.say(f"\nCommitted {report.commit.sha[:12]}{where} ({report.commit.status}).")
         if report.commit.url:
             host.say(report.commit.url)
+    if report.command == "release" and report.status == "done" and not report.definitions:
+        host.say(
+            "\nNo environment definition names a released package yet. Write its name into the pip "
+            "section of one: the next release pins it, and keeps the pin up to date."
+        )
     if report.packages or report.definitions or report.status in {"failed", "cancelled"}:
         host.say("")
     host.say(verdict(report))

@@ -19,7 +19,7 @@ from wheelstep.definitions.pinning import Slot, add_index, note, pin_slots, read
 from wheelstep.definitions.pip_lines import logical_lines
 from wheelstep.definitions.source import Source, decode, refuse_secrets
 from wheelstep.definitions.splice import Insertion, Replacement, rewrite
-from wheelstep.definitions.tree import compose, entry, item, references
+from wheelstep.definitions.tree import alias_places, children, compose, entry, item, references
 from wheelstep.errors import DefinitionUnresolvable, StepError
 from wheelstep.model import PinChange, Problem
 
@@ -135,25 +135,36 @@ def conda_section(source: Source, root: yaml.Node) -> CondaSection | None:
     dependencies = entry(source, root, "dependencies")
     if not isinstance(dependencies, yaml.SequenceNode):
         return None
-    lists: list[yaml.SequenceNode] = []
+    aliases = alias_places(source)
+    lists: list[tuple[yaml.SequenceNode, int | None]] = []
     line = 0
     texts: list[tuple[str, int]] = []
-    for node in dependencies.value:
+    for place, node in enumerate(dependencies.value):
         if isinstance(node, yaml.ScalarNode):
             texts.append((node.value, source.line(node.start_mark.index)))
         elif (pip := item(source, node, "pip")) and isinstance(pip[1], yaml.SequenceNode):
-            lists.append(pip[1])
+            # by way of `<<` it is none of the mapping's own
+            within = next((at for at, one in enumerate(children(node)) if one is pip[1]), -1)
+            alias = aliases.get((id(node), within), aliases.get((id(dependencies), place)))
+            lists.append((pip[1], alias))
             line = line or source.line(pip[0].start_mark.index)
     if not lists:
         return None
     items = tuple(
         (listed, position, _text(source, node))
-        for listed in lists
+        for listed, _ in lists
         for position, node in enumerate(listed.value)
     )
+    places = [
+        aliases.get((id(listed), position), alias)
+        for listed, alias in lists
+        for position in range(len(listed.value))
+    ]
     return CondaSection(
         items,
-        tuple(_slot(source, node) for _, _, node in items),
+        tuple(
+            _slot(source, node, place) for (_, _, node), place in zip(items, places, strict=True)
+        ),
         _python([text for text, _ in texts]),
         line,
         tuple(
@@ -176,11 +187,12 @@ def _text(source: Source, node: yaml.Node) -> yaml.ScalarNode:
     )
 
 
-def _slot(source: Source, node: yaml.ScalarNode) -> Slot:
+def _slot(source: Source, node: yaml.ScalarNode, alias: int | None) -> Slot:
     first = source.line(node.start_mark.index)
+    named = None if alias is None else source.line(alias)
     if node.style not in {"|", ">"}:
-        return Slot(node.value, lambda _: first)
-    return Slot(node.value, lambda index: first + 1 + node.value.count("\n", 0, index))
+        return Slot(node.value, lambda _: first, named)
+    return Slot(node.value, lambda index: first + 1 + node.value.count("\n", 0, index), named)
 
 
 def _python(texts: Sequence[str]) -> str | None:
@@ -208,7 +220,7 @@ def edit_section(source: Source, section: CondaSection, wanted: Wanted) -> Secti
         return SectionEdit(pinned.requirements, notes=tuple(notes))
     refuse_secrets(source)
     notes += _included(source, section)
-    addition, remarks = add_index(source.path, section.slots, wanted)
+    addition, remarks = add_index(source.path, section.slots, wanted, pinned)
     insertions = []
     if addition:
         owners = [

@@ -14,7 +14,7 @@ from wheelstep.definitions.interface import Form, Found, Kind, Read
 from wheelstep.definitions.patterns import choose_paths
 from wheelstep.definitions.pinning import note
 from wheelstep.definitions.requirements import Requirements
-from wheelstep.definitions.source import decode
+from wheelstep.definitions.source import decode, leave_out
 from wheelstep.definitions.tree import compose
 from wheelstep.errors import DefinitionUnresolvable, SettingError, StepError, raise_all
 from wheelstep.model import Problem
@@ -162,7 +162,7 @@ class _Look:
             ):
                 self.forms[path] = form
         except DefinitionUnresolvable as error:
-            if self._plainly_names(data):
+            if self._plainly_names(path, data):
                 self.errors.append(error)
                 return
             self.notes.append(
@@ -171,7 +171,9 @@ class _Look:
                     error.line,
                     "definition-left-alone",
                     f"This file mentions a released package and was left alone. {error.message}",
-                    error.cure,
+                    error.cure
+                    if leave_out(path) in error.cure
+                    else f"{error.cure} If it is no definition, {leave_out(path)}.",
                     severity="warning",
                 )
             )
@@ -187,16 +189,20 @@ class _Look:
     def _begins(self, line: str) -> bool:
         return re.match(_one_of(self.names) + r"(?![A-Za-z0-9._-])", line) is not None
 
-    def _plainly_names(self, data: bytes) -> bool:
+    def _plainly_names(self, path: str, data: bytes) -> bool:
         """Tell whether a broken file is a definition of ours all the same: a list item or line
-        that is a requirement of our package, in what has a pip section."""
+        that is a requirement of our package, in what has a pip section. A template that makes YAML
+        (Helm, Jinja) is broken as YAML and may list our package's name for a reason of its own."""
         encoding = _UTF_16.get(data[:2])
         text = data.decode(encoding or "latin-1", errors="replace")
         item = rf"^[\s\ufeff]*(?:-\s+)?['\"]?{_one_of(self.names)}\s*(?:[\[=<>~!@'\"#;]|$)"
         section = re.search(r"^\s*-?\s*pip\s*:", text, re.MULTILINE)
-        is_yaml = re.search(r"^\s*dependencies\s*:", text, re.MULTILINE)
-        listed = re.search(item, text, re.MULTILINE) is not None
-        return listed and (section is not None or is_yaml is None)
+        outer = re.search(r"^\s*(?:dependencies|conda_file)\s*:", text, re.MULTILINE)
+        if re.search(item, text, re.MULTILINE) is None:
+            return False
+        if path.lower().endswith(_YAML):
+            return section is not None and outer is not None
+        return section is not None or outer is None
 
     def follow(self, left_out: frozenset[str]) -> None:
         """Take the conda files that the environments taken name."""

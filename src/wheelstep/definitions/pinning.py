@@ -15,10 +15,12 @@ from wheelstep.definitions.requirement import (
     Unreadable,
     begins_with_name,
     has_pinned,
+    overruled,
     parse,
     repin,
     same_version,
 )
+from wheelstep.definitions.source import leave_out
 from wheelstep.definitions.splice import EditNotProven, apply
 from wheelstep.errors import DefinitionUnresolvable
 from wheelstep.model import Pin, Problem
@@ -35,6 +37,8 @@ class Slot:
     text: str
     line_of: Callable[[int], int]
     """The line in the file, counted from 1, of a character of `text`."""
+    alias_line: int | None = None
+    """The line of the YAML alias that names the text here; None where the text itself stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Pinned:
     """The slots' new texts."""
     names: frozenset[str]
     """Which wanted packages the section names."""
+    by_index: bool
+    """Whether one of them is pinned by version now, so that an index has to have it."""
     changed: tuple[tuple[int, str], ...]
     """(position among the section's requirements, how it read before)."""
     notes: tuple[Problem, ...]
@@ -116,7 +122,7 @@ def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | No
     pins = {pin.name: pin for pin in wanted.pins}
     _refuse_unreadable(path, slots, pins)
     found = list(_requirements(slots))
-    _refuse_twice(path, found, pins)
+    _refuse_twice(path, slots, found, pins)
     splices: list[list[tuple[int, int, str]]] = [[] for _ in slots]
     changed: list[tuple[int, str]] = []
     notes: list[Problem] = []
@@ -132,12 +138,21 @@ def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | No
         before = one.logical.text[slice(*one.line.body)]
         changed.append((position, before))
         unknown += missing
-        notes += _form_changed(path, one, target)
+        notes += [*_overruled(path, one, target), *_form_changed(path, one, target)]
     texts = tuple(apply(slot.text, part) for slot, part in zip(slots, splices, strict=True))
     _prove(path, slots, texts, pins, {position for position, _ in changed})
-    names = frozenset(one.line.name for one in found if one.line.name in pins)
+    ours = [(at, one.line) for at, one in enumerate(found) if one.line.name in pins]
+    repinned = {position for position, _ in changed}
     return Pinned(
-        len(found), texts, names, tuple(changed), tuple(notes), tuple(dict.fromkeys(unknown))
+        requirements=len(found),
+        texts=texts,
+        names=frozenset(line.name for _, line in ours),
+        # by version, a URL is kept only where it is that of the very version
+        by_index=wanted.style == "version"
+        and any(at in repinned or line.url is None for at, line in ours),
+        changed=tuple(changed),
+        notes=tuple(notes),
+        unknown=tuple(dict.fromkeys(unknown)),
     )
 
 
@@ -159,7 +174,9 @@ def _refuse_unreadable(path: str, slots: Sequence[Slot], pins: Mapping[str, Pin]
                 ) from None
 
 
-def _refuse_twice(path: str, found: Sequence[_Found], pins: Mapping[str, Pin]) -> None:
+def _refuse_twice(
+    path: str, slots: Sequence[Slot], found: Sequence[_Found], pins: Mapping[str, Pin]
+) -> None:
     """Two lines of one package are right only where their markers differ."""
     seen: dict[str, dict[str, _Found]] = {}
     for one in found:
@@ -172,13 +189,20 @@ def _refuse_twice(path: str, found: Sequence[_Found], pins: Mapping[str, Pin]) -
         if clash is None and not marker and others:
             clash = next(iter(others.values()))
         if clash is not None:
+            first, second = (slots[each.slot].alias_line or each.at for each in (clash, one))
+            aliased = [
+                f"line {line} is a YAML alias of line {each.at}"
+                for each in (clash, one)
+                if (line := slots[each.slot].alias_line)
+            ]
+            where = f"on lines {first} and {second}" if first != second else f"on line {first}"
+            also = f" ({', '.join(dict.fromkeys(aliased))})" if aliased else ""
             raise DefinitionUnresolvable(
-                f"{name} is named twice, on lines {clash.at} and {one.at}; pip refuses that, or "
-                "takes one of the two.",
+                f"{name} is named twice, {where}{also}; pip refuses that, or takes one of the two.",
                 code="requirement-twice",
                 cure="Remove one of the lines, or give both different markers.",
                 file=path,
-                line=one.at,
+                line=second,
             )
         others[marker] = one
 
@@ -222,8 +246,8 @@ def _none_fits(
     listed = ", ".join(files)
     if python is None:
         return DefinitionUnresolvable(
-            f"This definition does not say which Python the image has, and none of the wheels of "
-            f"{pin.name} {pin.version} fits every Python: {listed}.",
+            "This definition does not say exactly which Python the image has, and none of the "
+            f"wheels of {pin.name} {pin.version} fits every Python: {listed}.",
             code="no-wheel-fits",
             cure="Name the Python in the definition (`python=3.10` among the conda dependencies), "
             "or pin by version.",
@@ -238,6 +262,35 @@ def _none_fits(
         file=path,
         line=line,
     )
+
+
+def _overruled(path: str, found: _Found, target: Target) -> Iterator[Problem]:
+    """Say that somebody's own limit or higher pin gave way."""
+    line, text = found.line, found.logical.text
+    written = text[slice(*line.pin)].strip()
+    match overruled(line, written, target.version):
+        case "higher":
+            yield note(
+                path,
+                found.at,
+                "pin-lowered",
+                f"{target.name} was pinned to {line.pinned} (`{text[slice(*line.body)]}`); it is "
+                f"pinned to the lower {target.version} now.",
+                f"Nothing, if you meant to go back. Otherwise raise the package's version above "
+                f"{line.pinned}, or put the line back and {leave_out(path)}.",
+                severity="warning",
+            )
+        case "limit":
+            yield note(
+                path,
+                found.at,
+                "limit-replaced",
+                f"`{text[slice(*line.body)]}` does not allow {target.name} {target.version}; it "
+                f"was replaced, and {target.version} is pinned now.",
+                f"If the limit has to hold, put the line back and {leave_out(path)}; otherwise "
+                "there is nothing to do.",
+                severity="warning",
+            )
 
 
 def _form_changed(path: str, found: _Found, target: Target) -> Iterator[Problem]:
@@ -293,13 +346,19 @@ def _extras(found: _Found) -> str:
 
 
 def add_index(
-    path: str, slots: Sequence[Slot], wanted: Wanted
+    path: str, slots: Sequence[Slot], wanted: Wanted, pinned: Pinned
 ) -> tuple[Addition | None, tuple[Problem, ...]]:
     """Decide where the index goes, with what is to be said about it.
 
     A definition that takes its wheels by URL needs no index.
+
+    Args:
+        path: For what is said.
+        slots: The section's texts before the edit.
+        wanted: The pins and the index.
+        pinned: What `pin_slots` made of the section.
     """
-    if wanted.index is None or wanted.style != "version":
+    if wanted.index is None or not pinned.by_index:
         return None, ()
     if wanted.index.url is None:
         return None, (

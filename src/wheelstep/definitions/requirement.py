@@ -9,18 +9,28 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Parsed
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
 from wheelstep.definitions.interface import PinStyle
 from wheelstep.definitions.pip_lines import LogicalLine
 
-__all__ = ["Line", "Target", "Unreadable", "begins_with_name", "parse", "repin", "same_version"]
+__all__ = [
+    "Line",
+    "Target",
+    "Unreadable",
+    "begins_with_name",
+    "overruled",
+    "parse",
+    "repin",
+    "same_version",
+]
 
 _NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _NAMED: Final = re.compile(rf"(?P<name>{_NAME})(?:\s*(?P<extras>\[[^\]]*\]))?")
@@ -30,6 +40,7 @@ _DIRECT: Final = re.compile(r"\s*@\s*(?P<url>\S+)")
 _MARKER: Final = re.compile(r"(?P<before>\s*);(?P<after>\s*)(?P<marker>.*)$", re.DOTALL)
 _URL_MARKER: Final = re.compile(r"(?P<before>\s*);(?P<after>\s+)(?P<marker>.*)$", re.DOTALL)
 _EXACT: Final = re.compile(r"\s*\(?\s*={2,3}\s*(?P<version>[^\s,*;()=]+)\s*\)?\s*")
+_OPERATOR: Final = re.compile(r"\s*\(?\s*[<>=!~]+(?P<after>\s*)")
 _HASH: Final = re.compile(r"--hash[= ]\s*\S+")
 _EGG: Final = re.compile(rf"(?:^|&)egg=(?P<name>{_NAME})(?P<extras>\[[^\]]*\])?")
 
@@ -216,6 +227,32 @@ def has_pinned(line: Line, target: Target) -> bool:
     return line.url is not None and line.url.partition("#")[0] in target.urls
 
 
+def overruled(line: Line, specifier: str, version: str) -> Literal["limit", "higher"] | None:
+    """Tell whether pinning a version goes against what the line says now.
+
+    Args:
+        line: As it is before the edit.
+        specifier: What is written after name and extras: `>=1,<2`, with or without parentheses.
+        version: The one to pin.
+
+    Returns:
+        "higher" where it pins a higher version, "limit" where it excludes the version otherwise;
+        None where it allows it, or pins a lower one as the last release left it.
+    """
+    if line.pinned is not None:
+        try:
+            return "higher" if Version(version) < Version(line.pinned) else None
+        except InvalidVersion:
+            return "limit"  # `===` takes any text (PEP 440), and nothing says which is higher
+    if line.url is not None:
+        return None
+    try:
+        allowed = SpecifierSet(specifier.strip().removeprefix("(").removesuffix(")"))
+        return None if allowed.contains(version, prereleases=True) else "limit"
+    except (InvalidSpecifier, InvalidVersion):
+        return "limit"
+
+
 def repin(
     source: str, logical: LogicalLine, line: Line, target: Target
 ) -> list[tuple[int, int, str]]:
@@ -250,9 +287,11 @@ def _specifier(written: str, version: str) -> str:
     if exact:
         return written[: exact.start("version")] + version + written[exact.end("version") :]
     before = written[: len(written) - len(written.lstrip())]
+    operator = _OPERATOR.match(written)
+    after = operator["after"] if operator else ""
     if written.strip().startswith("("):
-        return f"{before}(=={version})"
-    return f"{before if written.strip() else ''}=={version}"
+        return f"{before}(=={after}{version})"
+    return f"{before if written.strip() else ''}=={after}{version}"
 
 
 def _new_hashes(

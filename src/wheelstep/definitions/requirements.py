@@ -66,7 +66,7 @@ class Requirements:
         if not pinned.names:
             return Edited(data, notes=tuple(notes))
         refuse_secrets(source)
-        addition, remarks = add_index(path, [slot], wanted)
+        addition, remarks = add_index(path, [slot], wanted, pinned)
         text = pinned.texts[0]
         if addition:
             text = _with_line(text, addition, source.line_end)

@@ -10,7 +10,7 @@ from typing import Final
 
 from wheelstep.errors import DefinitionUnresolvable, Refused
 
-__all__ = ["Source", "decode", "refuse_secrets"]
+__all__ = ["Source", "decode", "leave_out", "refuse_secrets"]
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
@@ -86,6 +86,11 @@ def decode(path: str, data: bytes) -> Source:
             file=path,
             line=line,
         ) from None
+
+
+def leave_out(path: str) -> str:
+    """Return, as part of a cure's sentence, how a file is kept out of discovery."""
+    return f'leave the file out with `definitions: ["!{path}"]`'
 
 
 def refuse_secrets(source: Source) -> None:

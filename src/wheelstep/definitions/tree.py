@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import yaml
 
-from wheelstep.definitions.source import Source
+from wheelstep.definitions.source import Source, leave_out
 from wheelstep.errors import DefinitionUnresolvable
 
-__all__ = ["compose", "entry", "item", "references", "scalar"]
+__all__ = ["alias_places", "children", "compose", "entry", "item", "references", "scalar"]
 
 # the C loader is ten times faster; PyYAML built without libyaml has only the other
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -60,7 +60,8 @@ def _too_deep(source: Source) -> DefinitionUnresolvable:
     return DefinitionUnresolvable(
         f"The YAML is nested more than {_DEEPEST} levels deep.",
         code="definition-not-yaml",
-        cure="An environment needs four levels; check what wrote this file.",
+        cure="An environment needs four levels; check what wrote this file. If it is no "
+        f"definition, {leave_out(source.path)}.",
         file=source.path,
     )
 
@@ -88,7 +89,7 @@ def _broken(source: Source, error: yaml.YAMLError) -> DefinitionUnresolvable:
     return DefinitionUnresolvable(
         f"The file is not valid YAML: {said}.",
         code="definition-not-yaml",
-        cure=cure,
+        cure=f"{cure} If it is no definition, {leave_out(source.path)}.",
         file=source.path,
         line=line,
     )
@@ -155,6 +156,37 @@ def references(roots: tuple[yaml.Node, ...]) -> dict[int, int]:
         if count[id(node)] == 1:
             waiting += children(node)
     return count
+
+
+def alias_places(source: Source) -> dict[tuple[int, int], int]:
+    """Return where each alias stands, which its node does not know: it has the marks of the node
+    that it names.
+
+    Returns:
+        {(`id` of the list or mapping, place among its `children`): index of a character}.
+
+    Raises:
+        DefinitionUnresolvable: As `compose`.
+    """
+    roots = iter(compose(source))
+    if "*" not in source.text or "&" not in source.text:
+        return {}
+    found: dict[tuple[int, int], int] = {}
+    inside: list[tuple[yaml.Node, Iterator[tuple[int, yaml.Node]]]] = []
+    # the events of a text come in the order of its nodes
+    for event in yaml.parse(source.text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionEndEvent):
+            inside.pop()
+        elif isinstance(event, yaml.NodeEvent):
+            if inside:
+                place, node = next(inside[-1][1])
+                if isinstance(event, yaml.AliasEvent) and event.start_mark:
+                    found[id(inside[-1][0]), place] = event.start_mark.index
+            else:
+                node = next(roots)
+            if isinstance(event, yaml.CollectionStartEvent):
+                inside.append((node, enumerate(children(node))))
+    return found
 
 
 def children(node: yaml.Node) -> Iterator[yaml.Node]:

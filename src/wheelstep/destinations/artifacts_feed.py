@@ -207,6 +207,11 @@ class FeedDestination(IndexDestination):
             right_cure="In Azure DevOps: Artifacts, the feed, Feed settings, Permissions: make "
             "that identity (in a pipeline: the project's build service) a Feed Publisher "
             "(Contributor). A personal access token needs the scope Packaging: Read & write too.",
+            read_cure="In Azure DevOps: Artifacts, the feed, Feed settings, Permissions: make "
+            "that identity (in a pipeline: the project's build service) a Feed Reader, or a Feed "
+            "and Upstream Reader (Collaborator) where packages come from an upstream. What is to "
+            "publish there as well has to be a Feed Publisher. A personal access token needs the "
+            "scope Packaging: Read too.",
             place_cure="Check organization, project and feed in publish-to, part by part; a feed "
             "of the organization has no project in its URL, and one of a project has it. Copy the "
             "URL from Artifacts, the feed, Connect to feed, pip.",

@@ -27,7 +27,16 @@ from wheelstep.destinations.store import sha256_of
 from wheelstep.errors import BuildFailed, Refused, SettingError, StepError, raise_all
 from wheelstep.model import Listed, Wheel
 
-__all__ = ["ContentOf", "Examination", "VersionTaken", "examine", "in_parallel", "taken"]
+__all__ = [
+    "ContentOf",
+    "Examination",
+    "VersionTaken",
+    "examine",
+    "in_parallel",
+    "reachable",
+    "taken",
+    "unacceptable_version",
+]
 
 ContentOf = Callable[[Path], str]
 """Returns the content hash of a wheel, see packages/content.py; may raise a StepError."""
@@ -154,6 +163,51 @@ def look_at(
     return {one.place: look for one, look in zip(destinations, looks, strict=True)}
 
 
+def reachable(
+    destinations: Sequence[Destination], names: Sequence[str], parallel: int = 16
+) -> None:
+    """Find out before anything is built whether every destination can be read: a wrong or missing
+    token, a feed that is not there.
+
+    Args:
+        destinations: Each place once.
+        names: Normalised names of the packages to be released; at least one, otherwise an index
+            is asked nothing.
+        parallel: Destinations asked at once.
+
+    Raises:
+        StepError: As `Destination.look`; of all destinations that failed.
+        SettingError: A destination is given twice.
+    """
+    _each_once(destinations)
+    look_at(destinations, names, parallel)
+
+
+def unacceptable_version(
+    destinations: Sequence[Destination], name: str, version: str
+) -> list[BuildFailed]:
+    """Say which destinations would refuse a package for its name and version alone, for example
+    for a local version; no I/O.
+
+    Args:
+        destinations: To ask.
+        name: Normalised.
+        version: Normalised (PEP 440).
+
+    Returns:
+        One error for each destination that would, in order; each is about this package.
+    """
+    file = f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
+    wheel = Wheel(file, name, version, sha256="", content="", size=0)
+    errors = []
+    for destination in destinations:
+        if reason := destination.unacceptable(wheel):
+            error = _not_acceptable(f"{name} {version}", destination, reason)
+            error.packages = (name,)
+            errors.append(error)
+    return errors
+
+
 def fetched(destination: Destination, listed: Listed, work: Path) -> tuple[Path, str]:
     """Return a published file, in its own folder of the work folder, and its SHA-256.
 
@@ -234,7 +288,7 @@ def examine(
                 errors.append(taken(action, destination, paths[found.sha256]))
             case Upload(wheel=wheel) | Copy(wheel=wheel):
                 if reason := destination.unacceptable(wheel):
-                    errors.append(_not_acceptable(wheel, destination, reason))
+                    errors.append(_not_acceptable(wheel.file, destination, reason))
             case Identical() | Adopt() | Compare() | Unobtainable():
                 pass
     raise_all(errors)
@@ -253,9 +307,9 @@ def _each_once(destinations: Sequence[Destination]) -> None:
         seen.add(one.place)
 
 
-def _not_acceptable(wheel: Wheel, destination: Destination, reason: str) -> BuildFailed:
+def _not_acceptable(what: str, destination: Destination, reason: str) -> BuildFailed:
     return BuildFailed(
-        f"{destination.name} would not take {wheel.file}: {reason.rstrip('.')}.",
+        f"{destination.name} would not take {what}: {reason.rstrip('.')}.",
         code="wheel-not-acceptable",
         cure="Change the package so that the destination takes it, or publish elsewhere.",
     )

@@ -213,6 +213,7 @@ class IndexDestination:
             sign_in_cure="Check feed-user and feed-token (or the table's user and token-env): is "
             "the token of this index, and has it expired?",
             right_cure="Give that user the right to read and to upload, or use another token.",
+            read_cure="Give that user the right to read, or use another token.",
             place_cure="Check the URL in publish-to: index+BASE uploads to BASE and reads "
             "BASE/simple/; index+UPLOAD#simple=SIMPLE names both.",
         )

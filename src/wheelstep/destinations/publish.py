@@ -108,6 +108,7 @@ def upload(
     clock: Clock | None = None,
     visible_within: float = VISIBLE_WITHIN,
     tell: Callable[[str], None] = lambda _: None,
+    stored: Callable[[Published], None] = lambda _: None,
 ) -> tuple[Published, ...]:
     """Do what was decided: upload and copy, list, wait until visible, read back.
 
@@ -121,6 +122,9 @@ def upload(
         clock: What waits.
         visible_within: Seconds that a file may take to show up.
         tell: Called from several threads with one line for each file that was transferred.
+        stored: Called from several threads as soon as a wheel is known to stand at a destination,
+            also where it did before; so what is there is known of a run that fails later. Its
+            `url` may be None still.
 
     Returns:
         One for each action, in order.
@@ -141,7 +145,16 @@ def upload(
             cure="Build the package, and publish it then.",
         )
     uploading = _Uploading(examination, clock or SystemClock(), visible_within, read_back, tell)
-    done = in_parallel([lambda a=a: uploading.put(a) for a in examination.actions], parallel)  # type: ignore[misc]
+
+    def put(action: object) -> _Done:
+        destination, wheel, outcome = done = uploading.put(action)
+        url = destination.public_url(wheel.file) if isinstance(destination, WritesPages) else None
+        if isinstance(action, (Identical, Adopt)):
+            url = _url(destination, action.listed)
+        stored(Published(wheel, destination, outcome, url))
+        return done
+
+    done = in_parallel([lambda a=a: put(a) for a in examination.actions], parallel)  # type: ignore[misc]
     by_place = {one.place: [d for d in done if d[0] is one] for one in examination.destinations}
     listed: dict[str, dict[str, Listed]] = dict(
         zip(

@@ -34,7 +34,9 @@ class Reader:
     sign_in_cure: str
     """What to do about a token that is not accepted."""
     right_cure: str
-    """What to do about a right that is missing."""
+    """What to do about a missing right to publish."""
+    read_cure: str
+    """What to do about a missing right to read."""
     place_cure: str
     """What to do about a place that is not there."""
 
@@ -102,17 +104,19 @@ def _access(what: str, url: str, response: Response, reader: Reader) -> StepErro
         )
     if response.status == 403:  # noqa: PLR2004
         lacks = LACKS.search(words(response))
+        reads = lacks["right"].startswith("Read") if lacks else what == "reading"
+        cure = reader.read_cure if reads else reader.right_cure
         if lacks:
             return ServiceRefused(
                 f"{where} refuses {what}: {_identity(lacks['who'])}, signed in with {reader.who}, "
                 f"lacks the right {lacks['right']}.",
                 code="not-authorized",
-                cure=reader.right_cure,
+                cure=cure,
             )
         return ServiceRefused(
             f"{where} refuses {what}: 403, signed in with {reader.who}." + _quote(response),
             code="not-authorized",
-            cure=reader.right_cure,
+            cure=cure,
         )
     if response.status in {404, 410}:
         return ServiceRefused(

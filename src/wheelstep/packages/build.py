@@ -61,7 +61,7 @@ def build_all(
         ServiceRefused: The index of the build requirements lets nobody in.
         ServiceUnavailable: That index does not answer.
         CannotHere: Disk full, `dist` not writable.
-        SeveralProblems: Several of them.
+        SeveralProblems: Several of them. Each error's `packages` says whose it is.
     """
     if not packages:
         return []
@@ -175,7 +175,8 @@ def _build(
                 build_requirements=environment.resolved,
             )
     except (StepError, RequirementsFailed) as error:
-        log.add(str(error))
+        place = error.file if isinstance(error, StepError) else None
+        log.add(f"{place}: {error}" if place else str(error))
         raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -218,6 +219,7 @@ def _raise_failures(packages: Sequence[Package], futures: Sequence[Future[Built]
             case RequirementsFailed() as failed:
                 shared.setdefault(id(failed), (failed, []))[1].append(package.name)
             case StepError() as error:
+                error.packages = tuple(sorted({*error.packages, package.name}))
                 errors += [error] if not any(error is told for told in errors) else []
             case other:
                 raise other

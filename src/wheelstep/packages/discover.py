@@ -156,7 +156,9 @@ def _no_folder(git: Git, tree: Tree, missing: Sequence[str]) -> SettingError:
         f"`packages` names {names}, but the commit has no such folder."
         + (f" {', '.join(there)} is there, but nothing in it is committed." if there else ""),
         code="no-such-folder",
-        cure="Commit it first." if there == list(missing) else "Check the spelling.",
+        cure="Commit it first."
+        if there == list(missing)
+        else "Check the spelling: folders are relative to the repository's root.",
     )
 
 
@@ -168,6 +170,7 @@ def _nothing(globs: FolderGlobs, candidates: Sequence[str], passed: dict[str, st
     shown += f" and {len(seen) - SHOWN} more" if len(seen) > SHOWN else ""
     return SettingError(
         f"No Python project is in a folder that `packages` = {wanted} matches. "
+        + ("`.` is the repository's root, wherever it is run. " if "." in globs.patterns else "")
         + (
             f"Folders with a pyproject.toml, setup.cfg or setup.py: {shown}."
             if seen

@@ -118,8 +118,10 @@ class RequirementsFailed(Exception):
         self._tell = tell
 
     def for_packages(self, names: Sequence[str]) -> StepError:
-        """Return the error, naming who needs the requirements."""
-        return self._tell(", ".join(names))
+        """Return the error, naming who needs the requirements (normalised names)."""
+        error = self._tell(", ".join(names))
+        error.packages = tuple(names)
+        return error
 
 
 _Key = tuple[tuple[str, ...], tuple[str, ...]]

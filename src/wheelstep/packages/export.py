@@ -215,7 +215,7 @@ def _write_submodule(
     if not (folder / ".git").exists() or resolve_commit(inner, commit) is None:
         state = "is not checked out" if not (folder / ".git").exists() else "lacks that commit"
         raise SettingError(
-            f"The submodule {shown} is recorded at {commit[:12]}, but {state} here.",
+            f"The submodule is recorded at {commit[:12]}, but {state} here.",
             code="submodule-missing",
             cure="Check submodules out: `submodules: recursive` at the checkout step of GitHub "
             f"and of Azure Pipelines, or `git submodule update --init --recursive {shown}`.",

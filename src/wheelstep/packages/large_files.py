@@ -81,7 +81,7 @@ def _replace(git: Git, file: Path, path: str, pointer: bytes, sha256: str) -> st
 
 def _missing(path: str, reason: str) -> BuildFailed:
     return BuildFailed(
-        f"{path} is in Git LFS and only its pointer is here; {reason}.",
+        f"The file is in Git LFS and only its pointer is here; {reason}.",
         code="large-file-missing",
         cure="Check large files out: `lfs: true` at the checkout step of GitHub and of Azure "
         "Pipelines, or `git lfs pull`.",

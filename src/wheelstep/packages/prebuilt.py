@@ -36,14 +36,19 @@ def prebuilt_wheels(
             is there twice, or is not valid.
         Refused: A wheel holds a secret.
         CannotHere: A file cannot be read.
-        SeveralProblems: Several of them.
+        SeveralProblems: Several of them. Each error's `packages` says whose it is.
     """
     wanted = {package.name: package for package in packages}
     found: dict[str, list[Wheel]] = {name: [] for name in wanted}
     errors: list[StepError] = []
     told: set[str] = set()  # whose wheel is there, but faulty: it is not missing as well
     tags: dict[tuple[object, ...], str] = {}
-    for path in _wheel_files(dist):
+    try:
+        paths = _wheel_files(dist)
+    except StepError as error:
+        error.packages = tuple(sorted(wanted))
+        raise
+    for path in paths:
         name = _name(path)
         if name not in wanted and name in others:
             continue
@@ -61,6 +66,7 @@ def prebuilt_wheels(
             tags[key] = path.name
             found[name].append(wheel)
         except StepError as error:
+            error.packages = (name,) if name in wanted else ()
             errors.append(error)
             told.add(name)
     errors += [
@@ -108,9 +114,11 @@ def _stranger(path: Path, name: str, wanted: Collection[str]) -> BuildFailed:
 
 
 def _missing(package: Package, dist: Path) -> BuildFailed:
-    return BuildFailed(
+    error = BuildFailed(
         f"There is no wheel of {package.name} {Version(package.version)} ({package.directory}) in "
         f"{dist.name}.",
         code="wheel-missing",
         cure="Let the build jobs hand it over, or leave the package out with `!` in `packages`.",
     )
+    error.packages = (package.name,)
+    return error

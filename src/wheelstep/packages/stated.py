@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import codecs
 import configparser
+import posixpath
 import re
 import tomllib
 import warnings
@@ -51,6 +52,11 @@ HISTORY_IN_SETUP: Final = re.compile(
     rb"use_scm_version|setuptools[_-]scm|versioneer|versioningit|dunamai|"
     rb"setuptools[_-]git[_-]versioning|\bpbr\b"
 )
+
+TOML_PLACE: Final = re.compile(
+    r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$", re.MULTILINE
+)
+"""What `tomllib` puts at the end of its messages."""
 
 Table = Mapping[str, Any]
 
@@ -98,9 +104,9 @@ def read_stated(folder: str, files: Mapping[str, bytes]) -> Stated | str:
         file = places["setup.py"]
     else:
         return "none of its files describes a package"
-    requires = _requires(pyproject, places["pyproject.toml"])
-    history = _history(pyproject, requires, config, setup or b"")
     text = (files.get("pyproject.toml") or b"").decode("utf-8", "replace")
+    requires = _requires(pyproject, places["pyproject.toml"], text)
+    history = _history(pyproject, requires, config, setup or b"")
     name: str | None
     version: str | None
     if "project" in pyproject:
@@ -118,11 +124,13 @@ def read_stated(folder: str, files: Mapping[str, bytes]) -> Stated | str:
         version = None  # a literal beside such a plugin is a place holder that it replaces
     if name is not None and not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", name):
         raise SettingError(
-            f"{file}: {name!r} is no valid package name.",
+            f"{name!r} is no valid package name.",
             code="bad-name",
             cure="Use letters, digits, `.`, `-` and `_`, with a letter or digit at both ends.",
             file=file,
-            line=_line(text, "name"),
+            line=_line(
+                (files.get(posixpath.basename(file)) or b"").decode("utf-8", "replace"), "name"
+            ),
         )
     return Stated(file, name, version, requires, history)
 
@@ -135,22 +143,27 @@ def _toml(data: bytes | None, path: str) -> Table:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise SettingError(
-            f"{path} is not UTF-8 (line {line}).",
+            "The file is not UTF-8.",
             code="bad-toml",
             cure="Save the file as UTF-8.",
             file=path,
             line=line,
         ) from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        found = re.search(r"at line (\d+)", str(error))
+        # "... (at line 3, column 5)" or "... (at end of document)", where it is the last line
+        found = TOML_PLACE.search(str(error))
+        line = None
+        if found:
+            line = int(found["line"] or data.rstrip().count(b"\n") + 1)
+        reason = TOML_PLACE.sub("", str(error))
         raise SettingError(
-            f"{path} is not valid TOML: {error}.",
+            f"The file is not valid TOML: {reason}.",
             code="bad-toml",
             cure="Save the file without a byte order mark."
             if data.startswith(codecs.BOM_UTF8)
             else "Mend the file at that line.",
             file=path,
-            line=int(found.group(1)) if found else None,
+            line=line,
         ) from error
 
 
@@ -172,7 +185,7 @@ def _virtual(pyproject: Table, tool: Table) -> str:
     return ""
 
 
-def _requires(pyproject: Table, path: str) -> tuple[str, ...]:
+def _requires(pyproject: Table, path: str, text: str) -> tuple[str, ...]:
     if "build-system" not in pyproject:
         return DEFAULT_REQUIRES
     system = pyproject["build-system"]
@@ -184,10 +197,11 @@ def _requires(pyproject: Table, path: str) -> tuple[str, ...]:
     else:
         return tuple(sorted(requires))
     raise SettingError(
-        f"{path}: `[build-system]` {problem}.",
+        f"`[build-system]` {problem}.",
         code="bad-build-system",
         cure='Write, for example, `requires = ["setuptools>=77"]`.',
         file=path,
+        line=_line(text, r"\[build-system\]"),
     )
 
 
@@ -219,7 +233,7 @@ def _project(pyproject: Table, path: str, text: str) -> tuple[str, str | None]:
     name = project.get("name") if isinstance(project, dict) else None
     if not isinstance(name, str):
         raise SettingError(
-            f"{path}: `[project]` has no `name`, which PEP 621 demands.",
+            "`[project]` has no `name`, which PEP 621 demands.",
             code="bad-name",
             cure='Write `name = "..."` into `[project]`.',
             file=path,
@@ -228,7 +242,7 @@ def _project(pyproject: Table, path: str, text: str) -> tuple[str, str | None]:
     version = project.get("version")
     if version is not None and not isinstance(version, str):
         raise SettingError(
-            f"{path}: `[project]` has a `version` that is no string.",
+            "`[project]` has a `version` that is no string.",
             code="bad-version",
             cure="Write it in quotes.",
             file=path,
@@ -264,13 +278,15 @@ def _config(data: bytes | None, path: str) -> dict[str, dict[str, str]]:
         reason = "it is not UTF-8"
     except configparser.Error as error:
         line = getattr(error, "lineno", None)
-        if isinstance(error, configparser.ParsingError) and error.errors:
-            line = error.errors[0][0]
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].rstrip(".")
+        # its subclasses lack the list, and its own words name the file only
+        if errors := getattr(error, "errors", None):
+            line, found = errors[0]
+            reason = f"{found} is neither a section nor a setting"
     else:
         return {section: dict(parser.items(section)) for section in parser.sections()}
     raise SettingError(
-        f"{path} cannot be read: {reason}.",
+        f"The file cannot be read: {reason}.",
         code="bad-setup-cfg",
         cure="Mend the file: sections in brackets, then `key = value` lines.",
         file=path,
@@ -287,7 +303,7 @@ def _setup(data: bytes, path: str) -> dict[str, str] | None:
             tree = ast.parse(data, filename=path)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise SettingError(
-            f"{path} is not valid Python: {getattr(error, 'msg', error)}.",
+            f"The file is not valid Python: {getattr(error, 'msg', error)}.",
             code="bad-setup-py",
             cure="Mend the file.",
             file=path,

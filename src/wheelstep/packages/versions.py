@@ -26,7 +26,7 @@ from wheelstep.model import Project, Sources
 from wheelstep.packages.discover import refuse_duplicates, renamed
 from wheelstep.packages.export import export, remove
 from wheelstep.packages.sources import Rules, touched, tree_fingerprint_at
-from wheelstep.packages.tree import Tree, read_tree
+from wheelstep.packages.tree import Tree, blobs, read_tree
 
 __all__ = ["Evaluate", "Evaluated", "history_keys", "versions_of", "with_names"]
 
@@ -102,7 +102,7 @@ class Asker:
         if canonicalize_name(name) != project.normalized:
             raise BuildFailed(
                 f"The back end of {project.directory} calls its package {name!r}, but "
-                f"{project.file or project.directory} says {project.name!r}.",
+                f"the project's own file says {project.name!r}.",
                 code="wrong-name",
                 cure="Let both say the same.",
                 file=project.file or None,
@@ -263,7 +263,7 @@ def versions_of(
     def version_of(project: Project) -> Evaluated:
         commit = sources[project.normalized].commit
         if project.static_version is not None:
-            return Evaluated(_stated(project, project.static_version), commit)
+            return Evaluated(_stated(git, tree, project, project.static_version), commit)
         if not reads_history(project):
             return Evaluated(asker.version(project, commit), commit)
         here = sources[project.normalized]
@@ -339,16 +339,27 @@ def _later(git: Git, old: str, new: str, tags: Sequence[Tag]) -> list[tuple[str,
     return [(commit, refs[commit]) for commit in commits if commit in refs]
 
 
-def _stated(project: Project, version: str) -> str:
+def _stated(git: Git, tree: Tree, project: Project, version: str) -> str:
     try:
         return str(Version(version))
     except InvalidVersion as error:
         raise SettingError(
-            f"{project.file or project.directory}: {version!r} is no valid version (PEP 440).",
+            f"{version!r} is no valid version (PEP 440).",
             code="bad-version",
             cure="Write it like 1.2.3, 1.2.3rc1 or 1.2.3.post1.",
             file=project.file or None,
+            line=_line_of(git, tree, project.file, version),
         ) from error
+
+
+def _line_of(git: Git, tree: Tree, file: str, version: str) -> int | None:
+    """Return the line, counted from 1, on which a project's file states its version."""
+    if (entry := tree.entries.get(file)) is None:
+        return None
+    lines = blobs(git, [entry.oid])[entry.oid].decode("utf-8", "replace").splitlines()
+    holding = [number for number, line in enumerate(lines, 1) if version in line]
+    stating = [number for number in holding if "version" in lines[number - 1].lower()]
+    return next(iter(stating or holding), None)
 
 
 def _usable(project: Project, version: str) -> str:

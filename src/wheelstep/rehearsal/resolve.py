@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
 from wheelstep.errors import (
     BuildFailed,
     CannotHere,
@@ -29,6 +31,7 @@ from wheelstep.ground.public_index import (
 from wheelstep.ground.uv import check_platform, working_folder
 from wheelstep.model import Problem, Wheel
 from wheelstep.rehearsal.candidates import index_order
+from wheelstep.rehearsal.chosen import platform_tags
 from wheelstep.rehearsal.interface import Resolved, Subject, Verdict
 from wheelstep.rehearsal.overlay import lay_over
 from wheelstep.rehearsal.question import Answer, Asker, Question
@@ -214,7 +217,11 @@ def python_of(subject: Subject) -> tuple[str, tuple[Problem, ...]]:
     if subject.python and re.fullmatch(r"\d+\.\d+(\.\d+)?", subject.python):
         return subject.python, ()
     assumed = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    said = f"says only Python {subject.python}" if subject.python else "does not say which Python"
+    said = (
+        f"says only Python {subject.python}"
+        if subject.python
+        else "does not say exactly which Python"
+    )
     notice = Problem(
         code="python-assumed",
         severity="notice",
@@ -285,15 +292,51 @@ def judge(prepared: Prepared, answer: Answer, wheels: Sequence[Wheel]) -> Verdic
         )
         for misfit in misfits(answer.resolved, wheels, question)
     ]
+    local = tuple(of_this_machine(subject, answer.resolved, wheels, platform))
     failed = any(problem.severity == "error" for problem in misfitting)
     return Verdict(
         subject.path,
-        "failed" if failed else "unproven" if reasons else "resolved",
+        "failed" if failed else "unproven" if reasons or local else "resolved",
         python,
         platform,
         answer.resolved,
-        (*misfitting, *reasons, *prepared.notices),
+        (*misfitting, *local, *reasons, *prepared.notices),
     )
+
+
+def of_this_machine(
+    subject: Subject, resolved: Iterable[Resolved], wheels: Iterable[Wheel], platform: str
+) -> Iterator[Problem]:
+    """Yield a warning for each new wheel that the image would take though it was linked against
+    the libraries of the machine that built it: a plain `linux_*` tag promises nothing about glibc
+    (PEP 513, PEP 600), yet private indexes take such wheels and pip installs them."""
+    if not any(tag.startswith("manylinux") for tag in platform_tags(platform)):
+        return
+    native = {wheel.sha256: wheel for wheel in wheels if only_plain_linux(wheel.file)}
+    for package in resolved:
+        wheel = native.get(package.sha256 or "")
+        if wheel is not None:
+            yield Problem(
+                code="wheel-for-this-machine",
+                severity="warning",
+                exit_code=0,
+                message=f"{subject.path} is unproven: it resolves to {wheel.file}, which was built "
+                "for Linux as the building machine has it. Whether the glibc and the libraries of "
+                f"the image ({platform}) suffice for it is not known.",
+                cure="Repair the wheel with auditwheel, or build it in a manylinux image with "
+                "cibuildwheel, and hand it over with the option `prebuilt`.",
+                file=subject.path,
+                line=line_of(subject, wheel.name),
+            )
+
+
+def only_plain_linux(file: str) -> bool:
+    """Tell whether a wheel's only platforms are `linux_x86_64` and its like."""
+    try:
+        _, _, _, tags = parse_wheel_filename(file)
+    except InvalidWheelFilename:
+        return False
+    return all(tag.platform.startswith("linux_") for tag in tags)
 
 
 @dataclass(frozen=True, slots=True)

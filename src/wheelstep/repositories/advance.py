@@ -1,7 +1,8 @@
 """Bringing a checked-out branch along with a commit of ours, and leaving the user's work alone.
 
-A file is brought along when it is as the old head has it, in the index and on disk. A file that
-the user has changed stays exactly as it is, in both.
+A file is brought along when it is as the old head has it, in the index and on disk. Where only the
+file on disk is the user's, the index follows and the file stays: an index that stayed at the old
+head would take our change back with the user's next commit. What the user has staged stays too.
 """
 
 from __future__ import annotations
@@ -27,7 +28,27 @@ class Standing(enum.Enum):
     CLEAN = "as the old head has it"
     NEW_ALREADY = "as the new head has it"
     NOT_CHECKED_OUT = "left out by a sparse checkout"
-    THEIRS = "changed by the user"
+    EDITED = "changed by the user on disk only"
+    STAGED = "changed by the user in the index: staged, or in the middle of a merge"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the index has of one file."""
+
+    tag: str
+    """As `git ls-files -v` has it: "S" for skip-worktree, lower case for assume-unchanged."""
+    entry: Entry | None
+    """None in the middle of a merge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One file as the checkout has it."""
+
+    standing: Standing
+    tag: str = ""
+    """See `Held`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +57,9 @@ class Advanced:
 
     moved: bool
     left: tuple[str, ...] = ()
-    """Paths of files that the user has changed, which were not touched."""
+    """Paths of files that the user has changed: they lie on disk as they were."""
+    staged: tuple[str, ...] = ()
+    """Those of `left` of which the index too has a version of the user's, and keeps it."""
 
 
 def advance(
@@ -66,21 +89,24 @@ def advance(
         CannotHere: git cannot write, or another git is busy with the index.
     """
     tree = _work_tree_of(git, branch)
-    standing = _standing(tree, touched) if tree else {}
-    left = tuple(path for path, how in standing.items() if how is Standing.THEIRS)
+    places = _places(tree, touched) if tree else {}
+    staged = tuple(path for path, at in places.items() if at.standing is Standing.STAGED)
+    left = tuple(
+        path for path, at in places.items() if at.standing in {Standing.STAGED, Standing.EDITED}
+    )
     if left and only_when_clean:
-        return Advanced(moved=False, left=left)
+        return Advanced(moved=False, left=left, staged=staged)
     try:
         with (
             in_one_piece(),  # index, files and branch go together, or none of them
             branch_held(git, branch, old=old, new=new, reason="wheelstep: commit"),
         ):
             if tree:
-                _bring_along(tree, touched, standing)
+                _bring_along(tree, touched, places)
     except BranchMoved:
         raise_if_asked()
         return Advanced(moved=False)
-    return Advanced(moved=True, left=left)
+    return Advanced(moved=True, left=left, staged=staged)
 
 
 def _work_tree_of(git: Git, branch: str) -> Git | None:
@@ -94,15 +120,15 @@ def _work_tree_of(git: Git, branch: str) -> Git | None:
     return Git(path, git.environment)
 
 
-def _standing(tree: Git, touched: Sequence[Touched]) -> Mapping[str, Standing]:
+def _places(tree: Git, touched: Sequence[Touched]) -> Mapping[str, Place]:
     paths = [each.path for each in touched]
-    index: dict[str, tuple[str, Entry | None]] = {}
+    index: dict[str, Held] = {}
     for record in tree.records(
         "--literal-pathspecs", "ls-files", "-v", "-s", "-z", "--full-name", "--", *paths
     ):
         about, _, path = record.partition("\t")
         tag, mode, oid, stage = about.split(" ")
-        index[path] = (tag, Entry(mode, oid) if stage == "0" else None)
+        index[path] = Held(tag, Entry(mode, oid) if stage == "0" else None)
     # git's own comparison: it knows line ends, filters, and sparse checkouts
     changed = {
         record.split(" ", 10 if record[0] == "u" else 8)[-1]
@@ -118,30 +144,46 @@ def _standing(tree: Git, touched: Sequence[Touched]) -> Mapping[str, Standing]:
         )
         if record[0] in "1u"
     }
-    return {
-        each.path: _standing_of(tree, each, index.get(each.path), changed=each.path in changed)
-        for each in touched
-    }
+    places = {}
+    for each in touched:
+        held = index.get(each.path)
+        if held is None and any(path.startswith(f"{each.path}/") for path in index):
+            places[each.path] = Place(Standing.STAGED)  # a folder is staged where our file goes
+            continue
+        standing = _standing_of(tree, each, held, changed=each.path in changed)
+        places[each.path] = Place(standing, held.tag if held else "")
+    return places
 
 
 def _standing_of(  # noqa: PLR0911 - one return for each way a file can stand
-    tree: Git, each: Touched, held: tuple[str, Entry | None] | None, *, changed: bool
+    tree: Git, each: Touched, held: Held | None, *, changed: bool
 ) -> Standing:
     path = tree.directory / each.path
-    tag, entry = held or ("", None)
     there = os.path.lexists(path)
-    if tag and (tag.islower() or (tag == "S" and there)):
+    if held is None:
+        if each.old is not None or not _folders_are_real(tree.directory, path):
+            return Standing.STAGED
+        if not there:
+            return Standing.CLEAN
+    elif held.entry not in {each.old, each.new} or held.entry is None:
+        return Standing.STAGED
+    entry = held.entry if held else None
+    tag = held.tag if held else ""
+    if tag.islower() or (tag == "S" and there):
         # "assume unchanged", or hidden by the skip-worktree bit: git looks away, so we do not guess
-        return Standing.THEIRS
-    if held is not None and entry is None:
-        return Standing.THEIRS  # in the middle of a merge
+        return Standing.EDITED
     if tag == "S" and entry == each.old:
         return Standing.NOT_CHECKED_OUT
-    if not there and held is None and each.old is None:
-        return Standing.CLEAN if _folders_are_real(tree.directory, path) else Standing.THEIRS
     if held is not None and entry == each.old and not changed:
         return Standing.CLEAN
-    if entry in {each.old, each.new} and there and not path.is_symlink() and path.is_file():
+    return _standing_on_disk(tree, each, entry)
+
+
+def _standing_on_disk(tree: Git, each: Touched, entry: Entry | None) -> Standing:
+    """Compare a file whose index entry is the old or the new one with both."""
+    path = tree.directory / each.path
+    there = os.path.lexists(path)
+    if there and not path.is_symlink() and path.is_file():
         now = tree.try_("hash-object", f"--path={each.path}", "--", str(path)).text.strip()
         if now == each.new.oid:
             return Standing.NEW_ALREADY
@@ -149,7 +191,7 @@ def _standing_of(  # noqa: PLR0911 - one return for each way a file can stand
             return Standing.CLEAN  # a run that was killed had set the index, and not the file yet
     if entry == each.new and each.old is None and not there:
         return Standing.CLEAN  # likewise, with a file that is new
-    return Standing.THEIRS
+    return Standing.EDITED
 
 
 def _folders_are_real(root: Path, path: Path) -> bool:
@@ -160,17 +202,16 @@ def _folders_are_real(root: Path, path: Path) -> bool:
     )
 
 
-def _bring_along(tree: Git, touched: Sequence[Touched], standing: Mapping[str, Standing]) -> None:
-    ours = [each for each in touched if standing[each.path] is not Standing.THEIRS]
-    written = [each for each in ours if standing[each.path] is Standing.CLEAN]
-    sparse = [each.path for each in ours if standing[each.path] is Standing.NOT_CHECKED_OUT]
+def _bring_along(tree: Git, touched: Sequence[Touched], places: Mapping[str, Place]) -> None:
+    ours = [each for each in touched if places[each.path].standing is not Standing.STAGED]
+    written = [each for each in ours if places[each.path].standing is Standing.CLEAN]
     width = len(touched[0].new.oid)
-    _set_index(tree, [(each.path, each.new) for each in ours], sparse, width)
+    _set_index(tree, [(each.path, each.new) for each in ours], places, width)
     try:
         _check_out(tree, [each.path for each in written])
     except StepError:
         # the branch does not move, so the files go back to where it is
-        _set_index(tree, [(each.path, each.old) for each in ours], sparse, width)
+        _set_index(tree, [(each.path, each.old) for each in ours], places, width)
         _check_out(tree, [each.path for each in written if each.old])
         for each in written:
             if each.old is None:
@@ -179,7 +220,7 @@ def _bring_along(tree: Git, touched: Sequence[Touched], standing: Mapping[str, S
 
 
 def _set_index(
-    tree: Git, entries: Sequence[tuple[str, Entry | None]], sparse: Sequence[str], width: int
+    tree: Git, entries: Sequence[tuple[str, Entry | None]], places: Mapping[str, Place], width: int
 ) -> None:
     # mode 0 takes a path out; its id is as many zeros as this repository's ids have digits
     lines = "".join(
@@ -202,9 +243,15 @@ def _set_index(
             code="git-failed",
             cure="Run `git status` there to see more.",
         )
-    if sparse:
-        names = "".join(f"{path}\0" for path in sparse)
-        tree.output("update-index", "-z", "--skip-worktree", "--stdin", stdin=_encoded(names))
+    # an entry that is set anew has lost what the user told git about the file
+    there = [(path, places[path].tag) for path, entry in entries if entry]
+    for option, paths in (
+        ("--skip-worktree", [path for path, tag in there if tag in {"S", "s"}]),
+        ("--assume-unchanged", [path for path, tag in there if tag.islower()]),
+    ):
+        if paths:
+            names = "".join(f"{path}\0" for path in paths)
+            tree.output("update-index", "-z", option, "--stdin", stdin=_encoded(names))
 
 
 def _check_out(tree: Git, paths: Sequence[str]) -> None:

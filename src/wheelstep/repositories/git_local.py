@@ -8,7 +8,7 @@ from typing import final
 from wheelstep.errors import SettingError
 from wheelstep.ground.git import Git
 from wheelstep.model import Change
-from wheelstep.repositories.advance import advance
+from wheelstep.repositories.advance import Advanced, advance
 from wheelstep.repositories.identity import Identity, full_message
 from wheelstep.repositories.interface import Committed, Snapshot
 from wheelstep.repositories.objects import GitSnapshot, build_commit, write_blobs
@@ -80,7 +80,7 @@ class LocalRepository:
         done = advance(self._git, head.branch, old=head.head, new=commit, touched=touched)
         if not done.moved:
             return None
-        return Committed("local", sha=commit, branch=head.branch, notes=left_alone(done.left))
+        return Committed("local", sha=commit, branch=head.branch, notes=left_alone(done))
 
     def _checked_out(self) -> str:
         done = self._git.try_("symbolic-ref", "--quiet", "--short", "HEAD")
@@ -114,10 +114,15 @@ def as_git_snapshot(snapshot: Snapshot) -> GitSnapshot:
     return snapshot
 
 
-def left_alone(paths: Sequence[str]) -> tuple[str, ...]:
-    """Return a sentence for each file that the user has changed."""
+def left_alone(done: Advanced) -> tuple[str, ...]:
+    """Return a sentence or two for each file that the user has changed."""
     return tuple(
-        f"{path} has changes of yours and was left as it is: the commit has the new content, your"
-        f" index and work tree do not. See `git diff HEAD -- {path}` before you commit it."
-        for path in paths
+        f"{path} has changes of yours in the index, and was left as it is there and on disk: your"
+        " next commit of this file would take back what this commit changed in it. See `git diff"
+        f" HEAD -- {path}` and bring both together before you commit it."
+        if path in done.staged
+        else f"{path} has changes of yours that are not staged, and was left as it is on disk: the"
+        " commit and your index have the new content, the file does not. See `git diff --"
+        f" {path}` and bring both together before you stage it."
+        for path in done.left
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
 from wheelstep.model import Package
 from wheelstep.packages.environments import BuildEnvironments
 from wheelstep.packages.export import export
@@ -13,7 +15,7 @@ from wheelstep.packages.sources import fingerprint, locate, tree_fingerprint_at
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey, Surveyed
 
-__all__ = ["build", "rebuilt"]
+__all__ = ["added", "build", "rebuilt"]
 
 
 def build(run: Run, survey: Survey, environments: BuildEnvironments) -> list[Built]:
@@ -23,7 +25,38 @@ def build(run: Run, survey: Survey, environments: BuildEnvironments) -> list[Bui
         StepError: As `build_all` and `prebuilt_wheels`.
     """
     packages = [row.package for row in survey.packages if row.package is not None]
+    packages += [_package_of(run, survey, row) for row in added(run, survey)]
     return _made(run, survey, packages, environments)
+
+
+def added(run: Run, survey: Survey) -> list[Surveyed]:
+    """Return the unchanged packages of which `dist` holds wheels that are not released yet: another
+    job has built the version for one more Python or platform."""
+    if not run.settings.prebuilt or not run.dist.is_dir():
+        return []
+    names = {path.name for path in run.dist.glob("*.whl")}
+    rows = []
+    for row in survey.packages:
+        if row.package is not None or row.locked is None:
+            continue
+        known = {wheel.file for wheel in row.locked.wheels}
+        if any(_is_of(name, row) for name in names - known):
+            rows.append(row)
+    return rows
+
+
+def _is_of(file: str, row: Surveyed) -> bool:
+    try:
+        name, version, *_ = parse_wheel_filename(file)
+    except InvalidWheelFilename:
+        return False
+    return name == row.name and str(version) == row.version
+
+
+def _package_of(run: Run, survey: Survey, row: Surveyed) -> Package:
+    tree = tree_fingerprint_at(run.git, row.project, "HEAD", survey.rules) or ""
+    sources = locate(run.git, row.project, survey.rules, tree, tree=survey.tree)
+    return Package(row.project, row.version, sources, fingerprint(tree, row.version))
 
 
 def _made(
@@ -32,7 +65,7 @@ def _made(
     if run.settings.prebuilt:
         from wheelstep.packages.prebuilt import prebuilt_wheels
 
-        others = {row.name for row in survey.packages if row.package is None}
+        others = {row.name for row in survey.packages} - {package.name for package in packages}
         return prebuilt_wheels(run.dist, packages, others=others)
     if not packages:
         return []
@@ -76,9 +109,5 @@ def rebuilt(
     Raises:
         StepError: As `build`.
     """
-    packages = []
-    for row in rows:
-        tree = tree_fingerprint_at(run.git, row.project, "HEAD", survey.rules) or ""
-        sources = locate(run.git, row.project, survey.rules, tree, tree=survey.tree)
-        packages.append(Package(row.project, row.version, sources, fingerprint(tree, row.version)))
+    packages = [_package_of(run, survey, row) for row in rows]
     return _made(run, survey, packages, environments)

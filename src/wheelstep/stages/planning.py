@@ -6,19 +6,26 @@ from collections.abc import Sequence
 
 from wheelstep.definitions.plan import Edits
 from wheelstep.model import Index, Pin
+from wheelstep.packages.environments import BuildEnvironments
 from wheelstep.rehearsal.interface import Verdict
 from wheelstep.report import PackageRow, PublishedRow, WheelRow
+from wheelstep.stages.building import added, build
 from wheelstep.stages.definitions import edits_on, show_edits
 from wheelstep.stages.landing import wanted_pins
-from wheelstep.stages.publishing import lacking
-from wheelstep.stages.rehearsing import note_verdicts, rehearse_subjects, subject_of
+from wheelstep.stages.publishing import check_versions, lacking
+from wheelstep.stages.rehearsing import (
+    note_verdicts,
+    read_after,
+    rehearse_subjects,
+    subject_of,
+)
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey, Surveyed
 
 __all__ = ["plan"]
 
 
-def plan(run: Run, found: Survey) -> None:
+def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
     """Put into the report what a release would do.
 
     Wheels exist only after building: their hashes, whether a destination has other content under
@@ -30,6 +37,10 @@ def plan(run: Run, found: Survey) -> None:
     report = run.report
     lacks = set(lacking(run, found))
     report.packages = [_row(run, row, lacking=row.name in lacks) for row in found.packages]
+    check_versions(run, found)
+    more = {row.name for row in added(run, found)}
+    if run.settings.prebuilt:
+        build(run, found, environments)  # nothing is built: the wheels of other jobs are inspected
     for row in found.packages:
         if row.package is not None and row.locked is not None:
             _warn_of_same_version(run, row)
@@ -50,8 +61,9 @@ def plan(run: Run, found: Survey) -> None:
         ]
         note_verdicts(run, later, "known after build")
         subjects = [subject_of(edit.path, edit.reading) for edit in known]
-        rehearse_subjects(run, run.snapshot, subjects, (), [row.name for row in found.packages])
-    to_do = bool(new or lacks or changed)
+        read = read_after(run.snapshot, edits)
+        rehearse_subjects(run, read, subjects, (), [row.name for row in found.packages])
+    to_do = bool(new or lacks or more or changed)
     if to_do:
         report.commit.status = "planned" if run.settings.commit != "none" else "none"
         report.commit.branch = run.settings.branch or run.trigger.branch

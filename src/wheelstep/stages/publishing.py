@@ -4,20 +4,35 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from wheelstep.destinations.decide import Copy, Upload
-from wheelstep.destinations.examine import Examination, VersionTaken, examine
+from wheelstep.destinations.examine import (
+    Examination,
+    VersionTaken,
+    examine,
+    reachable,
+    unacceptable_version,
+)
 from wheelstep.destinations.publish import Published, missing_at, upload
 from wheelstep.errors import CannotHere, Refused, SeveralProblems, StepError, raise_all
+from wheelstep.ground.public_index import uv_environment
+from wheelstep.ground.uv import check_platform
 from wheelstep.model import Wheel
 from wheelstep.packages.content import content_hash, differing_members
 from wheelstep.packages.sources import files_that_differ
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey
 
-__all__ = ["examine_wheels", "lacking", "publish_examined", "work_folder"]
+__all__ = [
+    "check_early",
+    "check_versions",
+    "examine_wheels",
+    "lacking",
+    "publish_examined",
+    "work_folder",
+]
 
 SHOWN = 20
 
@@ -54,6 +69,37 @@ def lacking(run: Run, survey: Survey) -> list[str]:
         ):
             names.append(row.name)
     return names
+
+
+def check_early(run: Run, found: Survey) -> None:
+    """Find out before anything is built what would stop the release afterwards: a token that cannot
+    read, a feed that is not there, a version that a destination does not take, a platform that
+    does not exist. Whether a token may write shows only when it does.
+
+    Raises:
+        StepError: What would stop it.
+    """
+    new = [(row.name, row.version) for row in found.packages if row.package is not None]
+    check_versions(run, found)
+    reachable(run.destinations, [name for name, _ in new], run.transfers)
+    if found.definitions.kinds and run.settings.rehearse == "on":
+        check_platform(run.settings.platform, uv_environment(run.environment))
+
+
+def check_versions(run: Run, found: Survey) -> None:
+    """Refuse versions that a destination does not take; no service is asked.
+
+    Raises:
+        BuildFailed: There is one.
+    """
+    raise_all(
+        [
+            error
+            for row in found.packages
+            if row.package is not None
+            for error in unacceptable_version(run.destinations, row.name, row.version)
+        ]
+    )
 
 
 def examine_wheels(run: Run, survey: Survey, wheels: Sequence[Wheel], work: Path) -> Examination:
@@ -120,8 +166,10 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + more
 
 
-def publish_examined(run: Run, examination: Examination) -> tuple[Published, ...]:
-    """Upload, wait until visible, read back.
+def publish_examined(
+    run: Run, examination: Examination, stored: Callable[[Published], None]
+) -> tuple[Published, ...]:
+    """Upload, wait until visible, read back; `stored` hears of each wheel as soon as it is there.
 
     Raises:
         StepError: As `upload`.
@@ -134,4 +182,5 @@ def publish_examined(run: Run, examination: Examination) -> tuple[Published, ...
             parallel=run.transfers,
             clock=run.clock,
             tell=advance,
+            stored=stored,
         )

@@ -7,7 +7,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from wheelstep.definitions.interface import Reading
+from wheelstep.definitions.interface import Read, Reading
+from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.index import IndexDestination
 from wheelstep.errors import StepError, raise_all
@@ -18,7 +19,7 @@ from wheelstep.rehearsal.interface import Subject, Verdict
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.stages.run import Run
 
-__all__ = ["note_verdicts", "rehearse_subjects", "subject_of"]
+__all__ = ["includes", "note_verdicts", "read_after", "rehearse_subjects", "subject_of"]
 
 
 def subject_of(path: str, reading: Reading) -> Subject:
@@ -32,9 +33,21 @@ def subject_of(path: str, reading: Reading) -> Subject:
     )
 
 
+def read_after(snapshot: Snapshot, edits: Edits) -> Read:
+    """Return what reads a file as it would be after the edits: included files count as edited."""
+    after = {edit.path: edit.after for edit in edits.edits if edit.status == "changed"}
+    return lambda path: after[path] if path in after else snapshot.read(path)
+
+
+def includes(reading: Reading) -> bool:
+    """Tell whether a definition takes in other files, which may have changed when it has not."""
+    starts = ("-r", "-c", "--requirement", "--constraint")
+    return any(line.lstrip().startswith(starts) for line in reading.pip_lines)
+
+
 def rehearse_subjects(
     run: Run,
-    snapshot: Snapshot,
+    read: Read,
     subjects: Sequence[Subject],
     wheels: Sequence[Wheel],
     released: Sequence[str],
@@ -43,7 +56,7 @@ def rehearse_subjects(
 
     Args:
         run: The run.
-        snapshot: The head the edits are for.
+        read: Reads a file as it would be committed.
         subjects: The definitions to look at; those without a pip section are passed over.
         wheels: The wheels of this release that lie on this machine.
         released: Normalised names of all packages of the repository.
@@ -62,7 +75,7 @@ def rehearse_subjects(
         wheels=wheels,
         platform=run.settings.platform,
         environment=run.environment,
-        read=snapshot.read,
+        read=read,
         released=released,
         credentials=_credentials(run) if subjects else (),
         instead=_instead(run),

@@ -154,8 +154,8 @@ def _evaluate(environments: BuildEnvironments) -> Evaluate:
 
 
 def _never(run: Run, found: Found) -> tuple[str, ...]:
-    """Return what is ours and no package's: the lock, the definitions, what we write into."""
-    paths = [FILE, *(kind.path for kind in found.kinds)]
+    """Return what is ours and no package's: lock, settings, definitions, what we write into."""
+    paths = [FILE, "wheelstep.toml", *(kind.path for kind in found.kinds)]
     folders = [run.dist, *(run.root / wanted.url for wanted in run.settings.publish_to
                            if "://" not in wanted.url)]  # fmt: skip
     for folder in folders:
