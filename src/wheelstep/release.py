@@ -163,12 +163,12 @@ class Release:
             pin: Whether definitions follow.
         """
         run = self.run
+        self.note_packages()
         with run.stage("check"):
             if pin:
                 run.repository.prove()
                 check_head_is_shared(run, self.found)
             check_early(run, self.found)
-        self.note_packages()
         with run.stage("build"):
             self.built = {one.package.name: one for one in self._build(environments)}
         self.note_packages()

@@ -102,6 +102,8 @@ def test_pin_without_names_takes_what_the_record_says_and_takes_a_version_back(
     monorepo.release()
     back = monorepo.wheelstep("pin", "acme-core==1.0.0")
     assert back.code == 0, back.said
+    assert back.status == "done"
+    assert "pin-lowered" in back.codes
     assert "Acme.Core[fast]==1.0.0" in monorepo.read(CONDA)
     assert "version: 10\n" in monorepo.read(AZUREML)
     monorepo.replace("packages/core/pyproject.toml", '"1.1.0"', '"1.2.0"')

@@ -31,6 +31,7 @@ def test_a_wrong_token(released: Hosted, changed: Repo) -> None:
     )
     told = refused(ran, 5, "not-authenticated", "401", "feed-token", released.feed.root)
     assert "expired-token-1" not in told + ran.said
+    assert ran.packages["acme-one"] == "planned"  # found out before anything was built
 
 
 def test_a_missing_feed(released: Hosted, changed: Repo) -> None:
@@ -87,7 +88,7 @@ def test_a_local_version(released: Hosted) -> None:
     released.push(repo)
     published, head = released.published(), released.git("rev-parse", "main")
     ran = repo.wheelstep("release", extra=released.settings())
-    refused(ran, 3, "wheel-not-acceptable", "1.1+gpu", "acme_one", "local")
+    refused(ran, 3, "wheel-not-acceptable", "1.1+gpu", "acme-one", "local")
     assert (released.published(), released.git("rev-parse", "main")) == (published, head)
 
 
