@@ -6,7 +6,6 @@ import pytest
 
 from tests.definitions.made import SCHEMA, pin, plan
 from wheelstep.definitions.find import definitions_in
-from wheelstep.definitions.plan import pinned_versions
 from wheelstep.errors import DefinitionUnresolvable, SettingError, SeveralProblems
 
 CONDA = b"dependencies:\n- pip:\n  - My.Pkg==1.0\n"
@@ -137,16 +136,6 @@ def test_an_environment_left_out_is_not_raised() -> None:
     assert found(files) == [("aml.yml", "azureml"), ("conda.yml", "conda")]
     assert found(files, "conda.yml", "!aml.yml") == [("conda.yml", "conda")]
     assert found(files, "!aml.yml") == [("conda.yml", "conda")]
-
-
-def test_what_is_pinned_now() -> None:
-    now = pinned_versions(FILES.get, sorted(FILES), patterns=None, names=["my-pkg"])
-    assert [(one.path, one.version, one.line) for one in now] == [
-        ("a/environment.yml", "1.0", 3),
-        ("dev.txt", None, 2),
-        ("requirements.txt", None, 1),
-        ("requirements/base.in", None, 1),
-    ]
 
 
 def test_errors_of_all_definitions_come_together() -> None:

@@ -15,7 +15,7 @@ from wheelstep.destinations.decide import Unobtainable
 from wheelstep.destinations.examine import VersionTaken, examine, in_parallel
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.interface import Destination, Wanted
-from wheelstep.destinations.publish import copy, missing_at, planned, publish, upload
+from wheelstep.destinations.publish import missing_at, publish, upload
 from wheelstep.errors import (
     BuildFailed,
     CannotHere,
@@ -298,36 +298,6 @@ def test_a_recorded_wheel_that_nobody_has_must_be_built(releasing: Releasing) ->
     assert examination.unobtainable == (Unobtainable(recorded, "https://memory.example/"),)
     with pytest.raises(CannotHere, match="not on this machine"):
         upload(examination)
-
-
-def test_copy_by_hash(releasing: Releasing) -> None:
-    memory, folder, wheel = MemoryIndex(), releasing.folder(), releasing.wheel()
-    releasing.publish([wheel], memory)
-    (listed,) = memory.look(["acme"])["acme"]
-
-    assert copy(wheel, listed, memory, folder, work=releasing.root / "work") is True
-    assert copy(wheel, listed, memory, folder, work=releasing.root / "work") is False
-    memory.files[wheel.file] = b"changed"
-    with pytest.raises(Refused, match="what is read there has"):
-        copy(wheel, listed, memory, folder, work=releasing.root / "work")
-
-
-def test_the_plan_shows_what_would_be_done(releasing: Releasing) -> None:
-    memory, folder = MemoryIndex(), releasing.folder()
-    releasing.publish([releasing.wheel()], memory)
-    examination = examine(
-        [releasing.wheel(), releasing.wheel("b")],
-        [memory, folder],
-        content_of=content_of,
-        work=releasing.root,
-    )
-    assert [(p.wheel.name, p.destination.name, p.outcome.value) for p in planned(examination)] == [
-        ("acme", "memory", "identical"),
-        ("acme", "index", "planned"),
-        ("b", "memory", "planned"),
-        ("b", "index", "planned"),
-    ]
-    assert memory.puts == ["acme-1.0-py3-none-any.whl"]
 
 
 def test_a_destination_given_twice(releasing: Releasing) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -22,7 +22,7 @@ from wheelstep.definitions.interface import (
 from wheelstep.errors import DefinitionUnresolvable, StepError, raise_all
 from wheelstep.model import Change, Index, Pin, PinChange, Problem
 
-__all__ = ["Edits", "NowPinned", "PlannedEdit", "pinned_versions", "plan_edits"]
+__all__ = ["Edits", "PlannedEdit", "plan_edits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,35 +78,6 @@ class Edits:
 
     edits: tuple[PlannedEdit, ...]
     notes: tuple[Problem, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NowPinned:
-    """What one definition says of one package now."""
-
-    path: str
-    name: str
-    version: str | None
-    """None where it allows more than one version."""
-    text: str
-    line: int
-
-
-def pinned_versions(
-    read: Read,
-    paths: Sequence[str],
-    *,
-    patterns: Sequence[str] | None,
-    names: Collection[str],
-) -> list[NowPinned]:
-    """Return what the definitions pin now of the named packages; raises as `definitions_in`."""
-    found = definitions_in(read, paths, patterns=patterns, names=names)
-    return [
-        NowPinned(kind.path, one.name, one.pinned, one.text, one.line)
-        for kind in found.kinds
-        for one in kind.form.read(kind.path, read(kind.path) or b"").requirements
-        if one.name in names
-    ]
 
 
 def plan_edits(

@@ -33,7 +33,7 @@ from wheelstep.errors import CannotHere, Refused, ServiceRefused, ServiceUnavail
 from wheelstep.ground.clock import Clock, SystemClock, backoff
 from wheelstep.model import Listed, Outcome, Wheel
 
-__all__ = ["Missing", "Published", "copy", "missing_at", "planned", "publish", "upload"]
+__all__ = ["Missing", "Published", "missing_at", "publish", "upload"]
 
 VISIBLE_WITHIN: Final = 300.0
 """Seconds that a file may take to show up on its page."""
@@ -60,20 +60,6 @@ class Missing:
     destination: Destination
     listed: Listed | None
     """A file of the same name that is there, with another hash."""
-
-
-def planned(examination: Examination) -> tuple[Published, ...]:
-    """Return what `upload` would make of an examination, as the plan shows it."""
-    outcomes: Mapping[type, Outcome] = {Identical: Outcome.IDENTICAL, Adopt: Outcome.ADOPTED}
-    return tuple(
-        Published(
-            action.wheel,
-            destination := examination.destination(action.to),
-            outcomes.get(type(action), Outcome.PLANNED),
-            _url(destination, action.listed) if isinstance(action, (Identical, Adopt)) else None,
-        )
-        for action in examination.actions
-    )
 
 
 def publish(
@@ -344,32 +330,6 @@ def _fetched_as(wheel: Wheel, listed: Listed, source: Destination, work: Path) -
     if sha256 != wheel.sha256:
         raise _changed(wheel, source, sha256, "what is read there has")
     return path
-
-
-def copy(
-    wheel: Wheel, listed: Listed, source: Destination, target: Destination, *, work: Path
-) -> bool:
-    """Copy a file by hash from one destination to another, without building it.
-
-    Args:
-        wheel: Its record; its hash is what the file must have.
-        listed: How the source lists it.
-        source: Has it.
-        target: Lacks it; its pages are not brought up to date here.
-        work: An existing folder for passing files.
-
-    Returns:
-        What `Destination.put` does.
-
-    Raises:
-        Refused: The source's file has another hash.
-        StepError: As `Destination.fetch` and `put`.
-    """
-    path = _fetched_as(wheel, listed, source, work)
-    try:
-        return target.put(replace(wheel, path=path))
-    finally:
-        shutil.rmtree(path.parent)
 
 
 def missing_at(

@@ -111,5 +111,5 @@ def swap(
         f"Others changed {what} {conflicts} times while it was to be written"
         f"{f'; the last to win was {winner}' if winner else ''}.",
         code="race-lost",
-        cure="Run it again when fewer runs write to the same place at once.",
+        cure="Run it again: nothing is lost, and what is done already is taken as it is.",
     )

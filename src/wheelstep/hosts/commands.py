@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -87,7 +88,7 @@ def append(path: Path, text: str, doing: str) -> None:
         raise CannotHere.from_os_error(error, doing) from error
 
 
-class CommandHost:
+class CommandHost(ABC):
     """A CI host that reads commands from the step's output. See `interface.Host`."""
 
     name: str
@@ -200,8 +201,9 @@ class CommandHost:
             raise KeyError(f"no such output is declared: {name}")
         self._output(name, redact(value))
 
+    @abstractmethod
     def _output(self, name: str, value: str) -> None:
-        raise NotImplementedError
+        """Hand on a value that holds no secret any more."""
 
     def document(self, text: str) -> None:
         """Write one JSON document to standard output, so that no part of it is a command.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 from packaging.version import InvalidVersion, Version
 
-from wheelstep.errors import ServiceUnavailable
-from wheelstep.ground.clock import Clock, backoff
+from wheelstep.ground.clock import Clock
+from wheelstep.ground.swap import Conflict, Tagged, swap
+from wheelstep.model import Change
 from wheelstep.repositories.interface import Committed, Redo, Repository, Snapshot
 
 __all__ = ["ATTEMPTS", "land", "still_wanted"]
@@ -40,27 +42,41 @@ def land(
         ServiceUnavailable: "race-lost", when others were faster every time.
         StepError: As `Repository.snapshot` and `Repository.propose`, and what `decide` raises.
     """
-    lost_on = ""
-    for attempt in range(1, attempts + 1):
-        head = start if start is not None and attempt == 1 else repository.snapshot()
-        changes = decide(head)
-        if not changes:
-            return Committed("none")
+    landed: list[Committed] = []
+    begin_with = [start] if start is not None else []
+
+    def read() -> Tagged[_Head]:
+        snapshot = begin_with.pop() if begin_with else repository.snapshot()
+        return Tagged(_Head(snapshot), snapshot.head)
+
+    def decided(head: _Head) -> _Head:
+        return _Head(head.snapshot, tuple(decide(head.snapshot)))
+
+    def write(wanted: _Head, _tag: str | None) -> None:
         text = message if isinstance(message, str) else message()
-        done = repository.propose(changes, on=head, message=text)
-        if done is not None:
-            return done
-        lost_on = head.describe()
-        if attempt < attempts:
-            # short at first: with a few others the next try wins; long enough for many
-            clock.sleep(backoff(attempt, first=0.2, most=8.0))
-    raise ServiceUnavailable(
-        f"Others changed the branch between our look and our commit {attempts} times in a row;"
-        f" the last commit was refused on {lost_on}, which is now"
-        f" {repository.snapshot().describe()}.",
-        code="race-lost",
-        cure="Run it again: nothing is lost, and what is published already is taken as it is.",
+        done = repository.propose(wanted.changes, on=wanted.snapshot, message=text)
+        if done is None:
+            raise Conflict
+        landed.append(done)
+
+    swap(
+        "the branch",
+        read=read,
+        decide=decided,
+        write=write,
+        describe=lambda head: head.snapshot.describe(),
+        clock=clock,
+        attempts=attempts,
     )
+    return landed[0] if landed else Committed("none")
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """A head with what is to be changed on it; equal while there is nothing to change."""
+
+    snapshot: Snapshot = field(compare=False)
+    changes: tuple[Change, ...] = ()
 
 
 def still_wanted(
