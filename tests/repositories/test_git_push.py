@@ -239,3 +239,55 @@ def test_a_decision_that_adds_the_line_of_another(hosted: Hosted) -> None:
     assert second.propose(changes, on=stale, message="B") is None
     land(second, add_line("pins.txt", "b"), "B", clock=NoWait())
     assert hosted.show("pins.txt") == b"a\nb"
+
+
+def stopped_after_the_push(hosted: Hosted, clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do what a SIGKILL does between the push and the local branch's following it."""
+
+    def die(*_: object) -> tuple[str, ...]:
+        raise KeyboardInterrupt
+
+    repository = hosted.push_repository(clone)
+    monkeypatch.setattr(PushRepository, "_follow", die)
+    with pytest.raises(KeyboardInterrupt):
+        land(repository, pin(), "Pin", clock=NoWait())
+    monkeypatch.undo()
+
+
+def test_what_was_pushed_before_a_kill_is_followed_by_the_next_run(
+    hosted: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git, clone = hosted.world.git, hosted.clone("clone")
+    before = git(clone, "rev-parse", "HEAD")
+    stopped_after_the_push(hosted, clone, monkeypatch)
+    pushed = hosted.head()
+    assert git(clone, "rev-parse", "HEAD") == before != pushed
+    # others go on meanwhile: the branch ends where an undisturbed run would have left it
+    advance_remote(hosted)
+    assert land(hosted.push_repository(clone), pin(), "Pin", clock=NoWait()) == Committed("none")
+    assert git(clone, "rev-parse", "HEAD") == pushed
+    assert git(clone, "status", "--porcelain") == ""
+    assert not list((clone / ".git").glob("wheelstep*"))
+
+
+def test_what_was_never_pushed_is_forgotten(hosted: Hosted) -> None:
+    git, clone = hosted.world.git, hosted.clone("clone")
+    before = git(clone, "rev-parse", "HEAD")
+    tree = git(clone, "rev-parse", "HEAD^{tree}")
+    stray = git(clone, "commit-tree", tree, "-p", before, "-m", "Never pushed")
+    pending = clone / ".git" / "wheelstep-pending"
+    for text in (f"main {stray}\n", f"side {stray}\n", "main --all\n", "\0\xff", ""):
+        pending.write_text(text, encoding="latin-1")
+        land(hosted.push_repository(clone), lambda _: [], "Pin", clock=NoWait())
+        assert git(clone, "rev-parse", "HEAD") == before
+        assert not pending.exists()
+
+
+def test_a_refused_push_leaves_nothing(hosted: Hosted) -> None:
+    clone = hosted.clone("clone")
+    before = refs(hosted.world, clone)
+    refuse_by_hook(hosted.bare, "GH006: Protected branch update failed for refs/heads/main.")
+    with pytest.raises(ServiceRefused):
+        land(hosted.push_repository(clone), pin(), "Pin", clock=NoWait())
+    assert refs(hosted.world, clone) == before
+    assert not list((clone / ".git").glob("wheelstep*"))

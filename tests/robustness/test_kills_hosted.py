@@ -44,9 +44,6 @@ def finish(hosted: Hosted, repo: Repo, want: Result) -> None:
     assert not [one for one in uploads if one.password != hosted.feed.token]
     assert repo.release(extra=hosted.settings()).status == "nothing-to-do"
     repo.git("fetch", "--quiet", hosted.bare.as_uri(), "main")
-    # killed between the push and the local branch's following it: a pull brings it along, since a
-    # run that finds everything done moves nobody's branch
-    repo.git("merge", "--quiet", "--ff-only", "FETCH_HEAD")
     assert repo.git("rev-parse", "HEAD") == repo.git("rev-parse", "FETCH_HEAD")
     assert not repo.git("status", "--porcelain")
 

@@ -61,6 +61,9 @@ class LocalRepository:
             )
         return GitSnapshot(self._git, done.text.strip(), branch=branch)
 
+    def settle(self, on: Snapshot) -> None:
+        """Do nothing: `propose` ends in one piece, or the next one finishes it."""
+
     def propose(self, changes: Sequence[Change], *, on: Snapshot, message: str) -> Committed | None:
         """Commit on the snapshot and move the branch; clean files of a checkout follow.
 

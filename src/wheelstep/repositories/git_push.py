@@ -6,9 +6,11 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
 from typing import Final, final
 
-from wheelstep.errors import ServiceUnavailable, StepError
+from wheelstep.errors import CannotHere, ServiceUnavailable, StepError
 from wheelstep.ground.clock import Clock, SystemClock, backoff
 from wheelstep.ground.git import Git
 from wheelstep.ground.process import Finished
@@ -20,10 +22,12 @@ from wheelstep.repositories.git_local import as_git_snapshot, check_branch
 from wheelstep.repositories.identity import Identity, full_message
 from wheelstep.repositories.interface import Committed, Snapshot
 from wheelstep.repositories.objects import (
+    COMMIT_ID,
     GitSnapshot,
     History,
     Touched,
     build_commit,
+    touched_between,
     write_blobs,
 )
 from wheelstep.repositories.remote import OURS, Remote, commit_page
@@ -152,15 +156,63 @@ class PushRepository:
             identity=self._identity,
             extra=self._remote.extra,
         )
-        if self._push(commit, head.head) is _Pushed.LOST:
+        # a run killed between the push and the branch's following it finds the commit by this
+        self._note_pending(commit)
+        try:
+            pushed = self._push(commit, head.head)
+        except ServiceUnavailable:
+            raise  # it may have landed all the same: `settle` finds out
+        except StepError:
+            self._forget_pending()
+            raise
+        if pushed is _Pushed.LOST:
+            self._forget_pending()
             return None
+        notes = self._follow(head.head, commit, touched)
+        self._forget_pending()
         return Committed(
             "pushed",
             sha=commit,
             branch=self._branch,
             url=commit_page(self._remote.url, commit),
-            notes=self._follow(head.head, commit, touched),
+            notes=notes,
         )
+
+    def settle(self, on: Snapshot) -> None:
+        """Let the user's branch follow a commit that landed before the run that made it was killed;
+        forget one that did not land."""
+        try:
+            branch, _, commit = self._pending.read_text(encoding="utf-8").strip().partition(" ")
+        except FileNotFoundError:
+            return
+        except (OSError, UnicodeDecodeError):
+            branch = commit = ""
+        head = as_git_snapshot(on).head
+        history = History(self._git, self._remote.extra)
+        ours = branch == self._branch and COMMIT_ID.fullmatch(commit)
+        if ours and history.is_ancestor(commit, head):
+            parent = self._git.text("rev-parse", f"{commit}^")
+            self._follow(parent, commit, touched_between(self._git, parent, commit))
+        self._forget_pending()
+
+    @cached_property
+    def _pending(self) -> Path:
+        """A file in git's own folder, "BRANCH COMMIT": no ref, which the user would come across."""
+        return self._git.directory / self._git.text("rev-parse", "--git-path", "wheelstep-pending")
+
+    def _note_pending(self, commit: str) -> None:
+        try:
+            self._pending.write_text(f"{self._branch} {commit}\n", encoding="utf-8")
+        except OSError as error:
+            raise CannotHere.from_os_error(error, "noting the commit to be pushed") from error
+
+    def _forget_pending(self) -> None:
+        try:
+            self._pending.unlink(missing_ok=True)
+        except OSError as error:
+            raise CannotHere.from_os_error(
+                error, "forgetting the commit that was pushed"
+            ) from error
 
     @property
     def _ref(self) -> str:

@@ -72,6 +72,10 @@ class Repository(Protocol):
             ServiceUnavailable: The remote does not answer.
         """
 
+    def settle(self, on: Snapshot) -> None:
+        """Finish what a run that was killed after its commit had landed left undone on this
+        machine; nothing where there is nothing."""
+
     def propose(self, changes: Sequence[Change], *, on: Snapshot, message: str) -> Committed | None:
         """Commit on that head, compare-and-swap.
 

@@ -43,7 +43,9 @@ def land(
         StepError: As `Repository.snapshot` and `Repository.propose`, and what `decide` raises.
     """
     landed: list[Committed] = []
-    begin_with = [start] if start is not None else []
+    first = start if start is not None else repository.snapshot()
+    repository.settle(first)
+    begin_with = [first]
 
     def read() -> Tagged[_Head]:
         snapshot = begin_with.pop() if begin_with else repository.snapshot()

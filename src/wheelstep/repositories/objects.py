@@ -16,7 +16,16 @@ from wheelstep.model import Change
 from wheelstep.repositories.identity import Identity
 from wheelstep.repositories.paths import check_path
 
-__all__ = ["Entry", "GitSnapshot", "History", "Touched", "build_commit", "write_blobs"]
+__all__ = [
+    "COMMIT_ID",
+    "Entry",
+    "GitSnapshot",
+    "History",
+    "Touched",
+    "build_commit",
+    "touched_between",
+    "write_blobs",
+]
 
 REGULAR: Final = frozenset({"100644", "100755"})
 COMMIT_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -210,6 +219,17 @@ def _check_place(path: str, entries: Mapping[str, Entry]) -> None:
         cure="Name the file itself in `definitions`, by the path at which git keeps it.",
         file=path,
     )
+
+
+def touched_between(git: Git, old: str, new: str) -> Sequence[Touched]:
+    """Return what a commit of ours changed: files that are new or have other content."""
+    raw = git.records("diff-tree", "-r", "-z", "--no-renames", "--no-commit-id", old, new)
+    touched = []
+    for head, path in zip(raw[::2], raw[1::2], strict=True):
+        old_mode, new_mode, old_id, new_id, _ = head.removeprefix(":").split(" ")
+        before = None if set(old_id) == {"0"} else Entry(old_mode, old_id)
+        touched.append(Touched(path, before, Entry(new_mode, new_id)))
+    return touched
 
 
 def build_commit(

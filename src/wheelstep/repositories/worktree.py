@@ -87,6 +87,9 @@ class WorkTree:
         """Return the work tree as it is from now on read."""
         return WorkTreeSnapshot(self._git)
 
+    def settle(self, on: Snapshot) -> None:
+        """Do nothing: `propose` ends in one piece, or the next one finishes it."""
+
     def propose(self, changes: Sequence[Change], *, on: Snapshot, message: str) -> Committed | None:
         """Write the changed files; each is replaced whole, and all go back when one fails.
 
