@@ -43,7 +43,7 @@ from wheelstep.stages.publishing import (
     work_folder,
 )
 from wheelstep.stages.records import package_row, pin_of, record_of, stored
-from wheelstep.stages.rehearsing import includes, read_after, rehearse_subjects, subject_of
+from wheelstep.stages.rehearsing import includes, read_after, rehearse_subjects, subjects_of
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey, survey
 
@@ -302,12 +302,13 @@ class Release:
         # the same text means another thing when a file that it takes in has changed
         after = hash(tuple((edit.path, edit.after) for edit in changed))
         subjects = {
-            (subject_of(edit.path, edit.reading), after if includes(edit.reading) else 0)
+            (subject, after if includes(edit.reading) else 0)
             for edit in edits.edits
+            for subject in subjects_of(edit.path, edit.reading)
             if edit.status == "changed" or (changed and includes(edit.reading))
         }
         names = [row.name for row in self.found.packages]
-        new = sorted(subjects - self.rehearsed, key=lambda pair: pair[0].path)
+        new = sorted(subjects - self.rehearsed, key=lambda pair: (pair[0].path, pair[0].place))
         read = read_after(snapshot, edits)
         rehearse_subjects(self.run, read, [subject for subject, _ in new], wheels, names)
         self.rehearsed |= subjects

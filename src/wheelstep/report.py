@@ -66,7 +66,17 @@ class DefinitionRow:
     pins: list[dict[str, Any]] = field(default_factory=list)
     diff: str = ""
     environment: dict[str, Any] | None = None
+    """The first of `environments`."""
+    environments: list[dict[str, Any]] = field(default_factory=list)
     followed: list[str] = field(default_factory=list)
+
+    def raised(self) -> list[tuple[str, str | None, str | None]]:
+        """Return (name, version before, version now) of each environment whose version rose."""
+        return [
+            (one["name"], one["from"], one["to"])
+            for one in self.environments
+            if one["from"] != one["to"]
+        ]
 
 
 @dataclass(slots=True)

@@ -51,9 +51,9 @@ def test_a_conda_file_changes_in_one_line() -> None:
         "   - pip=24.0\n   - pip:\n       - azureml-defaults  # keep me\n"
         '-      - "My_Pkg[fast] == 1.0"\n+      - "My_Pkg[fast] == 1.1"\n variables: {A: b}\n'
     )
-    assert edit.reading.python == "3.10"
-    assert edit.reading.section_line == 7
-    assert edit.reading.pip_lines == ("azureml-defaults", "My_Pkg[fast] == 1.1")
+    assert edit.reading.sections[0].python == "3.10"
+    assert edit.reading.sections[0].line == 7
+    assert edit.reading.sections[0].pip_lines == ("azureml-defaults", "My_Pkg[fast] == 1.1")
 
 
 def test_the_line_of_a_pin_counts_the_added_index() -> None:
@@ -87,7 +87,7 @@ def test_the_line_of_a_pin_counts_the_added_index() -> None:
 )
 def test_the_python_where_it_is_fixed_to_its_minor(dependency: str, python: str | None) -> None:
     data = f"dependencies:\n- {dependency}\n- pip:\n  - my-pkg\n".encode()
-    assert Conda().read("e.yml", data).python == python
+    assert Conda().read("e.yml", data).sections[0].python == python
 
 
 def test_the_wheel_of_the_definitions_python_is_chosen() -> None:
@@ -177,8 +177,12 @@ def test_an_environment_rises_with_its_conda_file_and_only_once() -> None:
     assert [edit.status for edit in edits.edits] == ["changed", "changed"]
     raised, conda = edits.edits
     assert raised.after == environment("version: 4 # now\n")
-    assert raised.environment is not None
-    assert (raised.environment.name, raised.environment.before, raised.environment.after) == (
+    assert raised.environments
+    assert (
+        raised.environments[0].name,
+        raised.environments[0].before,
+        raised.environments[0].after,
+    ) == (
         "train",
         "3",
         "4",
@@ -236,10 +240,10 @@ def test_a_conda_specification_inside() -> None:
         "my-pkg==1.1",
     ]
     assert now == before
-    assert edit.reading.python == "3.11"
+    assert edit.reading.sections[0].python == "3.11"
     again = only(plan({"aml.yml": edit.after}, index=INDEX))
     assert again.status == "unchanged"
-    assert again.environment is None
+    assert not again.environments
 
 
 def test_two_environments_in_one_file_rise_each_for_its_own_reason() -> None:

@@ -125,7 +125,7 @@ def test_pip_reads_the_lines_of_a_conda_file(tmp_path: Path) -> None:
     )
     edit = Conda().edit("e.yml", data, wanted(index=INDEX))
     written = tmp_path / "r.txt"
-    written.write_text("\n".join(Conda().read("e.yml", edit.data).pip_lines))
+    written.write_text("\n".join(Conda().read("e.yml", edit.data).sections[0].pip_lines))
     (said,) = read_by_pip([written])
     assert [(one["name"], one["specifier"]) for one in said["found"]] == [
         ("my-pkg", "==1.1"),

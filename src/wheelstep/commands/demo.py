@@ -172,7 +172,7 @@ def _install(
     except OSError as error:
         raise CannotHere.from_os_error(error, "reading the definition") from error
     installed = install_pip_section(
-        Conda().read(CONDA, data).pip_lines,
+        Conda().read(CONDA, data).sections[0].pip_lines,
         target=target,
         index_url=f"{(index / 'simple').as_uri()}/",
         environment=environment,

@@ -52,12 +52,12 @@ def _outputs(report: Report, host: Host, environment: Mapping[str, str]) -> None
     (folder / "wheels.txt").write_text("".join(f"{name}\n" for name in wheels), encoding="utf-8")
     environments = [
         {
-            "name": row.environment["name"],
-            "version": row.environment["to"] or row.environment["from"],
+            "name": environment["name"],
+            "version": environment["to"] or environment["from"],
             "path": row.path,
         }
         for row in report.definitions
-        if row.environment
+        for environment in row.environments
     ]
     codes = dict.fromkeys(problem.code for problem in report.problems)
     host.output("changed", "true" if report.changed else "false")

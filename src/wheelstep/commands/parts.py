@@ -13,6 +13,7 @@ from wheelstep.errors import SettingError
 from wheelstep.lock import FILE, Lock
 from wheelstep.model import Change, Listed, Pin, Wheel
 from wheelstep.packages.discover import discover
+from wheelstep.rehearsal.interface import Subject
 from wheelstep.release import Release, environments_of, refuse_nameless, release
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.repositories.land import land
@@ -21,7 +22,7 @@ from wheelstep.stages.definitions import edits_for, find_definitions, show_edits
 from wheelstep.stages.landing import note_commit, wanted_pins
 from wheelstep.stages.publishing import work_folder
 from wheelstep.stages.records import pin_of
-from wheelstep.stages.rehearsing import read_after, rehearse_subjects, subject_of
+from wheelstep.stages.rehearsing import read_after, rehearse_subjects, subjects_of
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import survey
 
@@ -80,7 +81,7 @@ def pin(run: Run, released: Sequence[str]) -> None:
         changed = [edit for edit in edits.edits if edit.status == "changed"]
         decided[:] = [edit.change() for edit in changed]
         with run.stage("rehearse"):
-            subjects = [subject_of(edit.path, edit.reading) for edit in changed]
+            subjects = [one for edit in changed for one in subjects_of(edit.path, edit.reading)]
             rehearse_subjects(run, read_after(snapshot, edits), subjects, (), names)
         return decided
 
@@ -112,10 +113,10 @@ def rehearse(run: Run) -> None:
     """
     projects = discover(run.git, run.settings.packages)
     names = [project.normalized for project in projects if project.name]
-    subjects = []
+    subjects: list[Subject] = []
     for kind in find_definitions(run, run.snapshot, names).kinds:
         reading = kind.form.read(kind.path, run.snapshot.read(kind.path) or b"")
-        subjects.append(subject_of(kind.path, reading))
+        subjects += subjects_of(kind.path, reading)
     with run.stage("rehearse"):
         rehearse_subjects(run, run.snapshot.read, subjects, (), names)
     run.report.status = "done" if subjects else "nothing-to-do"

@@ -18,11 +18,8 @@ def show(report: Report, host: Host) -> None:
         if row.diff:
             host.say("")
             host.relay(row.diff)
-        if row.environment and row.environment["from"] != row.environment["to"]:
-            environment = row.environment
-            host.say(
-                f"{row.path}: {environment['name']} {environment['from']} -> {environment['to']}"
-            )
+        for name, before, now in row.raised():
+            host.say(f"{row.path}: {name} {before} -> {now}")
     if report.commit.sha:
         where = f" on {report.commit.branch}" if report.commit.branch else ""
         host.say(f"\nCommitted {report.commit.sha[:12]}{where} ({report.commit.status}).")

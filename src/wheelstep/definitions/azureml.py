@@ -19,10 +19,10 @@ from wheelstep.definitions.conda import (
     conda_section,
     edit_section,
     finish,
-    read_sections,
+    read_section,
     shared,
 )
-from wheelstep.definitions.interface import Edited, Environment, Reading, Wanted
+from wheelstep.definitions.interface import Edited, Environment, Named, Reading, Wanted
 from wheelstep.definitions.pinning import note
 from wheelstep.definitions.source import Source, decode
 from wheelstep.definitions.splice import Replacement
@@ -40,6 +40,7 @@ class AzureMl:
     """An environment as `az ml environment create --file` takes it."""
 
     name = "azureml"
+    suffixes: tuple[str, ...] = (".yml", ".yaml")
 
     def recognises(self, path: str, data: bytes) -> bool:
         """Tell whether the schema says so, or else name, image and conda_file are there."""
@@ -72,28 +73,10 @@ class AzureMl:
                 "environment.schema.json`, or leave the file out.",
                 file=path,
             )
-        named = next(
-            (text for root in roots if (text := scalar(entry(source, root, "conda_file")))), None
-        )
-        sections = [section for _, section in _inline(source, roots)]
-        if not sections:
-            return Reading((), (), conda_file=named)
-        reading = read_sections(sections)
-        return Reading(
-            reading.requirements, reading.pip_lines, reading.python, reading.section_line, named
-        )
+        sections = [section for root in roots if (section := _inline(source, root))]
+        return Reading(tuple(map(read_section, sections)), tuple(_conda_files(source, roots)))
 
-    def conda_files(self, path: str, data: bytes) -> tuple[str, ...]:
-        """Return the conda files that the environments name, relative to the repository's root;
-        nothing of a file that cannot be read."""
-        try:
-            source = decode(path, data)
-            named = [scalar(entry(source, root, "conda_file")) for root in _environments(source)]
-        except StepError:
-            return ()
-        return tuple(found for name in named if name and (found := beside(path, name)))
-
-    def edit(self, path: str, data: bytes, wanted: Wanted) -> Edited:
+    def edit(self, path: str, data: bytes, wanted: Wanted, changed: Collection[str] = ()) -> Edited:
         """Pin what is written inside, and raise the version of what changed.
 
         Raises:
@@ -103,39 +86,24 @@ class AzureMl:
         source = decode(path, data)
         edits: list[SectionEdit] = []
         raised: list[yaml.Node] = []
-        for root, section in _inline(source, list(_environments(source))):
-            edit = edit_section(source, section, wanted)
-            edits.append(edit)
-            if edit.replacements or edit.insertions:
+        for root in _environments(source):
+            edit = None
+            if section := _inline(source, root):
+                edit = edit_section(source, section, wanted)
+                edits.append(edit)
+            named = scalar(entry(source, root, "conda_file"))
+            if (edit and (edit.replacements or edit.insertions)) or (
+                named and beside(path, named) in changed
+            ):
                 raised.append(root)
         return self._finished(source, edits, raised)
-
-    def raise_version(self, path: str, data: bytes, changed: Collection[str]) -> Edited:
-        """Raise the version of every environment in the file whose conda file changed.
-
-        Args:
-            path: The environment's path.
-            data: Its bytes.
-            changed: Paths of changed conda files, relative to the repository's root.
-
-        Raises:
-            DefinitionUnresolvable: As the interface says.
-        """
-        source = decode(path, data)
-        raised = [
-            root
-            for root in _environments(source)
-            if (named := scalar(entry(source, root, "conda_file")))
-            and beside(path, named) in changed
-        ]
-        return self._finished(source, [], raised)
 
     def _finished(
         self, source: Source, edits: Sequence[SectionEdit], raised: Sequence[yaml.Node]
     ) -> Edited:
         versions: list[Replacement] = []
         notes: list[Problem] = []
-        environment = None
+        environments: list[Environment] = []
         for root in raised:
             name = scalar(entry(source, root, "name")) or ""
             version = entry(source, root, "version")
@@ -149,9 +117,9 @@ class AzureMl:
                         notes.append(shared(source, version))
                 else:
                     notes.append(_not_raised(source, name, version))
-            environment = environment or Environment(name, before, after)
+            environments.append(Environment(name, before, after))
         own = SectionEdit(0, notes=tuple(notes))
-        return finish(self, source, [*edits, own], versions, environment)
+        return finish(self, source, [*edits, own], versions, environments)
 
 
 def _environments(source: Source) -> Iterator[yaml.Node]:
@@ -166,12 +134,18 @@ def _environments(source: Source) -> Iterator[yaml.Node]:
             yield root
 
 
-def _inline(source: Source, roots: Sequence[yaml.Node]) -> Iterator[tuple[yaml.Node, CondaSection]]:
+def _inline(source: Source, root: yaml.Node) -> CondaSection | None:
+    inside = entry(source, root, "conda_file")
+    return conda_section(source, inside) if isinstance(inside, yaml.MappingNode) else None
+
+
+def _conda_files(source: Source, roots: Sequence[yaml.Node]) -> Iterator[Named]:
     for root in roots:
-        inside = entry(source, root, "conda_file")
-        section = conda_section(source, inside) if isinstance(inside, yaml.MappingNode) else None
-        if section:
-            yield root, section
+        node = entry(source, root, "conda_file")
+        named = scalar(node)
+        if node is not None and named:
+            path = beside(source.path, named)
+            yield Named("conda-file", named, path, source.line(node.start_mark.index))
 
 
 def _not_raised(source: Source, name: str, version: yaml.ScalarNode) -> Problem:

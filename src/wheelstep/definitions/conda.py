@@ -7,14 +7,22 @@ so each item is read by pip's rules (source: conda's pip installer, observed).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import yaml
 from packaging.utils import canonicalize_name
 
-from wheelstep.definitions.interface import Edited, Environment, Form, Reading, Wanted
+from wheelstep.definitions.interface import (
+    CondaPart,
+    Edited,
+    Environment,
+    Form,
+    Reading,
+    Section,
+    Wanted,
+)
 from wheelstep.definitions.pinning import Slot, add_index, note, pin_slots, read_slots
 from wheelstep.definitions.pip_lines import logical_lines
 from wheelstep.definitions.source import Source, decode, refuse_secrets
@@ -30,6 +38,7 @@ __all__ = [
     "conda_section",
     "edit_section",
     "finish",
+    "read_section",
     "shared",
 ]
 
@@ -53,8 +62,8 @@ class CondaSection:
     """One for each item."""
     python: str | None
     line: int
-    packages: tuple[tuple[str, int], ...]
-    """The conda packages beside it: (normalised name, line)."""
+    conda: CondaPart
+    """The conda packages beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,7 @@ class Conda:
     """`environment.yml`, `conda.yml` or any other name: it is known by what is in it."""
 
     name = "conda"
+    suffixes: tuple[str, ...] = (".yml", ".yaml")
 
     def recognises(self, path: str, data: bytes) -> bool:
         """Tell whether there is a `dependencies` list with a `pip` list in it."""
@@ -103,20 +113,25 @@ class Conda:
                 cure="Add `- pip:` with the packages below `dependencies`, or leave the file out.",
                 file=path,
             )
-        return read_sections(sections)
+        return Reading(tuple(read_section(section) for section in sections))
 
-    def edit(self, path: str, data: bytes, wanted: Wanted) -> Edited:
+    def edit(self, path: str, data: bytes, wanted: Wanted, changed: Collection[str] = ()) -> Edited:
         """Pin it; raises as the interface says."""
+        del changed  # it has no version to raise
         source = decode(path, data)
         edits = [edit_section(source, section, wanted) for section in _sections(source)]
         return finish(self, source, edits)
 
 
-def read_sections(sections: Sequence[CondaSection]) -> Reading:
-    """Return what the sections of one file say together."""
-    slots = [slot for section in sections for slot in section.slots]
-    requirements, lines = read_slots(slots)
-    return Reading(requirements, lines, sections[0].python, sections[0].line)
+def read_section(section: CondaSection, place: str = "") -> Section:
+    """Return what a section says.
+
+    Args:
+        section: The section.
+        place: Which of the file's environments it is.
+    """
+    requirements, lines = read_slots(section.slots)
+    return Section(requirements, lines, section.python, section.line, place, section.conda)
 
 
 def _sections(source: Source) -> Iterator[CondaSection]:
@@ -167,12 +182,15 @@ def conda_section(source: Source, root: yaml.Node) -> CondaSection | None:
         ),
         _python([text for text, _ in texts]),
         line,
-        tuple(
-            (canonicalize_name(found[1]), at)
-            for text, at in texts
-            if (found := _CONDA_NAME.match(text))
-        ),
+        CondaPart(tuple(texts), _channels(source, root)),
     )
+
+
+def _channels(source: Source, root: yaml.Node) -> tuple[str, ...] | None:
+    channels = entry(source, root, "channels")
+    if not isinstance(channels, yaml.SequenceNode):
+        return None
+    return tuple(node.value for node in channels.value if isinstance(node, yaml.ScalarNode))
 
 
 def _text(source: Source, node: yaml.Node) -> yaml.ScalarNode:
@@ -260,8 +278,9 @@ def shared(source: Source, node: yaml.Node) -> Problem:
 
 def _conda_packages(source: Source, section: CondaSection, wanted: Wanted) -> Iterator[Problem]:
     names = {pin.name for pin in wanted.pins}
-    for name, line in section.packages:
-        if name in names:
+    for text, line in section.conda.packages:
+        found = _CONDA_NAME.match(text)
+        if found and (name := canonicalize_name(found[1])) in names:
             yield note(
                 source.path,
                 line,
@@ -290,7 +309,7 @@ def finish(
     source: Source,
     edits: Sequence[SectionEdit],
     extra: Sequence[Replacement] = (),
-    environment: Environment | None = None,
+    environments: Sequence[Environment] = (),
 ) -> Edited:
     """Write the edits into the text, prove them, and tell what changed and where it stands now.
 
@@ -307,7 +326,7 @@ def finish(
         data = rewrite(source, list(replacements.values()), insertions)
     edited = Edited(
         data,
-        environment=environment,
+        environments=tuple(environments),
         index_added=next((edit.index_added for edit in edits if edit.index_added), None),
         notes=tuple(dict.fromkeys(one for edit in edits for one in edit.notes)),
         unknown=tuple(dict.fromkeys(one for edit in edits for one in edit.unknown)),

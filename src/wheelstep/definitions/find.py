@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-from wheelstep.definitions.azureml import AzureMl, beside
+from wheelstep.definitions.azureml import AzureMl
 from wheelstep.definitions.conda import Conda
-from wheelstep.definitions.interface import Form, Found, Kind, Read
+from wheelstep.definitions.interface import Form, Found, Kind, Named, Read
 from wheelstep.definitions.patterns import choose_paths
 from wheelstep.definitions.pinning import note
 from wheelstep.definitions.requirements import Requirements
@@ -27,7 +27,9 @@ FORMS: Final[tuple[Form, ...]] = (_AZUREML, Conda(), _REQUIREMENTS)
 """Every form of definition; the first that recognises a file is its form."""
 
 _YAML: Final = (".yml", ".yaml")
-_SUFFIXES: Final = (*_YAML, ".txt", ".in")
+_SUFFIXES: Final = tuple(sorted({suffix for form in FORMS for suffix in form.suffixes}))
+_NAMING: Final = re.compile(rb"conda_file")
+"""What a file that names others has in it."""
 _VENDORED: Final = re.compile(
     r"(?:^|/)(?:node_modules|vendor|third_party|\.venv|venv|site-packages|\.git|\.tox|\.nox)/"
 )
@@ -106,8 +108,8 @@ class _Look:
     read: Read
     names: Collection[str]
     forms: dict[str, Form] = field(default_factory=dict)
-    environments: dict[str, bytes] = field(default_factory=dict)
-    """Files that may be Azure ML environments naming a conda file."""
+    naming: dict[str, bytes] = field(default_factory=dict)
+    """Files that may name others, taken or not."""
     notes: list[Problem] = field(default_factory=list)
     errors: list[StepError] = field(default_factory=list)
     needed: dict[str, frozenset[bytes]] = field(init=False)
@@ -144,8 +146,8 @@ class _Look:
         data = self.read(path)
         if data is None:
             return
-        if b"conda_file" in data and path.lower().endswith(_YAML):
-            self.environments[path] = data
+        if _NAMING.search(data):
+            self.naming[path] = data
         if not self._may_name(data):
             return
         form = _form(path, data)
@@ -158,7 +160,7 @@ class _Look:
                 return
             reading = form.read(path, data)
             if any(requirement.name in self.names for requirement in reading.requirements) or any(
-                self._begins(line) for line in reading.pip_lines
+                self._begins(line) for section in reading.sections for line in section.pip_lines
             ):
                 self.forms[path] = form
         except DefinitionUnresolvable as error:
@@ -205,67 +207,83 @@ class _Look:
         return section is not None or outer is None
 
     def follow(self, left_out: frozenset[str]) -> None:
-        """Take the conda files that the environments taken name."""
-        for path, form in list(self.forms.items()):
-            if form is not _AZUREML:
-                continue
+        """Take the files that belong to those taken, and to those in turn."""
+        waiting = list(self.forms)
+        while waiting:
+            path = waiting.pop(0)
             data = self.read(path) or b""
-            self.environments[path] = data
-            named = _AZUREML.read(path, data).conda_file
-            if named is None:
-                continue
-            conda = beside(path, named)
-            inside = self.read(conda) if conda and conda not in left_out else None
-            if conda is None or (inside is None and conda not in left_out):
-                raise DefinitionUnresolvable(
-                    f"The environment names the conda file `{named}`, which is not in the "
-                    "repository at that place.",
-                    code="conda-file-missing",
-                    cure="The path is relative to the environment's own file; commit the file.",
-                    file=path,
-                )
-            if inside is not None and conda not in self.forms:
-                found = _form(conda, inside)
-                if found is None:
-                    compose(decode(conda, inside))
-                    self.notes.append(
-                        note(conda, None, "no-pip-section", "The conda file has no pip section.")
-                    )
-                else:
-                    self.forms[conda] = found
+            self.naming[path] = data
+            for named in self.forms[path].read(path, data).named:
+                if named.path is None or named.path not in left_out | self.forms.keys():
+                    waiting += self._take_named(path, named)
+
+    def _take_named(self, path: str, named: Named) -> list[str]:
+        """Take a file that a definition names; return what was taken."""
+        inside = self.read(named.path) if named.path else None
+        if named.path is None or inside is None:
+            raise DefinitionUnresolvable(
+                f"The environment names the conda file `{named.text}`, which is not in the "
+                "repository at that place.",
+                code="conda-file-missing",
+                cure="The path is relative to the environment's own file; commit the file.",
+                file=path,
+                line=named.line,
+            )
+        form = _form(named.path, inside)
+        if form is None:
+            compose(decode(named.path, inside))
+            self.notes.append(
+                note(named.path, None, "no-pip-section", "The conda file has no pip section.")
+            )
+            return []
+        self.forms[named.path] = form
+        return [named.path]
 
     def environments_among(self, paths: Sequence[str], left_out: frozenset[str]) -> None:
-        """Remember which files may name a conda file: whichever does has to rise with it."""
+        """Remember which files may name one of those taken: whichever does has to rise with it."""
         if all(form is _REQUIREMENTS for form in self.forms.values()):
             return
         for path in worth_reading(paths):
-            if path.lower().endswith(_YAML) and path not in left_out | self.environments.keys():
+            if path not in left_out | self.naming.keys():
                 data = self.read(path)
-                if data is not None and b"conda_file" in data:
-                    self.environments[path] = data
+                if data is not None and _NAMING.search(data):
+                    self.naming[path] = data
 
     def found(self) -> Found:
-        """Return the definitions, conda files and environments joined."""
-        users: dict[str, list[str]] = {}
-        named: dict[str, str] = {}
-        for path, data in sorted(self.environments.items()):
-            for conda in _AZUREML.conda_files(path, data):
-                named.setdefault(path, conda)
-                users.setdefault(conda, []).append(path)
-        return Found(
-            tuple(self._kinds(users, named)),
-            tuple(self.notes),
-        )
-
-    def _kinds(
-        self, users: Mapping[str, Sequence[str]], named: Mapping[str, str]
-    ) -> Iterator[Kind]:
+        """Return the definitions, each with those that belong to it and to which it belongs."""
+        uses: dict[str, list[str]] = {}
+        used_by: dict[str, list[str]] = {}
+        for path, data in sorted(self.naming.items()):
+            form = self.forms.get(path) or _form(path, data)
+            for named in _named(form, path, data):
+                if named.path:
+                    uses.setdefault(path, []).append(named.path)
+                    used_by.setdefault(named.path, []).append(path)
         taken = dict(self.forms)
-        for conda in list(taken):
-            for environment in users.get(conda, ()):
-                taken[environment] = _AZUREML
-        for path, form in sorted(taken.items()):
-            yield Kind(path, form, named.get(path), tuple(users.get(path, ())))
+        waiting = list(taken)
+        while waiting:
+            for path in used_by.get(waiting.pop(), ()):
+                form = _form(path, self.naming[path])
+                if path not in taken and form is not None:
+                    taken[path] = form
+                    waiting.append(path)
+        kinds = tuple(
+            Kind(
+                path,
+                form,
+                tuple(dict.fromkeys(one for one in uses.get(path, ()) if one in taken)),
+                tuple(dict.fromkeys(used_by.get(path, ()))),
+            )
+            for path, form in sorted(taken.items())
+        )
+        return Found(kinds, tuple(self.notes))
+
+
+def _named(form: Form | None, path: str, data: bytes) -> tuple[Named, ...]:
+    try:
+        return form.read(path, data).named if form else ()
+    except StepError:
+        return ()  # it is none of those taken, or else its fault is told where it is edited
 
 
 def _form(path: str, data: bytes) -> Form | None:

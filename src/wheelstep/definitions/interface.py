@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -10,19 +10,24 @@ from wheelstep.model import Index, Pin, PinChange, Problem
 
 __all__ = [
     "Choose",
+    "CondaPart",
     "Edited",
     "Environment",
     "Form",
     "Found",
     "Kind",
+    "Named",
     "PinStyle",
     "Read",
     "Reading",
     "Requirement",
+    "Section",
+    "Unedited",
     "Wanted",
 ]
 
 PinStyle = Literal["version", "url", "bare-url"]
+"""How a definition names a package; see docs/definitions.md."""
 
 Read = Callable[[str], bytes | None]
 """Return a file of the snapshot by its path relative to the repository's root, None if absent."""
@@ -48,18 +53,76 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What a definition says."""
+class CondaPart:
+    """What conda itself is asked for, beside the pip section."""
+
+    packages: tuple[tuple[str, int], ...]
+    """(as written, e.g. "python=3.11" or "conda-forge::numpy", line counted from 1)."""
+    channels: tuple[str, ...] | None = None
+    """In order; None where the definition names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What one image installs: a definition has one for each environment that it describes."""
 
     requirements: tuple[Requirement, ...]
     pip_lines: tuple[str, ...]
     """The whole pip section, one requirements-file line each, options included, in order."""
     python: str | None = None
     """The Python the image will have, "3.10" or "3.10.4", where the definition says."""
-    section_line: int = 1
+    line: int = 1
     """Where the pip section starts, for errors about the whole of it."""
-    conda_file: str | None = None
-    """As an Azure ML environment names it, relative to the environment's own file."""
+    place: str = ""
+    """Which of the file's environments it is, "jobs.train.environment"; "" for the file itself."""
+    conda: CondaPart | None = None
+    """None where conda takes no part."""
+    connected: bool = True
+    """Whether workspace connections reach this build: not so in a Dockerfile's context."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Another file, or folder, of the repository that belongs to a definition."""
+
+    kind: Literal["conda-file", "build-context", "include"]
+    """`conda_file:` of an environment; `build: path:`, a folder; `-r` or `-c` of a pip section."""
+    text: str
+    """As written."""
+    path: str | None
+    """Relative to the repository's root; None where it lies outside."""
+    line: int
+    """Where it is named, counted from 1."""
+    dockerfile: str = "Dockerfile"
+    """Of a build context: relative to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unedited:
+    """A place that names a released package in a way that no edit can be proved for: computed."""
+
+    name: str
+    """The normalised name of the package."""
+    line: int
+    """Counted from 1."""
+    why: str
+    """A whole sentence for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a definition says."""
+
+    sections: tuple[Section, ...] = ()
+    """One for each environment that has a pip section; none for one that only names files."""
+    named: tuple[Named, ...] = ()
+    """The files that belong to it."""
+    unedited: tuple[Unedited, ...] = ()
+
+    @property
+    def requirements(self) -> tuple[Requirement, ...]:
+        """Return those of all sections, in the file's order."""
+        return tuple(one for section in self.sections for one in section.requirements)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +153,23 @@ class Edited:
     pins: tuple[PinChange, ...] = ()
     index_added: str | None = None
     """The option line that was added, e.g. "--index-url https://...", if any."""
-    environment: Environment | None = None
+    environments: tuple[Environment, ...] = ()
     notes: tuple[Problem, ...] = ()
     """What the reader should know, as warnings and notices with file and line."""
     unknown: tuple[str, ...] = ()
     """What exists only after building or publishing ("the URL of foo 1.1"): `data` has the text
     "known-after-build" there, and may be shown but not committed."""
+    unedited: tuple[Unedited, ...] = ()
+    """What names a released package and was found, but not edited."""
 
 
 class Form(Protocol):
     """One form of definition. The object that reads a file also edits it."""
 
     name: str
-    """"conda", "azureml" or "requirements"."""
+    """"conda", "azureml", "requirements", ..."""
+    suffixes: tuple[str, ...]
+    """How the names of such files end, in lower case: what discovery reads."""
 
     def recognises(self, path: str, data: bytes) -> bool:
         """Tell whether this file is of this form; cheap, never raises."""
@@ -115,9 +182,17 @@ class Form(Protocol):
                 and line.
         """
 
-    def edit(self, path: str, data: bytes, wanted: Wanted) -> Edited:
-        """Pin what the definition already names, add the index where it lacks one, prove the edit
-        by parsing again, and change no other byte.
+    def edit(self, path: str, data: bytes, wanted: Wanted, changed: Collection[str] = ()) -> Edited:
+        """Pin what the definition already names, add the index where it lacks one, raise the
+        version of each environment that changed, prove the edit by parsing again, and change no
+        other byte.
+
+        Args:
+            path: The definition's path.
+            data: Its bytes.
+            wanted: The pins.
+            changed: Paths of changed files, relative to the repository's root: an environment that
+                one of them belongs to has changed, too.
 
         Raises:
             DefinitionUnresolvable: As `read`; a package is named twice (both lines); no wheel
@@ -132,10 +207,10 @@ class Kind:
 
     path: str
     form: Form
-    conda_file: str | None = None
-    """The path of the conda file that an Azure ML environment names; relative to the root."""
-    environments: tuple[str, ...] = ()
-    """The paths of the Azure ML environments that name this conda file."""
+    uses: tuple[str, ...] = ()
+    """The paths of other definitions that belong to it: its conda file, what it includes."""
+    used_by: tuple[str, ...] = ()
+    """The paths of the definitions that it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
-from wheelstep.definitions.azureml import AzureMl
 from wheelstep.definitions.find import definitions_in
 from wheelstep.definitions.interface import (
     Choose,
@@ -36,8 +35,8 @@ class PlannedEdit:
     after: bytes
     pins: tuple[PinChange, ...]
     index_added: str | None
-    environment: Environment | None
-    """The Azure ML environment whose version rose, or would have."""
+    environments: tuple[Environment, ...]
+    """The Azure ML environments of the file whose version rose, or would have."""
     followed: tuple[str, ...]
     """Other files that belong to it: environments of a conda file, the conda file of one."""
     notes: tuple[Problem, ...]
@@ -109,31 +108,44 @@ def plan_edits(
     before = {kind.path: read(kind.path) or b"" for kind in found.kinds}
     edited: dict[str, Edited] = {}
     errors: list[StepError] = []
-    for kind in found.kinds:
+    touched: set[str] = set()
+    for kind in _used_first(found.kinds):
+        data = before[kind.path]
         try:
-            edited[kind.path] = kind.form.edit(kind.path, before[kind.path], wanted)
+            edit = kind.form.edit(kind.path, data, wanted, touched)
         except StepError as error:
             errors.append(error)
+            continue
+        edited[kind.path] = edit
+        # what includes a changed file has changed, though not a byte of its own
+        if edit.data != data or not touched.isdisjoint(kind.uses):
+            touched.add(kind.path)
     raise_all(errors)
-    changed = {path for path, edit in edited.items() if edit.data != before[path]}
-    for kind in found.kinds:
-        if isinstance(kind.form, AzureMl) and kind.conda_file in changed:
-            inside = edited[kind.path]
-            raised = kind.form.raise_version(kind.path, inside.data, changed)
-            edited[kind.path] = replace(
-                inside,
-                data=raised.data,
-                environment=inside.environment or raised.environment,
-                notes=inside.notes + raised.notes,
-            )
     return Edits(
         tuple(_planned(kind, before[kind.path], edited) for kind in found.kinds), found.notes
     )
 
 
+def _used_first(kinds: Sequence[Kind]) -> Iterator[Kind]:
+    """Yield each definition after those that belong to it."""
+    by_path = {kind.path: kind for kind in kinds}
+    seen: set[str] = set()
+
+    def visit(kind: Kind) -> Iterator[Kind]:
+        seen.add(kind.path)
+        for path in kind.uses:
+            if path in by_path and path not in seen:  # two that name each other end here
+                yield from visit(by_path[path])
+        yield kind
+
+    for kind in kinds:
+        if kind.path not in seen:
+            yield from visit(kind)
+
+
 def _planned(kind: Kind, before: bytes, edited: dict[str, Edited]) -> PlannedEdit:
     edit = edited[kind.path]
-    followed = (kind.conda_file,) if kind.conda_file in edited else kind.environments
+    followed = kind.uses or kind.used_by
     return PlannedEdit(
         path=kind.path,
         form=kind.form.name,
@@ -141,8 +153,8 @@ def _planned(kind: Kind, before: bytes, edited: dict[str, Edited]) -> PlannedEdi
         after=edit.data,
         pins=edit.pins,
         index_added=edit.index_added,
-        environment=edit.environment,
-        followed=tuple(path for path in followed if path),
+        environments=edit.environments,
+        followed=followed,
         notes=edit.notes,
         unknown=edit.unknown,
         reading=kind.form.read(kind.path, edit.data),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Final
 
 from wheelstep.definitions.index_options import Addition
-from wheelstep.definitions.interface import Edited, Reading, Wanted
+from wheelstep.definitions.interface import Edited, Reading, Section, Wanted
 from wheelstep.definitions.pinning import Slot, add_index, note, pin_slots, read_slots
 from wheelstep.definitions.pip_lines import logical_lines
 from wheelstep.definitions.requirement import Unreadable, parse
@@ -29,6 +30,7 @@ class Requirements:
     """`requirements.txt`, constraints and `.in` files."""
 
     name = "requirements"
+    suffixes: tuple[str, ...] = (".txt", ".in")
 
     def recognises(self, path: str, data: bytes) -> bool:
         """Tell whether this is a requirements file: by its usual name; or else each line reads as
@@ -55,10 +57,11 @@ class Requirements:
     def read(self, path: str, data: bytes) -> Reading:
         """Read it; raises as the interface says."""
         requirements, lines = read_slots([_slot(decode(path, data))])
-        return Reading(requirements, lines)
+        return Reading((Section(requirements, lines),))
 
-    def edit(self, path: str, data: bytes, wanted: Wanted) -> Edited:
+    def edit(self, path: str, data: bytes, wanted: Wanted, changed: Collection[str] = ()) -> Edited:
         """Pin it; raises as the interface says."""
+        del changed  # it has no version to raise
         source = decode(path, data)
         slot = _slot(source)
         pinned = pin_slots(path, [slot], wanted, None)
@@ -71,10 +74,10 @@ class Requirements:
         if addition:
             text = _with_line(text, addition, source.line_end)
             _prove(path, pinned.texts[0], text, addition)
-        changed = source.encode(text)
-        after = self.read(path, changed).requirements
+        edited = source.encode(text)
+        after = self.read(path, edited).requirements
         return Edited(
-            changed,
+            edited,
             tuple(
                 PinChange(after[at].name, before, after[at].text, after[at].line)
                 for at, before in pinned.changed

@@ -25,6 +25,8 @@ class Subject:
     """Where the pip section starts, counted from 1: for errors about the whole of it."""
     requirement_lines: tuple[tuple[str, int], ...] = ()
     """(normalised name, line) of the requirements, where known: for errors about one of them."""
+    place: str = ""
+    """Which of the file's environments it is, "jobs.train.environment"; "" for the file itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +58,5 @@ class Verdict:
     platform: str
     resolved: tuple[Resolved, ...] = ()
     problems: tuple[Problem, ...] = ()
+    place: str = ""
+    """As the subject has it."""

@@ -63,7 +63,10 @@ class Prepared:
 
 def skipped(subjects: Iterable[Subject], platform: str) -> list[Verdict]:
     """Return the verdicts of a run that was told not to rehearse."""
-    return [Verdict(subject.path, "skipped", subject.python, platform) for subject in subjects]
+    return [
+        Verdict(subject.path, "skipped", subject.python, platform, place=subject.place)
+        for subject in subjects
+    ]
 
 
 def errors_of(verdicts: Iterable[Verdict]) -> list[StepError]:
@@ -148,9 +151,13 @@ def rehearse(
         with ThreadPoolExecutor(max(1, parallel)) as pool:
             asker.check_indexes(questions, pool)
             answers = dict(zip(questions, pool.map(asker.answer, questions), strict=True))
-    return [
+    verdicts = [
         each if isinstance(each, Verdict) else judge(each, answers[each.question], wheels)
         for each in prepared
+    ]
+    return [
+        replace(verdict, place=subject.place)
+        for verdict, subject in zip(verdicts, subjects, strict=True)
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from wheelstep.definitions.choice import choose_for
 from wheelstep.definitions.find import definitions_in, worth_reading
@@ -120,7 +120,10 @@ def show_edits(report: Report, edits: Edits) -> None:
 
 
 def _row(edit: PlannedEdit) -> DefinitionRow:
-    environment = edit.environment
+    environments: list[dict[str, Any]] = [
+        {"name": one.name, "from": one.before, "to": one.after, "registered": []}
+        for one in edit.environments
+    ]
     return DefinitionRow(
         path=edit.path,
         status=edit.status,
@@ -129,13 +132,7 @@ def _row(edit: PlannedEdit) -> DefinitionRow:
             for pin in edit.pins
         ],
         diff=edit.diff,
-        environment={
-            "name": environment.name,
-            "from": environment.before,
-            "to": environment.after,
-            "registered": [],
-        }
-        if environment
-        else None,
+        environment=environments[0] if environments else None,
+        environments=environments,
         followed=list(edit.followed),
     )

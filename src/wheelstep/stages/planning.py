@@ -17,7 +17,7 @@ from wheelstep.stages.rehearsing import (
     note_verdicts,
     read_after,
     rehearse_subjects,
-    subject_of,
+    subjects_of,
 )
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey, Surveyed
@@ -55,12 +55,15 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
     ]
     with run.stage("rehearse"):
         later = [
-            Verdict(edit.path, "skipped", edit.reading.python, run.settings.platform)
+            Verdict(
+                edit.path, "skipped", section.python, run.settings.platform, place=section.place
+            )
             for edit in changed
-            if edit not in known and edit.reading.pip_lines
+            for section in edit.reading.sections
+            if edit not in known and section.pip_lines
         ]
         note_verdicts(run, later, "known after build")
-        subjects = [subject_of(edit.path, edit.reading) for edit in known]
+        subjects = [one for edit in known for one in subjects_of(edit.path, edit.reading)]
         read = read_after(run.snapshot, edits)
         rehearse_subjects(run, read, subjects, (), [row.name for row in found.packages])
     to_do = bool(new or lacks or more or changed)

@@ -19,18 +19,22 @@ from wheelstep.rehearsal.interface import Subject, Verdict
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.stages.run import Run
 
-__all__ = ["includes", "note_verdicts", "read_after", "rehearse_subjects", "subject_of"]
+__all__ = ["includes", "note_verdicts", "read_after", "rehearse_subjects", "subjects_of"]
 
 
-def subject_of(path: str, reading: Reading) -> Subject:
-    """Return what a rehearsal asks of a definition."""
-    return Subject(
-        path=path,
-        pip_lines=reading.pip_lines,
-        python=reading.python,
-        line=reading.section_line,
-        requirement_lines=tuple((one.name, one.line) for one in reading.requirements),
-    )
+def subjects_of(path: str, reading: Reading) -> list[Subject]:
+    """Return what a rehearsal asks of a definition: one subject for each of its environments."""
+    return [
+        Subject(
+            path=path,
+            pip_lines=section.pip_lines,
+            python=section.python,
+            line=section.line,
+            requirement_lines=tuple((one.name, one.line) for one in section.requirements),
+            place=section.place,
+        )
+        for section in reading.sections
+    ]
 
 
 def read_after(snapshot: Snapshot, edits: Edits) -> Read:
@@ -42,7 +46,11 @@ def read_after(snapshot: Snapshot, edits: Edits) -> Read:
 def includes(reading: Reading) -> bool:
     """Tell whether a definition takes in other files, which may have changed when it has not."""
     starts = ("-r", "-c", "--requirement", "--constraint")
-    return any(line.lstrip().startswith(starts) for line in reading.pip_lines)
+    return any(
+        line.lstrip().startswith(starts)
+        for section in reading.sections
+        for line in section.pip_lines
+    )
 
 
 def rehearse_subjects(
@@ -95,7 +103,8 @@ def note_verdicts(run: Run, verdicts: Sequence[Verdict], why: str = "") -> None:
         why: For verdicts that were reached without looking.
     """
     for verdict in verdicts:
-        known = [row for row in run.report.rehearsals if row["path"] != verdict.path]
+        key = (verdict.path, verdict.place)
+        known = [row for row in run.report.rehearsals if (row["path"], row["place"]) != key]
         row: dict[str, Any] = dataclasses.asdict(verdict)
         row["resolved"], row["problems"] = list(row["resolved"]), list(row["problems"])
         run.report.rehearsals = [*known, row]
@@ -103,7 +112,8 @@ def note_verdicts(run: Run, verdicts: Sequence[Verdict], why: str = "") -> None:
         run.report.add([problem for problem in verdict.problems if problem.severity != "error"])
         python = f"Python {verdict.python} on " if verdict.python else ""
         reason = f" ({why})" if why else ""
-        run.host.say(f"{verdict.path}: {verdict.status}{reason} for {python}{verdict.platform}")
+        where = f"{verdict.path} ({verdict.place})" if verdict.place else verdict.path
+        run.host.say(f"{where}: {verdict.status}{reason} for {python}{verdict.platform}")
 
 
 def _credentials(run: Run) -> tuple[IndexCredential, ...]:
