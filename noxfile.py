@@ -57,6 +57,16 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Ten minutes of coverage-guided fuzzing of every form of definition; Linux only."""
+    session.install("--require-hashes", "--requirement", "requirements/fuzz.txt")
+    session.install("--no-deps", "--editable", ".")
+    found = Path(session.create_tmp()) / "inputs"
+    options = session.posargs or ["-max_total_time=600"]
+    session.run("python", "-m", "tests.fuzz", "-timeout=20", *options, str(found))
+
+
+@nox.session(default=False)
 def lock(session: nox.Session) -> None:
     """Make requirements/*.txt anew from requirements/*.in and pyproject.toml."""
     session.install("uv")

@@ -25,6 +25,9 @@ LOCKS = {
         "--constraints",
         "requirements/action.txt",
     ],
+    # what judges our work, each in an environment of its own: tests/oracles.py
+    "azure-ai-ml": ["requirements/azure-ai-ml.in"],
+    "fuzz": ["pyproject.toml", "requirements/fuzz.in", "--constraints", "requirements/tests.txt"],
 }
 
 

@@ -1,0 +1,1 @@
+print("acme-core==1.2.0")

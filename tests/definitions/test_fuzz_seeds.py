@@ -1,0 +1,29 @@
+"""The fuzzer's seeds, whole and damaged, in every run: no form ever crashes on them."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.fuzz.definitions import STYLES, check, seeds
+from wheelstep.model import Index
+
+INDEX = Index("https://feed.example.org/simple/")
+DAMAGES = 25
+
+
+@pytest.mark.parametrize(
+    ("number", "path", "data"),
+    [(number, path, data) for number, (path, data) in enumerate(seeds())],
+)
+def test_a_seed_whole_and_damaged(number: int, path: str, data: bytes) -> None:
+    chance = random.Random(number)  # noqa: S311 - the same damage in every run
+    for style in STYLES:
+        check(path, data, style, INDEX)
+    for _ in range(DAMAGES):
+        start = chance.randrange(len(data))
+        end = min(len(data), start + chance.choice((1, 1, 2, 9)))
+        put = bytes(chance.choice(b"\t\n\r \"'#&*-:<>[\\]{|}\x00\xff=@;,1a$") for _ in range(2))
+        damaged = data[:start] + chance.choice((b"", put)) + data[end:]
+        check(path, damaged, chance.choice(STYLES), chance.choice((None, INDEX)))
