@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "wheelstep"
-ROOMS = {"packages", "destinations", "definitions", "rehearsal", "repositories", "hosts"}
+ROOMS = {
+    "packages",
+    "destinations",
+    "definitions",
+    "rehearsal",
+    "repositories",
+    "workspaces",
+    "hosts",
+}
 FLOOR = {"ground", "model", "errors", "lock", "options", "__version__"}
 LONGEST = 450
 

@@ -77,7 +77,14 @@ class EntraTokens:
     token until shortly before it expires.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, scope: str = ENTRA_SCOPE) -> None:
+        """Prepare.
+
+        Args:
+            scope: What the tokens are for: Azure DevOps, or `{endpoint}/.default` of Azure
+                Resource Manager.
+        """
+        self._scope = scope
         self._credential: TokenCredential | None = None
         self._guard = threading.Lock()
 
@@ -105,28 +112,34 @@ class EntraTokens:
                         exclude_shared_token_cache_credential=True,
                         exclude_visual_studio_code_credential=True,
                     )
-                return Secret(self._credential.get_token(ENTRA_SCOPE).token)
+                return Secret(self._credential.get_token(self._scope).token)
             except (AzureError, ValueError) as error:
-                raise _no_entra_token(str(error)) from error
+                raise _no_entra_token(str(error), self._scope) from error
 
 
-def _no_entra_token(text: str) -> SettingError | ServiceRefused:
-    text = redact(text)
+def _no_entra_token(text: str, scope: str) -> SettingError | ServiceRefused:
+    text, for_feed = redact(text), scope == ENTRA_SCOPE
     if reason := re.search(r"AADSTS\d+:?[^\r\n]*", text):
         return ServiceRefused(
             f"Entra ID refuses the identity that is configured here: {reason[0]}",
             code="entra-refused",
             cure="Mend that identity (an expired secret, a missing federated credential, a wrong "
-            "tenant), or set feed-token.",
+            "tenant)" + (", or set feed-token." if for_feed else "."),
         )
     tried = [
         f"{name}: {' '.join(why.split())[:160]}"
         for name, why in re.findall(r"^\s*(\w+Credential): (.+)$", text, re.MULTILINE)
     ]
+    why = f" (tried {'; '.join(tried)})." if tried else f": {text[:300]}."
+    if not for_feed:
+        return SettingError(
+            f"No identity of Azure is signed in here{why}",
+            code="not-signed-in",
+            cure="Run where Azure signs in: after azure/login, in an Azure CLI session, with a "
+            "managed identity, or with AZURE_CLIENT_ID and its kin.",
+        )
     return SettingError(
-        "No token for the feed was given, and no identity of Azure is signed in here"
-        + (f" (tried {'; '.join(tried)})" if tried else f": {text[:300]}")
-        + ".",
+        f"No token for the feed was given, and no identity of Azure is signed in here{why}",
         code="feed-token-missing",
         cure=WAYS,
     )
