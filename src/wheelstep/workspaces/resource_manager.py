@@ -175,7 +175,12 @@ class ResourceManager:
                     ),
                 ],
                 transport=RequestsTransport(
-                    session=session, session_owner=False, use_env_settings=False
+                    session=session,
+                    session_owner=False,
+                    use_env_settings=False,
+                    connection_verify=session.verify,
+                    connection_timeout=self._transport.timeout[0],
+                    read_timeout=self._transport.timeout[1],
                 ),
             )
             self._thread.client = client
