@@ -213,15 +213,14 @@ def test_a_pattern_for_one_brings_the_other(pattern: str) -> None:
         ('version: "9"\n', 'version: "10"\n', []),
         ("", "", []),
         ("version:\n", "version:\n", []),
-        ("version: 1.0\n", "version: 1.0\n", ["environment-version-not-raised"]),
-        ("version: 2024-01-01\n", "version: 2024-01-01\n", ["environment-version-not-raised"]),
-        ("version: 010\n", "version: 010\n", ["environment-version-not-raised"]),
+        ("version: 1.0\n", "version: 1.1\n", []),
+        ("version: 2024-01-01\n", "version: '2024-01-01.1'\n", []),
+        ("version: 010\n", "version: '011'\n", []),
+        ("version: a1b2c3d\n", "version: a1b2c3d\n", ["environment-version-not-raised"]),
         ("x: &v 3\nversion: *v\n", "x: &v 4\nversion: *v\n", ["definition-shared"]),
     ],
 )
-def test_versions_rise_where_they_are_plain_integers(
-    version: str, result: str, notes: list[str]
-) -> None:
+def test_versions_rise_in_their_own_form(version: str, result: str, notes: list[str]) -> None:
     files = {"conda.yml": CONDA, "aml.yml": environment(version)}
     edit = plan(files).edits[0]
     assert edit.after == environment(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,25 @@ def test_the_version_of_an_environment_rises_once_with_each_change(monorepo: Rep
     assert row["followed"] == [CONDA]
     assert row["diff"].splitlines()[5:7] == ["-version: 8", "+version: 9"]
     assert [pin["name"] for pin in ran.definition(CONDA)["pins"]] == ["acme-core"]
+
+
+def test_a_dated_version_takes_the_day_of_the_commit_and_references_follow(
+    monorepo: Repo,
+) -> None:
+    monorepo.replace(AZUREML, "version: 8", "version: 2024-01-05")
+    job = "type: command\ncommand: python train.py\nenvironment: azureml:acme-train:2024-01-05\n"
+    monorepo.replace("packages/core/pyproject.toml", '"1.0.0"', '"1.1.0"')
+    day = dt.datetime.fromtimestamp(
+        int(monorepo.git("log", "-1", "--format=%ct", monorepo.commit({"jobs/train.yml": job}))),
+        dt.UTC,
+    ).date()
+    ran = monorepo.release()
+    assert f"version: {day}\n" in monorepo.read(AZUREML), ran
+    assert monorepo.read("jobs/train.yml") == job.replace("2024-01-05", str(day))
+    row = ran.definition("jobs/train.yml")
+    assert (row["status"], row["pins"], row["followed"]) == ("changed", [], [AZUREML])
+    assert "jobs/train.yml" in monorepo.git("show", "--stat=200", "--format=", "HEAD")
+    assert monorepo.release().status == "nothing-to-do"
 
 
 def test_a_folder_of_this_machine_is_never_named(monorepo: Repo) -> None:

@@ -1,4 +1,4 @@
-"""Azure ML environment YAML: an image with a conda file beside it or written inside.
+"""Azure ML YAML: environments, and jobs, components and deployments with environments inside.
 
 Source: https://azuremlschemas.azureedge.net/latest/environment.schema.json, and azure-ai-ml's own
 loader: `conda_file` is a path relative to the YAML, or a mapping; a version may be an integer.
@@ -9,42 +9,34 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Collection, Iterator, Sequence
-from typing import Final
+from dataclasses import replace
 
 import yaml
 
-from wheelstep.definitions.conda import (
-    CondaSection,
-    SectionEdit,
-    conda_section,
-    edit_section,
-    finish,
-    read_section,
-    shared,
-)
+from wheelstep.definitions.azureml_places import Inside, Place, inside, is_text, places
+from wheelstep.definitions.conda import SectionEdit, edit_section, finish, read_section, shared
+from wheelstep.definitions.environment_version import plain_is_read_back, raised
 from wheelstep.definitions.interface import Edited, Environment, Named, Reading, Wanted
 from wheelstep.definitions.pinning import note
 from wheelstep.definitions.source import Source, decode
-from wheelstep.definitions.splice import Replacement
-from wheelstep.definitions.tree import compose, entry, item, references, scalar
+from wheelstep.definitions.splice import Replacement, rewrite
+from wheelstep.definitions.tree import aliased, compose, entry, scalar
 from wheelstep.errors import DefinitionUnresolvable, StepError
 from wheelstep.model import Problem
 
 __all__ = ["AzureMl", "beside"]
 
-_SCHEMA: Final = re.compile(r"(?:^|/)environment\.schema\.json$", re.IGNORECASE)
-_PLAIN_INTEGER: Final = re.compile(r"0|[1-9][0-9]*")
-
 
 class AzureMl:
-    """An environment as `az ml environment create --file` takes it."""
+    """What `az ml environment|job|component|online-deployment|batch-deployment create` takes."""
 
     name = "azureml"
     suffixes: tuple[str, ...] = (".yml", ".yaml")
 
     def recognises(self, path: str, data: bytes) -> bool:
-        """Tell whether the schema says so, or else name, image and conda_file are there."""
-        if b"environment.schema.json" not in data and b"conda_file" not in data:
+        """Tell whether the schema or the telling keys say so, and there is an environment."""
+        within = b"environment" in data and (b"image" in data or b"build" in data)
+        if not within and b"conda_file" not in data:
             return False
         try:
             source = decode(path, data)
@@ -52,29 +44,35 @@ class AzureMl:
         except StepError:
             return False
         try:
-            return any(True for _ in _environments(source))
+            return any(True for _ in places(source))
         except StepError:
             return True  # it may well be one, with a fault that `read` tells
 
     def read(self, path: str, data: bytes) -> Reading:
-        """Read what is written inside; a conda file beside it is only named.
+        """Read what is written inside; a conda file or build context beside it is only named.
 
         Raises:
             DefinitionUnresolvable: As the interface says.
         """
         source = decode(path, data)
-        roots = list(_environments(source))
-        if not roots:
+        found = list(places(source))
+        if not found:
             raise DefinitionUnresolvable(
-                "This is no Azure ML environment: it has neither the environment schema nor "
-                "`name`, `image` and `conda_file`.",
+                "This is no Azure ML environment, and nothing that has one inside: it has neither "
+                "a schema of those nor `name`, `image` and `conda_file`.",
                 code="definition-unknown",
                 cure="Add `$schema: https://azuremlschemas.azureedge.net/latest/"
                 "environment.schema.json`, or leave the file out.",
                 file=path,
             )
-        sections = [section for root in roots if (section := _inline(source, root))]
-        return Reading(tuple(map(read_section, sections)), tuple(_conda_files(source, roots)))
+        return Reading(
+            tuple(
+                read_section(spec.section, one.place)
+                for one in found
+                if (spec := inside(source, one.node))
+            ),
+            tuple(named for one in found for named in _named(source, one)),
+        )
 
     def edit(self, path: str, data: bytes, wanted: Wanted, changed: Collection[str] = ()) -> Edited:
         """Pin what is written inside, and raise the version of what changed.
@@ -85,67 +83,95 @@ class AzureMl:
         """
         source = decode(path, data)
         edits: list[SectionEdit] = []
-        raised: list[yaml.Node] = []
-        for root in _environments(source):
+        risen: list[Place] = []
+        for one in places(source):
             edit = None
-            if section := _inline(source, root):
-                edit = edit_section(source, section, wanted)
+            if spec := inside(source, one.node):
+                edit = _edit_inside(source, spec, wanted)
                 edits.append(edit)
-            named = scalar(entry(source, root, "conda_file"))
-            if (edit and (edit.replacements or edit.insertions)) or (
-                named and beside(path, named) in changed
+            # what stands inside a job has no version: it is known by its content
+            if not one.nameless and (
+                (edit and (edit.replacements or edit.insertions))
+                or any(_lies_in(named, changed) for named in _named(source, one))
             ):
-                raised.append(root)
-        return self._finished(source, edits, raised)
+                risen.append(one)
+        return self._finished(source, edits, risen, wanted)
 
     def _finished(
-        self, source: Source, edits: Sequence[SectionEdit], raised: Sequence[yaml.Node]
+        self, source: Source, edits: Sequence[SectionEdit], risen: Sequence[Place], wanted: Wanted
     ) -> Edited:
         versions: list[Replacement] = []
         notes: list[Problem] = []
         environments: list[Environment] = []
-        for root in raised:
-            name = scalar(entry(source, root, "name")) or ""
-            version = entry(source, root, "version")
+        for one in risen:
+            name = scalar(entry(source, one.node, "name")) or ""
+            version = entry(source, one.node, "version")
             before = scalar(version) or None
             after = before
             if isinstance(version, yaml.ScalarNode) and before:
-                if _PLAIN_INTEGER.fullmatch(before):
-                    after = str(int(before) + 1)
-                    versions.append(Replacement(version, after))
-                    if references(compose(source))[id(version)] > 1:
-                        notes.append(shared(source, version))
-                else:
+                after = raised(before, day=wanted.day, taken=wanted.floors.get(name, ()))
+                if after is None:
+                    after = before
                     notes.append(_not_raised(source, name, version))
+                else:
+                    versions.append(_version(version, after))
+                    if id(version) in aliased(compose(source)):
+                        notes.append(shared(source, version))
             environments.append(Environment(name, before, after))
         own = SectionEdit(0, notes=tuple(notes))
         return finish(self, source, [*edits, own], versions, environments)
 
 
-def _environments(source: Source) -> Iterator[yaml.Node]:
-    for root in compose(source):
-        if not isinstance(root, yaml.MappingNode):
-            continue
-        schema = scalar(entry(source, root, "$schema"))
-        if schema is not None:
-            if _SCHEMA.search(schema):
-                yield root
-        elif all(item(source, root, key) for key in ("name", "image", "conda_file")):
-            yield root
+def _edit_inside(source: Source, spec: Inside, wanted: Wanted) -> SectionEdit:
+    edit = edit_section(spec.source, spec.section, wanted)
+    if spec.block is None or not (edit.replacements or edit.insertions):
+        return edit
+    text = rewrite(spec.source, edit.replacements, edit.insertions).decode()
+    notes = edit.notes
+    if id(spec.block) in aliased(compose(source)):
+        notes = (*notes, shared(source, spec.block))
+    return replace(
+        edit,
+        replacements=(Replacement(spec.block, text[spec.lines_above :]),),
+        insertions=(),
+        notes=notes,
+    )
 
 
-def _inline(source: Source, root: yaml.Node) -> CondaSection | None:
-    inside = entry(source, root, "conda_file")
-    return conda_section(source, inside) if isinstance(inside, yaml.MappingNode) else None
+def _version(node: yaml.ScalarNode, after: str) -> Replacement:
+    """Write a version so that every reader of YAML reads it as it is meant: 1.9 is followed by
+    "1.10" in quotes, which would be the number 1.1 without."""
+    plain = not node.style and plain_is_read_back(after) and node.tag == _tag(after)
+    return Replacement(node, after, as_text=not node.style and not plain)
 
 
-def _conda_files(source: Source, roots: Sequence[yaml.Node]) -> Iterator[Named]:
-    for root in roots:
-        node = entry(source, root, "conda_file")
-        named = scalar(node)
-        if node is not None and named:
-            path = beside(source.path, named)
-            yield Named("conda-file", named, path, source.line(node.start_mark.index))
+def _tag(plain: str) -> str:
+    (root,) = compose(Source("", plain))
+    return root.tag
+
+
+def _named(source: Source, one: Place) -> Iterator[Named]:
+    node = entry(source, one.node, "conda_file")
+    if isinstance(node, yaml.ScalarNode) and node.value and not is_text(node):
+        line = source.line(node.start_mark.index)
+        yield Named("conda-file", node.value, beside(source.path, node.value), line)
+    build = entry(source, one.node, "build")
+    folder = entry(source, build, "path")
+    if isinstance(folder, yaml.ScalarNode) and folder.value:
+        dockerfile = scalar(entry(source, build, "dockerfile_path")) or "Dockerfile"
+        path = beside(source.path, folder.value)
+        line = source.line(folder.start_mark.index)
+        yield Named("build-context", folder.value, path, line, dockerfile)
+
+
+def _lies_in(named: Named, changed: Collection[str]) -> bool:
+    """Tell whether a changed file is the one that is named, or lies in the folder."""
+    if named.path is None:
+        return False
+    if named.kind != "build-context":
+        return named.path in changed
+    folder = "" if named.path == "." else f"{named.path}/"
+    return named.path in changed or any(path.startswith(folder) for path in changed)
 
 
 def _not_raised(source: Source, name: str, version: yaml.ScalarNode) -> Problem:
@@ -153,8 +179,8 @@ def _not_raised(source: Source, name: str, version: yaml.ScalarNode) -> Problem:
         source.path,
         source.line(version.start_mark.index),
         "environment-version-not-raised",
-        f"The environment {name} changed, but its version `{version.value}` is no plain integer "
-        "and was left alone; a version that is registered already cannot change.",
+        f"The environment {name} changed, but its version `{version.value}` is no number, date or "
+        "dotted version and was left alone; a version that is registered already cannot change.",
         "Use an integer, leave `version` out, or raise it yourself.",
         severity="warning",
     )

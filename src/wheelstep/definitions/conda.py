@@ -27,7 +27,7 @@ from wheelstep.definitions.pinning import Slot, add_index, note, pin_slots, read
 from wheelstep.definitions.pip_lines import logical_lines
 from wheelstep.definitions.source import Source, decode, refuse_secrets
 from wheelstep.definitions.splice import Insertion, Replacement, rewrite
-from wheelstep.definitions.tree import alias_places, children, compose, entry, item, references
+from wheelstep.definitions.tree import alias_places, aliased, children, compose, entry, item
 from wheelstep.errors import DefinitionUnresolvable, StepError
 from wheelstep.model import PinChange, Problem
 
@@ -248,12 +248,12 @@ def edit_section(source: Source, section: CondaSection, wanted: Wanted) -> Secti
         after = 1 if addition.where == "after" else 0
         insertions.append(Insertion(listed, position + after, addition.text))
     replacements: dict[int, Replacement] = {}
-    count = references(compose(source))
-    for (listed, _, node), text in zip(section.items, pinned.texts, strict=True):
+    elsewhere = aliased(compose(source))
+    for (_, _, node), text in zip(section.items, pinned.texts, strict=True):
         if text == node.value:
             continue
         replacements[id(node)] = Replacement(node, text)
-        if count[id(node)] > 1 or count[id(listed)] > 1:
+        if id(node) in elsewhere:
             notes.append(shared(source, node))
     return SectionEdit(
         pinned.requirements,
@@ -339,4 +339,5 @@ def finish(
             now = after[passed + position]
             changes.append(PinChange(now.name, before, now.text, now.line))
         passed += edit.requirements
-    return replace(edited, pins=tuple(changes))
+    # what an alias or `<<` shares between environments is told once
+    return replace(edited, pins=tuple(dict.fromkeys(changes)))

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from wheelstep.definitions.azureml import AzureMl
+from wheelstep.definitions.azureml_places import unknown_schemas
 from wheelstep.definitions.conda import Conda
 from wheelstep.definitions.interface import Form, Found, Kind, Named, Read
 from wheelstep.definitions.patterns import choose_paths
@@ -155,6 +156,7 @@ class _Look:
             if form is None:
                 if path.lower().endswith(_YAML):
                     compose(decode(path, data))
+                    self.notes += unknown_schemas(path, data, self.names)
                 elif data[:2] in _UTF_16:
                     decode(path, data)
                 return
@@ -214,6 +216,8 @@ class _Look:
             data = self.read(path) or b""
             self.naming[path] = data
             for named in self.forms[path].read(path, data).named:
+                if named.kind == "build-context":
+                    continue
                 if named.path is None or named.path not in left_out | self.forms.keys():
                     waiting += self._take_named(path, named)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+import datetime as dt
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from wheelstep.model import Index, Pin, PinChange, Problem
@@ -132,7 +133,7 @@ class Environment:
     name: str
     before: str | None
     after: str | None
-    """Equal to `before` where the file states no version, or one that is no plain integer."""
+    """Equal to `before` where the file states no version, or one that cannot be counted up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,10 @@ class Wanted:
     style: PinStyle
     index: Index | None
     choose: Choose
+    day: dt.date | None = None
+    """Of the commit that is released, UTC, for versions that are dates; None where unknown."""
+    floors: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The versions of each environment, by its name, that workspaces have already."""
 
 
 @dataclass(frozen=True, slots=True)

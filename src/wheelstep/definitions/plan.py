@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from wheelstep.definitions.find import definitions_in
+from wheelstep.definitions.find import definitions_in, worth_reading
 from wheelstep.definitions.interface import (
     Choose,
     Edited,
@@ -18,6 +19,8 @@ from wheelstep.definitions.interface import (
     Reading,
     Wanted,
 )
+from wheelstep.definitions.patterns import choose_paths
+from wheelstep.definitions.references import Followed, follow_all, risen_in
 from wheelstep.errors import DefinitionUnresolvable, StepError, raise_all
 from wheelstep.model import Change, Index, Pin, PinChange, Problem
 
@@ -38,7 +41,8 @@ class PlannedEdit:
     environments: tuple[Environment, ...]
     """The Azure ML environments of the file whose version rose, or would have."""
     followed: tuple[str, ...]
-    """Other files that belong to it: environments of a conda file, the conda file of one."""
+    """Other files that belong to it: environments of a conda file, the conda file of one, the file
+    of an environment that a reference in it follows."""
     notes: tuple[Problem, ...]
     unknown: tuple[str, ...]
     """What exists only after building or publishing; such an edit can be shown, not committed."""
@@ -88,6 +92,8 @@ def plan_edits(
     style: PinStyle,
     index: Index | None,
     choose: Choose,
+    day: dt.date | None = None,
+    floors: Mapping[str, Sequence[str]] | None = None,
 ) -> Edits:
     """Decide every edit.
 
@@ -99,11 +105,13 @@ def plan_edits(
         style: How to write them.
         index: Where consumers find the wheels; None to leave index options alone.
         choose: Which of several wheels, for the URL styles.
+        day: Of the commit that is released, for versions of environments that are dates.
+        floors: The versions of each environment, by its name, that workspaces have already.
 
     Raises:
         StepError: Everything `definitions_in` and `Form.edit` raise, all definitions' together.
     """
-    wanted = Wanted(tuple(pins), style, index, choose)
+    wanted = Wanted(tuple(pins), style, index, choose, day, floors or {})
     found = definitions_in(read, paths, patterns=patterns, names=[pin.name for pin in pins])
     before = {kind.path: read(kind.path) or b"" for kind in found.kinds}
     edited: dict[str, Edited] = {}
@@ -121,8 +129,34 @@ def plan_edits(
         if edit.data != data or not touched.isdisjoint(kind.uses):
             touched.add(kind.path)
     raise_all(errors)
-    return Edits(
-        tuple(_planned(kind, before[kind.path], edited) for kind in found.kinds), found.notes
+    planned = {kind.path: _planned(kind, before[kind.path], edited) for kind in found.kinds}
+    left_out = choose_paths(paths, patterns or ()).left_out
+    followed = follow_all(
+        lambda path: planned[path].after if path in planned else read(path),
+        [path for path in worth_reading(paths) if path not in left_out],
+        risen_in({path: edit.environments for path, edit in planned.items()}),
+    )
+    notes = list(found.notes)
+    for path, one in followed.items():
+        if path in planned:
+            planned[path] = _with_references(planned[path], one)
+        elif one.paths:
+            planned[path] = _with_references(_untouched(path, read(path) or b""), one)
+        else:
+            notes += one.notes
+    return Edits(tuple(planned[path] for path in sorted(planned)), tuple(notes))
+
+
+def _untouched(path: str, data: bytes) -> PlannedEdit:
+    return PlannedEdit(path, "azureml", data, data, (), None, (), (), (), (), Reading())
+
+
+def _with_references(edit: PlannedEdit, followed: Followed) -> PlannedEdit:
+    return replace(
+        edit,
+        after=followed.data,
+        followed=tuple(dict.fromkeys((*edit.followed, *followed.paths))),
+        notes=(*edit.notes, *followed.notes),
     )
 
 

@@ -6,6 +6,7 @@ places that the parser's marks name, the result is parsed again, and both trees 
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ class Replacement:
 
     node: yaml.ScalarNode
     value: str
+    as_text: bool = False
+    """Whether it is quoted, so that every reader takes it as text and not as a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,7 @@ def rewrite(
     roots = compose(source)
     flow = _in_flow(roots)
     splices = [
-        _replaced(source.text, wanted.node, wanted.value, flow=id(wanted.node) in flow)
-        for wanted in replacements
+        _replaced(source.text, wanted, flow=id(wanted.node) in flow) for wanted in replacements
     ]
     splices += [_inserted(source, wanted) for wanted in insertions]
     after = apply(source.text, splices)
@@ -70,7 +72,10 @@ def rewrite(
         result = compose(Source(source.path, after))
     except StepError as error:
         raise EditNotProven(f"{source.path}: after the edit: {error.message}") from error
-    values = {id(wanted.node): wanted.value for wanted in replacements}
+    values = {
+        id(wanted.node): (_TEXT if wanted.as_text else wanted.node.tag, wanted.value)
+        for wanted in replacements
+    }
     added = {(id(wanted.sequence), wanted.position): wanted.value for wanted in insertions}
     if _outline(roots, values, added) != _outline(result, {}, {}):
         raise EditNotProven(f"{source.path}: after the edit other values would have changed.")
@@ -85,7 +90,9 @@ def apply(text: str, splices: Sequence[Splice]) -> str:
 
 
 def _outline(
-    roots: Sequence[yaml.Node], values: dict[int, str], added: dict[tuple[int, int], str]
+    roots: Sequence[yaml.Node],
+    values: dict[int, tuple[str, str]],
+    added: dict[tuple[int, int], str],
 ) -> list[object]:
     """Return everything that the documents say, aliases as the number of the node they name."""
     numbers: dict[int, int] = {}
@@ -100,7 +107,7 @@ def _outline(
             return
         number(id(node))
         if isinstance(node, yaml.ScalarNode):
-            said.append((node.tag, values.get(id(node), node.value)))
+            said.append(values.get(id(node), (node.tag, node.value)))
             return
         said.append((node.tag, "begin", isinstance(node, yaml.SequenceNode)))
         for position, child in enumerate([*children(node), None]):
@@ -137,11 +144,14 @@ def _in_flow(roots: Sequence[yaml.Node]) -> set[int]:
     return inside
 
 
-def _replaced(text: str, node: yaml.ScalarNode, value: str, *, flow: bool) -> Splice:
+def _replaced(text: str, wanted: Replacement, *, flow: bool) -> Splice:
+    node, value = wanted.node, wanted.value
     start, end = _extent(text, node)
     written = text[start:end]
-    readable = _reader(flow=flow)
+    readable = _reader(flow=flow, column=_column_above(written, node))
     for candidate in _candidates(written, node, value):
+        if wanted.as_text and candidate[:1] not in {"'", '"'}:
+            continue
         if readable(candidate) == value:
             return start, end, candidate
     raise EditNotProven(f"No way was found to write {value!r} in YAML.")
@@ -167,7 +177,10 @@ def _candidates(written: str, node: yaml.ScalarNode, value: str) -> Iterator[str
     match node.style:
         case None:
             yield value
-        case "|" | ">":
+        case "|":
+            yield _lines_of_block(written, node.value, value)
+            yield _block(written, value)
+        case ">":
             yield _block(written, value)
         case quote:
             yield quote + encode(value) + quote
@@ -212,11 +225,53 @@ def _block(written: str, value: str) -> str:
     return header + line_end + line_end.join(lines) + ending
 
 
-def _reader(*, flow: bool) -> Callable[[str], str | None]:
+def _lines_of_block(written: str, before: str, after: str) -> str:
+    """Write anew only those lines of a literal block that differ: each line of its value is a line
+    of its text, below the header."""
+    header, *raw = _ends_kept(written)
+    line_end = header[len(header.rstrip("\r\n")) :]
+    old, new = before.removesuffix("\n").split("\n"), after.removesuffix("\n").split("\n")
+    unended = not raw or raw[-1] == raw[-1].rstrip("\r\n")
+    if unended and raw:
+        raw[-1] += line_end
+    indentation = " " * _indentation(raw, old)
+    result = [header]
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    for kind, first, last, begin, end in matcher.get_opcodes():
+        if kind == "equal":
+            result += raw[first:last]
+        else:
+            result += [(indentation + text if text else "") + line_end for text in new[begin:end]]
+    # blank lines at the end may be no part of the value
+    joined = "".join(result + raw[len(old) :])
+    return joined.removesuffix(line_end) if unended else joined
+
+
+def _ends_kept(text: str) -> list[str]:
+    """Return the lines as YAML has them, unlike str.splitlines, which knows more line ends."""
+    return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$", text)
+
+
+def _indentation(raw: Sequence[str], lines: Sequence[str]) -> int:
+    """Return how far the lines of a block are indented more than those of its value."""
+    for written, line in zip(raw, lines, strict=False):
+        if line.strip():
+            return len(written) - len(written.lstrip(" ")) - (len(line) - len(line.lstrip(" ")))
+    return 2
+
+
+def _column_above(written: str, node: yaml.ScalarNode) -> int:
+    """Return the column that the indentation in a block's header (`|2`) counts from."""
+    header, *raw = _ends_kept(written) or [""]
+    stated = re.match(r"[|>][+-]?([1-9])", header) if node.style in {"|", ">"} else None
+    return max(_indentation(raw, node.value.split("\n")) - int(stated[1]), 0) if stated else 0
+
+
+def _reader(*, flow: bool, column: int = 0) -> Callable[[str], str | None]:
     """Return what a written scalar says where it stands; None where it is no single scalar."""
 
     def read(written: str) -> str | None:
-        small = f"[{written}]\n" if flow else f"- {written}"
+        small = f"[{written}]\n" if flow else f"{' ' * column}- {written}"
         try:
             roots = compose(Source("", small))
         except DefinitionUnresolvable:

@@ -11,7 +11,7 @@ import yaml
 from wheelstep.definitions.source import Source, leave_out
 from wheelstep.errors import DefinitionUnresolvable
 
-__all__ = ["alias_places", "children", "compose", "entry", "item", "references", "scalar"]
+__all__ = ["alias_places", "aliased", "children", "compose", "entry", "item", "scalar"]
 
 # the C loader is ten times faster; PyYAML built without libyaml has only the other
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -146,16 +146,26 @@ def scalar(node: yaml.Node | None) -> str | None:
     return node.value if isinstance(node, yaml.ScalarNode) else None
 
 
-def references(roots: tuple[yaml.Node, ...]) -> dict[int, int]:
-    """Return, by `id`, how often each node is named: more than once by way of aliases."""
-    count: dict[int, int] = {}
+def aliased(roots: tuple[yaml.Node, ...]) -> set[int]:
+    """Return the `id` of each node that is named more than once by way of aliases, and of each node
+    below one."""
+    met: set[int] = set()
+    twice: list[yaml.Node] = []
     waiting = list(roots)
     while waiting:
         node = waiting.pop()
-        count[id(node)] = count.get(id(node), 0) + 1
-        if count[id(node)] == 1:
+        if id(node) in met:
+            twice.append(node)
+        else:
+            met.add(id(node))
             waiting += children(node)
-    return count
+    found: set[int] = set()
+    while twice:
+        node = twice.pop()
+        if id(node) not in found:
+            found.add(id(node))
+            twice += children(node)
+    return found
 
 
 def alias_places(source: Source) -> dict[tuple[int, int], int]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 from wheelstep.definitions.choice import choose_for
@@ -21,6 +23,10 @@ MANY: Final = 300
 """With more candidates than this, git is asked first which of them name a package at all."""
 
 
+LATEST: Final = 253402300799
+"""The last second that a date has room for: a commit may state any."""
+
+
 def _reader(run: Run, snapshot: Snapshot, names: Collection[str]) -> tuple[Read, Sequence[str]]:
     """Return what reads a file of the snapshot, and the paths worth looking at."""
     paths = snapshot.paths()
@@ -32,6 +38,7 @@ def _reader(run: Run, snapshot: Snapshot, names: Collection[str]) -> tuple[Read,
         snapshot.read_many(worth) if run.settings.definitions is None else {}
     )
 
+    @cache
     def read(path: str) -> bytes | None:
         return contents[path] if path in contents else snapshot.read(path)
 
@@ -39,9 +46,9 @@ def _reader(run: Run, snapshot: Snapshot, names: Collection[str]) -> tuple[Read,
 
 
 def _grep(run: Run, head: str, names: Collection[str]) -> list[str]:
-    """Return the files that name a package, or a conda file: one git call."""
+    """Return the files that name a package, a conda file or an environment: one git call."""
     spelled = ["[-_.]+".join(map(re.escape, name.split("-"))) for name in sorted(names)]
-    patterns = [part for text in (*spelled, "conda_file") for part in ("-e", text)]
+    patterns = [part for text in (*spelled, "conda_file", "azureml:") for part in ("-e", text)]
     globs = [f":(glob,icase)**/*{suffix}" for suffix in (".yml", ".yaml", ".txt", ".in")]
     done = run.git.try_("grep", "-laziE", *patterns, head, "--", *globs)
     found = done.out.decode("utf-8", "surrogateescape").split("\0")
@@ -87,7 +94,17 @@ def edits_on(
         style=style or run.settings.pin,
         index=index,
         choose=choose_for(run.settings.platform),
+        day=_day(run, snapshot),
     )
+
+
+def _day(run: Run, snapshot: Snapshot) -> dt.date | None:
+    """Return the day of the commit that is released, UTC; None where there is no commit yet."""
+    shown = run.git.try_("rev-list", "-1", "--timestamp", snapshot.head or "HEAD")
+    seconds = shown.out.partition(b" ")[0]
+    if shown.code != 0 or not seconds.isdigit() or int(seconds) > LATEST:
+        return None
+    return dt.datetime.fromtimestamp(int(seconds), dt.UTC).date()
 
 
 def edits_for(run: Run, snapshot: Snapshot, pins: Sequence[Pin]) -> Edits:

@@ -1,0 +1,133 @@
+"""The version that follows an environment's version, in the form that it has.
+
+A registered version of an Azure ML environment never changes, so that changed content needs another
+one (source: Azure ML, how-to-manage-environments-v2). Nothing here reads a clock.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Final
+
+__all__ = ["plain_is_read_back", "raised"]
+
+_DATE: Final = re.compile(
+    r"(?P<prefix>[vV]?)(?P<year>(?:19|20)[0-9]{2})(?P<between>[-.]?)(?P<month>[0-9]{2})"
+    r"(?P=between)(?P<day>[0-9]{2})(?:\.(?P<counter>[0-9]{1,9}))?"
+)
+# longer numbers than any counter are ids of commits and builds; int() refuses the longest
+_NUMBERS: Final = re.compile(
+    r"(?P<prefix>[vV]?)(?P<numbers>[0-9]{1,18}(?:\.[0-9]{1,18}){0,9})", re.ASCII
+)
+_FLOAT: Final = re.compile(r"[0-9]+\.[0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Dated:
+    prefix: str
+    between: str
+    date: dt.date
+    counter: int
+    """0 where there is none."""
+
+    def above(self, others: Sequence[_Dated], day: dt.date | None) -> str:
+        last = max((one.date, one.counter) for one in (self, *others))
+        date, counter = (day, 0) if day is not None and day > last[0] else (last[0], last[1] + 1)
+        written = self.between.join((f"{date.year:04}", f"{date.month:02}", f"{date.day:02}"))
+        return f"{self.prefix}{written}" + (f".{counter}" if counter else "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbered:
+    prefix: str
+    numbers: tuple[str, ...]
+
+    @property
+    def key(self) -> tuple[int, ...]:
+        """What is compared, without the zeros at the end: 1.2 is 1.2.0."""
+        values = [int(number) for number in self.numbers]
+        while values and values[-1] == 0:
+            values.pop()
+        return tuple(values)
+
+    def above(self, others: Sequence[_Numbered]) -> str:
+        highest = max((one.key for one in (self, *others)), default=())
+        fitted = [
+            value
+            for value, _ in zip_longest(highest[: len(self.numbers)], self.numbers, fillvalue=0)
+        ]
+        fitted = [int(value) for value in fitted]
+        fitted[-1] += 1
+        written = [
+            # 007 is followed by 008, and 2026.01 by 2026.02
+            str(value).zfill(len(before) if before.startswith("0") else 1)
+            for before, value in zip(self.numbers, fitted, strict=True)
+        ]
+        return self.prefix + ".".join(written)
+
+
+def raised(version: str, *, day: dt.date | None = None, taken: Sequence[str] = ()) -> str | None:
+    """Return the first version of the same form above this one and above all comparable ones.
+
+    >>> raised("7"), raised("007"), raised("v1.9"), raised("2026-11-20")
+    ('8', '008', 'v1.10', '2026-11-20.1')
+
+    Args:
+        version: As written, without quotes.
+        day: What is released, for versions that are dates; None where it is not known.
+        taken: Versions that exist already, of any form.
+
+    Returns:
+        None where the version has no form that can be counted up: a word, the id of a commit.
+    """
+    own = _read(version)
+    others = [one for text in taken if (one := _read(text))]
+    match own:
+        case _Dated():
+            return own.above(
+                [one for one in others if isinstance(one, _Dated) and one.prefix == own.prefix],
+                day,
+            )
+        case _Numbered():
+            return own.above(
+                [
+                    one
+                    for one in others
+                    if isinstance(one, _Numbered)
+                    and one.prefix == own.prefix
+                    and (len(one.numbers) == 1) == (len(own.numbers) == 1)
+                ]
+            )
+        case None:
+            return None
+
+
+def _read(version: str) -> _Dated | _Numbered | None:
+    if found := _DATE.fullmatch(version):
+        try:
+            date = dt.date(int(found["year"]), int(found["month"]), int(found["day"]))
+        except ValueError:
+            pass  # 20261399 is a number
+        else:
+            return _Dated(found["prefix"], found["between"], date, int(found["counter"] or 0))
+    if found := _NUMBERS.fullmatch(version):
+        return _Numbered(found["prefix"], tuple(found["numbers"].split(".")))
+    return None
+
+
+def plain_is_read_back(version: str) -> bool:
+    """Tell whether a version keeps its text in YAML without quotes, whichever rules the reader
+    has: 1.10 is the number 1.1, and 010 is 8 (YAML 1.1) or 10 (YAML 1.2).
+
+    >>> plain_is_read_back("1.9"), plain_is_read_back("1.10"), plain_is_read_back("1.2.10")
+    (True, False, True)
+    """
+    if version.isdecimal():
+        return version == str(int(version))
+    if _FLOAT.fullmatch(version):
+        return version == str(float(version))
+    return True
