@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,7 +30,7 @@ class PlannedEdit:
 
     path: str
     form: str
-    """"conda", "azureml" or "requirements"."""
+    """As `Form.name` has it: "conda", "azureml", ..."""
     before: bytes
     after: bytes
     pins: tuple[PinChange, ...]
@@ -88,6 +88,7 @@ def plan_edits(
     style: PinStyle,
     index: Index | None,
     choose: Choose,
+    released: Collection[str] = (),
 ) -> Edits:
     """Decide every edit.
 
@@ -99,12 +100,14 @@ def plan_edits(
         style: How to write them.
         index: Where consumers find the wheels; None to leave index options alone.
         choose: Which of several wheels, for the URL styles.
+        released: Normalised names of all packages of this repository.
 
     Raises:
         StepError: Everything `definitions_in` and `Form.edit` raise, all definitions' together.
     """
     wanted = Wanted(tuple(pins), style, index, choose)
-    found = definitions_in(read, paths, patterns=patterns, names=[pin.name for pin in pins])
+    names = [pin.name for pin in pins]
+    found = definitions_in(read, paths, patterns=patterns, names=names, released=released)
     before = {kind.path: read(kind.path) or b"" for kind in found.kinds}
     edited: dict[str, Edited] = {}
     errors: list[StepError] = []
