@@ -6,14 +6,12 @@ so each item is read by pip's rules (source: conda's pip installer, observed).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 import yaml
-from packaging.utils import canonicalize_name
 
+from wheelstep.definitions.conda_part import files_included, packages_left_alone, python_of
 from wheelstep.definitions.interface import (
     CondaPart,
     Edited,
@@ -23,13 +21,20 @@ from wheelstep.definitions.interface import (
     Section,
     Wanted,
 )
-from wheelstep.definitions.pinning import Slot, add_index, note, pin_slots, read_slots
+from wheelstep.definitions.pinning import (
+    Slot,
+    add_index,
+    note,
+    pin_changes,
+    pin_slots,
+    read_slots,
+)
 from wheelstep.definitions.pip_lines import logical_lines
 from wheelstep.definitions.source import Source, decode, refuse_secrets
 from wheelstep.definitions.splice import Insertion, Replacement, rewrite
 from wheelstep.definitions.tree import alias_places, aliased, children, compose, entry, item
 from wheelstep.errors import DefinitionUnresolvable, StepError
-from wheelstep.model import PinChange, Problem
+from wheelstep.model import Problem
 
 __all__ = [
     "Conda",
@@ -41,15 +46,6 @@ __all__ = [
     "read_section",
     "shared",
 ]
-
-_PYTHON: Final = re.compile(
-    r"(?:\S+::)?python\s*(?P<operator>~=|={1,2}|\s)\s*"
-    r"(?P<version>\d+\.\d+(?:\.\d+)?)(?:\.?\*)?\s*(?:=.*)?"
-)
-_PYTHON_BETWEEN: Final = re.compile(
-    r"(?:\S+::)?python\s*>=\s*3\.(?P<low>\d+)(?:\.\d+)?\s*,\s*<\s*3\.(?P<high>\d+)(?:\.0)?(?:a0)?"
-)
-_CONDA_NAME: Final = re.compile(r"(?:\S+::)?([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +176,7 @@ def conda_section(source: Source, root: yaml.Node) -> CondaSection | None:
         tuple(
             _slot(source, node, place) for (_, _, node), place in zip(items, places, strict=True)
         ),
-        _python([text for text, _ in texts]),
+        python_of([text for text, _ in texts]),
         line,
         CondaPart(tuple(texts), _channels(source, root)),
     )
@@ -213,31 +209,14 @@ def _slot(source: Source, node: yaml.ScalarNode, alias: int | None) -> Slot:
     return Slot(node.value, lambda index: first + 1 + node.value.count("\n", 0, index), named)
 
 
-def _python(texts: Sequence[str]) -> str | None:
-    """Return the Python that the conda dependencies name, where they fix its minor version."""
-    for text in texts:
-        if found := _PYTHON.fullmatch(text.strip()):
-            version = found["version"]
-            # `~=3.10` allows every later 3.x, `~=3.10.4` later patches only
-            if found["operator"] != "~=":
-                return version
-            if version.count(".") > 1:
-                return version.rpartition(".")[0]
-        elif (found := _PYTHON_BETWEEN.fullmatch(text.strip())) and (
-            int(found["high"]) == int(found["low"]) + 1
-        ):
-            return f"3.{found['low']}"
-    return None
-
-
 def edit_section(source: Source, section: CondaSection, wanted: Wanted) -> SectionEdit:
     """Decide what changes in one section; raises as `Form.edit` does."""
     pinned = pin_slots(source.path, section.slots, wanted, section.python)
-    notes = [*_conda_packages(source, section, wanted)]
+    notes = [*packages_left_alone(source.path, section.conda, wanted)]
     if not pinned.names:
         return SectionEdit(pinned.requirements, notes=tuple(notes))
     refuse_secrets(source)
-    notes += _included(source, section)
+    notes += files_included(source.path, section.slots)
     addition, remarks = add_index(source.path, section.slots, wanted, pinned)
     insertions = []
     if addition:
@@ -276,34 +255,6 @@ def shared(source: Source, node: yaml.Node) -> Problem:
     )
 
 
-def _conda_packages(source: Source, section: CondaSection, wanted: Wanted) -> Iterator[Problem]:
-    names = {pin.name for pin in wanted.pins}
-    for text, line in section.conda.packages:
-        found = _CONDA_NAME.match(text)
-        if found and (name := canonicalize_name(found[1])) in names:
-            yield note(
-                source.path,
-                line,
-                "conda-package-left-alone",
-                f"{name} is named as a conda package here; only the pip section is pinned.",
-                "Move it to the pip section, so that the released wheel is what is installed.",
-            )
-
-
-def _included(source: Source, section: CondaSection) -> Iterator[Problem]:
-    for slot in section.slots:
-        for line in logical_lines(slot.text):
-            if re.match(r"(-r|-c|--requirement|--constraint)\b", line.text):
-                yield note(
-                    source.path,
-                    slot.line_of(line.first),
-                    "conda-includes-file",
-                    f"The pip section names another file (`{line.text.split()[0]}`), which Azure "
-                    "Machine Learning does not send along with the conda file.",
-                    "Write its requirements into the pip section.",
-                )
-
-
 def finish(
     form: Form,
     source: Source,
@@ -332,12 +283,6 @@ def finish(
         unknown=tuple(dict.fromkeys(one for edit in edits for one in edit.unknown)),
     )
     after = form.read(source.path, data).requirements
-    changes: list[PinChange] = []
-    passed = 0
-    for edit in edits:
-        for position, before in edit.changed:
-            now = after[passed + position]
-            changes.append(PinChange(now.name, before, now.text, now.line))
-        passed += edit.requirements
+    changes = pin_changes(after, [(edit.requirements, edit.changed) for edit in edits])
     # what an alias or `<<` shares between environments is told once
     return replace(edited, pins=tuple(dict.fromkeys(changes)))

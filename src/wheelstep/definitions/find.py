@@ -12,25 +12,43 @@ from wheelstep.definitions.azureml import AzureMl
 from wheelstep.definitions.azureml_places import unknown_schemas
 from wheelstep.definitions.conda import Conda
 from wheelstep.definitions.interface import Form, Found, Kind, Named, Read
+from wheelstep.definitions.json_text import compose_json
 from wheelstep.definitions.patterns import choose_paths
 from wheelstep.definitions.pinning import note
+from wheelstep.definitions.pyproject import Pyproject, project_of
 from wheelstep.definitions.requirements import Requirements
+from wheelstep.definitions.sdk_v1 import RunConfiguration, SdkV1
 from wheelstep.definitions.source import decode, leave_out
+from wheelstep.definitions.toml_text import compose_toml
 from wheelstep.definitions.tree import compose
 from wheelstep.errors import DefinitionUnresolvable, SettingError, StepError, raise_all
 from wheelstep.model import Problem
 
-__all__ = ["FORMS", "definitions_in", "worth_reading"]
+__all__ = ["FORMS", "NAMING", "SUFFIXES", "definitions_in", "worth_reading"]
 
 _AZUREML: Final = AzureMl()
+_PYPROJECT: Final = Pyproject()
 _REQUIREMENTS: Final = Requirements()
-FORMS: Final[tuple[Form, ...]] = (_AZUREML, Conda(), _REQUIREMENTS)
+FORMS: Final[tuple[Form, ...]] = (
+    _AZUREML,
+    SdkV1(),
+    RunConfiguration(),
+    Conda(),
+    _PYPROJECT,
+    _REQUIREMENTS,
+)
 """Every form of definition; the first that recognises a file is its form."""
 
-_YAML: Final = (".yml", ".yaml")
-_SUFFIXES: Final = tuple(sorted({suffix for form in FORMS for suffix in form.suffixes}))
-_NAMING: Final = re.compile(rb"conda_file")
-"""What a file that names others has in it."""
+SUFFIXES: Final = tuple(sorted({suffix for form in FORMS for suffix in form.suffixes}))
+"""How the names of all definitions end."""
+NAMING: Final = ("conda_file", "condaDependencies")
+"""What files that name others have in them, one or the other."""
+_YAML: Final = (".yml", ".yaml", ".runconfig")
+_JSON: Final = (".json",)
+_TOML: Final = ("pyproject.toml",)
+_NAMING: Final = re.compile("|".join(NAMING).encode())
+_LARGEST: Final = 5_000_000
+"""Bytes: a larger JSON file is data. An environment has some thousand."""
 _VENDORED: Final = re.compile(
     r"(?:^|/)(?:node_modules|vendor|third_party|\.venv|venv|site-packages|\.git|\.tox|\.nox)/"
 )
@@ -41,7 +59,7 @@ _UTF_16: Final = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 def worth_reading(paths: Sequence[str]) -> list[str]:
     """Return the files that discovery reads: by their suffix, vendored folders left out."""
     return [
-        path for path in paths if path.lower().endswith(_SUFFIXES) and not _VENDORED.search(path)
+        path for path in paths if path.lower().endswith(SUFFIXES) and not _VENDORED.search(path)
     ]
 
 
@@ -51,6 +69,7 @@ def definitions_in(
     *,
     patterns: Sequence[str] | None,
     names: Collection[str],
+    released: Collection[str] = (),
 ) -> Found:
     """Find the definitions.
 
@@ -59,20 +78,22 @@ def definitions_in(
         paths: All its tracked files.
         patterns: Files, folders or globs, `!` to leave out; None (or only `!` patterns) for every
             file of a known form that names one of `names` already.
-        names: Normalised names of the released packages.
+        names: Normalised names of the packages to look for.
+        released: Normalised names of all packages of this repository: their own pyproject.toml is
+            what is released, and nothing is pinned there.
 
     Returns:
         The definitions. A conda file that Azure ML environments name comes with them, and an
         environment with its conda file.
 
     Raises:
-        SettingError: A pattern names nothing, or no definition.
+        SettingError: A pattern names nothing, no definition, or a released package's own file.
         DefinitionUnresolvable: A file that was asked for, or that plainly names one of our
             packages, cannot be read.
     """
     searching = patterns is None or all(pattern.startswith("!") for pattern in patterns)
     chosen = choose_paths(paths, patterns or ())
-    look = _Look(read, names)
+    look = _Look(read, names, {*names, *released})
     if searching:
         for path in worth_reading(paths):
             if path not in chosen.left_out:
@@ -96,9 +117,20 @@ def _no_definition(what: str, matched: Sequence[str]) -> SettingError:
         f"The option `definitions` names {what} ({files}), which is no environment definition of "
         "a form that is known.",
         code="definition-unknown",
-        cure="Known are conda files with a pip section, Azure ML environment YAML and "
-        "requirements files.",
+        cure="Known are conda files with a pip section, Azure ML environment YAML, environments of "
+        "the SDK v1, requirements files, and pyproject.toml with dependencies.",
         file=matched[0] if len(matched) == 1 else None,
+    )
+
+
+def _is_package(path: str, name: str) -> SettingError:
+    return SettingError(
+        f"The option `definitions` names {path}, which is the package {name} itself. A pin there "
+        "would change what is released, and so make a new release with every release.",
+        code="definition-is-package",
+        cure=f"Take the file out of `definitions`; if {name} is not to be released, leave its "
+        "folder out of `packages` with `!`.",
+        file=path,
     )
 
 
@@ -108,6 +140,7 @@ class _Look:
 
     read: Read
     names: Collection[str]
+    released: Collection[str]
     forms: dict[str, Form] = field(default_factory=dict)
     naming: dict[str, bytes] = field(default_factory=dict)
     """Files that may name others, taken or not."""
@@ -122,13 +155,18 @@ class _Look:
         """Take a file that a pattern names; `asked` when it was written out in full."""
         data = self.read(path)
         form = _form(path, data) if data is not None else None
-        if form is None and data is not None and asked and not path.lower().endswith(_YAML):
+        known = path.lower().endswith((*_YAML, *_JSON, *_TOML))
+        if form is None and data is not None and asked and not known:
             form = _REQUIREMENTS if _is_text(data) else None
         try:
             if data is None:
                 raise _no_definition(asked or path, [path])
-            if form is None and path.lower().endswith(_YAML):
-                compose(decode(path, data))  # says what is wrong with it
+            if self._is_ours(path, data):
+                if asked:
+                    raise _is_package(path, project_of(path, data) or "")
+                return True  # a folder or glob may have it among others
+            if form is None:
+                _refuse_broken(path, data)
             if form is None:
                 if asked:
                     raise _no_definition(asked, [path])
@@ -145,17 +183,17 @@ class _Look:
     def discover(self, path: str) -> None:
         """Take a file if it names one of our packages."""
         data = self.read(path)
-        if data is None:
+        if data is None or _is_data(path, data):
             return
         if _NAMING.search(data):
             self.naming[path] = data
-        if not self._may_name(data):
+        if not self._may_name(data) or self._is_ours(path, data):
             return
         form = _form(path, data)
         try:
             if form is None:
+                _refuse_broken(path, data)
                 if path.lower().endswith(_YAML):
-                    compose(decode(path, data))
                     self.notes += unknown_schemas(path, data, self.names)
                 elif data[:2] in _UTF_16:
                     decode(path, data)
@@ -182,6 +220,10 @@ class _Look:
                 )
             )
 
+    def _is_ours(self, path: str, data: bytes) -> bool:
+        """Tell whether this is the pyproject.toml of a package that is released."""
+        return project_of(path, data) in self.released
+
     def _may_name(self, data: bytes) -> bool:
         if encoding := _UTF_16.get(data[:2]):
             data = data.decode(encoding, errors="replace").encode()
@@ -196,10 +238,16 @@ class _Look:
     def _plainly_names(self, path: str, data: bytes) -> bool:
         """Tell whether a broken file is a definition of ours all the same: a list item or line
         that is a requirement of our package, in what has a pip section. A template that makes YAML
-        (Helm, Jinja) is broken as YAML and may list our package's name for a reason of its own."""
+        (Helm, Jinja) is broken as YAML and may list our package's name for a reason of its own. In
+        JSON and TOML it is a quoted item of a list."""
         encoding = _UTF_16.get(data[:2])
         text = data.decode(encoding or "latin-1", errors="replace")
-        item = rf"^[\s\ufeff]*(?:-\s+)?['\"]?{_one_of(self.names)}\s*(?:[\[=<>~!@'\"#;]|$)"
+        ours = _one_of(self.names)
+        if path.lower().endswith((*_JSON, *_TOML)):
+            quoted = rf"(?:[\[,]|^)\s*['\"]{ours}\s*(?:[\[=<>~!@;(]|['\"](?!\s*[:=]))"
+            telling = r"\"pip\"\s*:" if path.lower().endswith(_JSON) else r"^\s*\[project\]"
+            return all(re.search(one, text, re.MULTILINE) for one in (telling, quoted))
+        item = rf"^[\s\ufeff]*(?:-\s+)?['\"]?{ours}\s*(?:[\[=<>~!@'\"#;]|$)"
         section = re.search(r"^\s*-?\s*pip\s*:", text, re.MULTILINE)
         outer = re.search(r"^\s*(?:dependencies|conda_file)\s*:", text, re.MULTILINE)
         if re.search(item, text, re.MULTILINE) is None:
@@ -224,6 +272,10 @@ class _Look:
     def _take_named(self, path: str, named: Named) -> list[str]:
         """Take a file that a definition names; return what was taken."""
         inside = self.read(named.path) if named.path else None
+        if inside is None and not named.text:
+            return []  # taken by its usual name where it is there
+        if named.path and inside is not None and self._is_ours(named.path, inside):
+            return []
         if named.path is None or inside is None:
             raise DefinitionUnresolvable(
                 f"The environment names the conda file `{named.text}`, which is not in the "
@@ -245,12 +297,12 @@ class _Look:
 
     def environments_among(self, paths: Sequence[str], left_out: frozenset[str]) -> None:
         """Remember which files may name one of those taken: whichever does has to rise with it."""
-        if all(form is _REQUIREMENTS for form in self.forms.values()):
+        if all(form in {_PYPROJECT, _REQUIREMENTS} for form in self.forms.values()):
             return
         for path in worth_reading(paths):
             if path not in left_out | self.naming.keys():
                 data = self.read(path)
-                if data is not None and _NAMING.search(data):
+                if data is not None and _NAMING.search(data) and not _is_data(path, data):
                     self.naming[path] = data
 
     def found(self) -> Found:
@@ -292,6 +344,25 @@ def _named(form: Form | None, path: str, data: bytes) -> tuple[Named, ...]:
 
 def _form(path: str, data: bytes) -> Form | None:
     return next((form for form in FORMS if form.recognises(path, data)), None)
+
+
+def _is_data(path: str, data: bytes) -> bool:
+    """Tell whether a JSON file is too large for anything but data."""
+    return path.lower().endswith(_JSON) and len(data) > _LARGEST
+
+
+def _refuse_broken(path: str, data: bytes) -> None:
+    """Say what is wrong with a file that may be a definition.
+
+    Raises:
+        DefinitionUnresolvable: It is not what its name says.
+    """
+    if path.lower().endswith(_YAML):
+        compose(decode(path, data))
+    elif path.lower().endswith(_JSON) and _NAMING.search(data):
+        compose_json(decode(path, data))
+    elif path.lower().endswith(_TOML):
+        compose_toml(decode(path, data))
 
 
 def _is_text(data: bytes) -> bool:

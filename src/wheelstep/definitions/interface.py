@@ -89,7 +89,7 @@ class Named:
     kind: Literal["conda-file", "build-context", "include"]
     """`conda_file:` of an environment; `build: path:`, a folder; `-r` or `-c` of a pip section."""
     text: str
-    """As written."""
+    """As written; "" for a file that is taken by its usual name, and need not be there."""
     path: str | None
     """Relative to the repository's root; None where it lies outside."""
     line: int

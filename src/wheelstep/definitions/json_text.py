@@ -9,17 +9,24 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from wheelstep.definitions.source import Source, leave_out
 from wheelstep.definitions.splice import EditNotProven, apply
 from wheelstep.errors import DefinitionUnresolvable
 
-__all__ = ["JsonNode", "compose_json", "rewrite_json"]
+__all__ = ["JsonNode", "compose_json", "member", "rewrite_json"]
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _DEEPEST: Final = 200
 _DECODER: Final = json.JSONDecoder()
+# each of these is one character of the value; an escaped pair of surrogates is one, too
+_PIECE: Final = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|."
+)
+_ESCAPED_SLASH: Final = re.compile(r"(?<!\\)(?:\\\\)*\\/")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +40,7 @@ class JsonNode:
 
     def get(self, *path: str | int) -> JsonNode | None:
         """Return what stands at a path of keys and positions, None where there is nothing; of a
-        key that stands there twice the last, as every reader takes it."""
+        key that stands there twice the last, as the json module takes it (see `member`)."""
         node = self
         for step in path:
             found = [inside for key, inside in node.entries() if key == step]
@@ -69,12 +76,13 @@ class JsonNode:
 def compose_json(source: Source) -> JsonNode:
     """Return the root node; places count characters of `source.text`.
 
+    The nodes are shared between calls: they are not to be changed.
+
     Raises:
         DefinitionUnresolvable: Not JSON; with the line.
     """
     try:
-        json.loads(source.text)
-        node, _ = _value(source.text, _skip(source.text, 0), 0)
+        return _compose(source.text)
     except json.JSONDecodeError as error:
         raise DefinitionUnresolvable(
             f"The file is not valid JSON: {error.msg}.",
@@ -91,7 +99,32 @@ def compose_json(source: Source) -> JsonNode:
             cure=f"Check what wrote this file. If it is no definition, {leave_out(source.path)}.",
             file=source.path,
         ) from None
-    return node
+
+
+@lru_cache(maxsize=8)
+def _compose(text: str) -> JsonNode:
+    json.loads(text)
+    return _value(text, _skip(text, 0), 0)[0]
+
+
+def member(source: Source, node: JsonNode | None, key: str) -> JsonNode | None:
+    """Return what an object has under a key, None where it has nothing or is no object.
+
+    Raises:
+        DefinitionUnresolvable: The key stands there twice.
+    """
+    found = [inside for name, inside in node.entries() if name == key] if node else []
+    if len(found) > 1:
+        lines = [source.line(inside.start) for inside in found]
+        raise DefinitionUnresolvable(
+            f"The key `{key}` stands twice in one object, on lines {lines[0]} and {lines[1]}; "
+            "readers differ in which one they take.",
+            code="definition-key-twice",
+            cure="Join the two, or remove one.",
+            file=source.path,
+            line=lines[1],
+        )
+    return found[0] if found else None
 
 
 def _skip(text: str, index: int) -> int:
@@ -132,7 +165,7 @@ def _value(text: str, start: int, depth: int) -> tuple[JsonNode, int]:
 def rewrite_json(
     source: Source,
     root: JsonNode,
-    replacements: Sequence[tuple[JsonNode, str]],
+    replacements: Sequence[tuple[JsonNode, str | int]],
     insertions: Sequence[tuple[JsonNode, int, str]] = (),
 ) -> bytes:
     """Return the definition with these texts, every other byte as it was.
@@ -140,7 +173,7 @@ def rewrite_json(
     Args:
         source: What the nodes were read from.
         root: The root of those nodes.
-        replacements: (a text's node, the text that it shall be).
+        replacements: (a text's or number's node, what it shall be).
         insertions: (a list that is not empty, position among its items as they are, new text).
 
     Raises:
@@ -161,29 +194,56 @@ def rewrite_json(
     return source.encode(after)
 
 
-def _written(text: str, node: JsonNode, new: str) -> str:
-    written = text[node.start : node.end]
-    plain = json.dumps(new, ensure_ascii=written.isascii())
+def _written(text: str, node: JsonNode, new: str | int) -> str:
+    """Write a value in place of another: of a text only what differs, the rest as it stands."""
+    if not isinstance(new, str) or node.text is None:
+        return _fresh(text, new)
+    pieces = _PIECE.findall(text, node.start + 1, node.end - 1)
+    start = 0
+    limit = min(len(pieces), len(new))
+    while start < limit and node.text[start] == new[start]:
+        start += 1
+    end = 0
+    while end < limit - start and node.text[-1 - end] == new[-1 - end]:
+        end += 1
+    middle = _fresh(text, new[start : len(new) - end])[1:-1]
+    return f'"{"".join(pieces[:start])}{middle}{"".join(pieces[len(pieces) - end :])}"'
+
+
+def _fresh(text: str, new: str | int) -> str:
+    """Write a new value in the manner of the file."""
+    written = json.dumps(
+        new, ensure_ascii=text.isascii() or _SURROGATE.search(str(new)) is not None
+    )
     # `\/` is how some writers have a slash, everywhere or not at all
-    return plain.replace("/", r"\/") if r"\/" in written else plain
+    return written.replace("/", r"\/") if _ESCAPED_SLASH.search(text) else written
 
 
 def _inserted(text: str, node: JsonNode, position: int, new: str) -> tuple[int, int, str]:
     items = [inside for _, inside in node.entries()]
-    neighbor = items[min(position, len(items) - 1)]
-    written = _written(text, neighbor, new)
-    before = text[: neighbor.start]
-    space = before[len(before.rstrip(" \t\r\n")) :]
-    gap = space if "\n" in space or "\r" in space else " "
+    written = _fresh(text, new)
     if position < len(items):
-        return neighbor.start, neighbor.start, f"{written},{gap}"
-    return neighbor.end, neighbor.end, f",{gap}{written}"
+        at = items[position].start
+        return at, at, f"{written},{_gap(text, node, items)}"
+    at = items[-1].end
+    return at, at, f",{_gap(text, node, items)}{written}"
 
 
-def _said(node: JsonNode, values: dict[int, str], added: dict[tuple[int, int], str]) -> object:
+def _gap(text: str, node: JsonNode, items: Sequence[JsonNode]) -> str:
+    """Return what stands between a comma and the next item of a list."""
+    if len(items) > 1:
+        between = text[items[0].end : items[1].start]
+        return between.partition(",")[2]
+    before = text[node.start + 1 : items[0].start]
+    return before if "\n" in before or "\r" in before else " "
+
+
+def _said(
+    node: JsonNode, values: dict[int, str | int], added: dict[tuple[int, int], str]
+) -> object:
     """Return everything that a tree says, with the wanted changes."""
-    if id(node) in values:
-        return "str", values[id(node)]
+    if (wanted := values.get(id(node))) is not None:
+        return _plain_said(wanted)
     match node.value:
         case tuple():
             return tuple((key, _said(inside, values, added)) for key, inside in node.entries())
@@ -191,10 +251,14 @@ def _said(node: JsonNode, values: dict[int, str], added: dict[tuple[int, int], s
             said: list[object] = []
             for position, inside in enumerate([*node.value, None]):
                 if (new := added.get((id(node), position))) is not None:
-                    said.append(("str", new))
+                    said.append(_plain_said(new))
                 if inside is not None:
                     said.append(_said(inside, values, added))
             return said
-        case _:
-            # 1, 1.0 and True are one to Python, and not to JSON
-            return type(node.value).__name__, node.value
+        case value:
+            return _plain_said(value)
+
+
+def _plain_said(value: object) -> tuple[str, str]:
+    # 1, 1.0 and True are one to Python, and not to JSON; NaN is not even itself
+    return type(value).__name__, value if isinstance(value, str) else repr(value)

@@ -23,9 +23,9 @@ from wheelstep.definitions.requirement import (
 from wheelstep.definitions.source import leave_out
 from wheelstep.definitions.splice import EditNotProven, apply
 from wheelstep.errors import DefinitionUnresolvable
-from wheelstep.model import Pin, Problem
+from wheelstep.model import Pin, PinChange, Problem
 
-__all__ = ["Pinned", "Slot", "add_index", "note", "pin_slots", "read_slots"]
+__all__ = ["Pinned", "Slot", "add_index", "note", "pin_changes", "pin_slots", "read_slots"]
 
 _UNKNOWN: Final = "known-after-build"
 
@@ -385,3 +385,22 @@ def add_index(
         )
         for remark in remarks
     )
+
+
+def pin_changes(
+    after: Sequence[Requirement], edits: Sequence[tuple[int, Sequence[tuple[int, str]]]]
+) -> tuple[PinChange, ...]:
+    """Tell what changed, and where it stands now.
+
+    Args:
+        after: The requirements of all sections, as they read after the edit.
+        edits: (how many requirements, `Pinned.changed`) of each section, in the same order.
+    """
+    changes: list[PinChange] = []
+    passed = 0
+    for requirements, changed in edits:
+        for position, before in changed:
+            now = after[passed + position]
+            changes.append(PinChange(now.name, before, now.text, now.line))
+        passed += requirements
+    return tuple(changes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -33,7 +33,7 @@ class PlannedEdit:
 
     path: str
     form: str
-    """"conda", "azureml" or "requirements"."""
+    """As `Form.name` has it: "conda", "azureml", ..."""
     before: bytes
     after: bytes
     pins: tuple[PinChange, ...]
@@ -94,6 +94,7 @@ def plan_edits(
     choose: Choose,
     day: dt.date | None = None,
     floors: Mapping[str, Sequence[str]] | None = None,
+    released: Collection[str] = (),
 ) -> Edits:
     """Decide every edit.
 
@@ -107,12 +108,14 @@ def plan_edits(
         choose: Which of several wheels, for the URL styles.
         day: Of the commit that is released, for versions of environments that are dates.
         floors: The versions of each environment, by its name, that workspaces have already.
+        released: Normalised names of all packages of this repository.
 
     Raises:
         StepError: Everything `definitions_in` and `Form.edit` raise, all definitions' together.
     """
     wanted = Wanted(tuple(pins), style, index, choose, day, floors or {})
-    found = definitions_in(read, paths, patterns=patterns, names=[pin.name for pin in pins])
+    names = [pin.name for pin in pins]
+    found = definitions_in(read, paths, patterns=patterns, names=names, released=released)
     before = {kind.path: read(kind.path) or b"" for kind in found.kinds}
     edited: dict[str, Edited] = {}
     errors: list[StepError] = []

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any, Final
 
 from wheelstep.definitions.choice import choose_for
-from wheelstep.definitions.find import definitions_in, worth_reading
+from wheelstep.definitions.find import NAMING, SUFFIXES, definitions_in, worth_reading
 from wheelstep.definitions.interface import Found, PinStyle, Read
 from wheelstep.definitions.plan import Edits, PlannedEdit, plan_edits
+from wheelstep.errors import StepError
 from wheelstep.model import Index, Pin
+from wheelstep.packages.discover import discover
 from wheelstep.report import DefinitionRow, Report
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.stages.run import Run
@@ -31,12 +33,21 @@ def _reader(run: Run, snapshot: Snapshot, names: Collection[str]) -> tuple[Read,
     """Return what reads a file of the snapshot, and the paths worth looking at."""
     paths = snapshot.paths()
     worth = worth_reading(paths)
-    if len(worth) > MANY and run.settings.definitions is None and snapshot.head and names:
-        worth = _grep(run, snapshot.head, names)
-        paths = worth
-    contents: Mapping[str, bytes] = (
-        snapshot.read_many(worth) if run.settings.definitions is None else {}
-    )
+    contents: dict[str, bytes] = {}
+    if bulky := {path for path in worth if path.lower().endswith(".json")}:
+        # data sets are JSON, too: git tells which of them name conda dependencies at all, and the
+        # others are never read
+        telling = _grep(run, snapshot.head, NAMING, (".json",))
+        idle = bulky.difference(bulky if telling is None else telling)
+        worth = [path for path in worth if path not in idle]
+        contents = dict.fromkeys(idle, b"")
+    if run.settings.definitions is None:
+        if len(worth) > MANY and snapshot.head and names:
+            spelled = ["[-_.]+".join(map(re.escape, name.split("-"))) for name in sorted(names)]
+            # what Azure ML environments name may itself name no package: it is read one by one
+            found = _grep(run, snapshot.head, (*spelled, *NAMING, "azureml:"), SUFFIXES)
+            paths = worth = worth if found is None else sorted(set(found).intersection(worth))
+        contents |= snapshot.read_many(worth)
 
     @cache
     def read(path: str) -> bytes | None:
@@ -45,15 +56,38 @@ def _reader(run: Run, snapshot: Snapshot, names: Collection[str]) -> tuple[Read,
     return read, paths
 
 
-def _grep(run: Run, head: str, names: Collection[str]) -> list[str]:
-    """Return the files that name a package, a conda file or an environment: one git call."""
-    spelled = ["[-_.]+".join(map(re.escape, name.split("-"))) for name in sorted(names)]
-    patterns = [part for text in (*spelled, "conda_file", "azureml:") for part in ("-e", text)]
-    globs = [f":(glob,icase)**/*{suffix}" for suffix in (".yml", ".yaml", ".txt", ".in")]
-    done = run.git.try_("grep", "-laziE", *patterns, head, "--", *globs)
+def _grep(
+    run: Run, head: str | None, texts: Sequence[str], suffixes: Sequence[str]
+) -> list[str] | None:
+    """Return the files with such names that have one of these patterns in them: one git call.
+
+    Args:
+        run: The run.
+        head: The commit to look at; None for the work tree.
+        texts: Regular expressions.
+        suffixes: How the names of the files end.
+
+    Returns:
+        None where git cannot tell.
+    """
+    patterns = [part for text in texts for part in ("-e", text)]
+    globs = [f":(glob,icase)**/*{suffix}" for suffix in suffixes]
+    done = run.git.try_("grep", "-laziE", *patterns, *([head] if head else []), "--", *globs)
+    if done.code > 1:
+        return None
     found = done.out.decode("utf-8", "surrogateescape").split("\0")
-    # what Azure ML environments name may itself name no package: it is read one by one
-    return sorted(path.partition(":")[2] for path in found if path)
+    return sorted(path.partition(":")[2] if head else path for path in found if path)
+
+
+def _released(run: Run, names: Collection[str]) -> Collection[str]:
+    """Return the names of all packages of the repository, not only of those to pin."""
+    if not run.released:
+        try:
+            projects = discover(run.git, run.settings.packages)
+            run.released |= {project.normalized for project in projects}
+        except StepError:  # definitions alone, of packages that are elsewhere now
+            run.released |= run.lock.packages.keys()
+    return run.released | set(names)
 
 
 def find_definitions(run: Run, snapshot: Snapshot, names: Sequence[str]) -> Found:
@@ -63,7 +97,13 @@ def find_definitions(run: Run, snapshot: Snapshot, names: Sequence[str]) -> Foun
         StepError: As `definitions_in`.
     """
     read, paths = _reader(run, snapshot, names)
-    return definitions_in(read, paths, patterns=run.settings.definitions, names=names)
+    return definitions_in(
+        read,
+        paths,
+        patterns=run.settings.definitions,
+        names=names,
+        released=run.released | set(names),
+    )
 
 
 def edits_on(
@@ -85,7 +125,8 @@ def edits_on(
     Raises:
         StepError: As `plan_edits`.
     """
-    read, paths = _reader(run, snapshot, [pin.name for pin in pins])
+    names = [pin.name for pin in pins]
+    read, paths = _reader(run, snapshot, names)
     return plan_edits(
         read,
         paths,
@@ -95,6 +136,7 @@ def edits_on(
         index=index,
         choose=choose_for(run.settings.platform),
         day=_day(run, snapshot),
+        released=_released(run, names),
     )
 
 

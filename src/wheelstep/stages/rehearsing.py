@@ -74,7 +74,7 @@ def rehearse_subjects(
     """
     from wheelstep.rehearsal.resolve import errors_of, rehearse, skipped
 
-    subjects = [subject for subject in subjects if subject.pip_lines]
+    subjects = [_with_index(run, subject) for subject in subjects if subject.pip_lines]
     if run.settings.rehearse == "off":
         note_verdicts(run, skipped(subjects, run.settings.platform), "switched off")
         return
@@ -114,6 +114,16 @@ def note_verdicts(run: Run, verdicts: Sequence[Verdict], why: str = "") -> None:
         reason = f" ({why})" if why else ""
         where = f"{verdict.path} ({verdict.place})" if verdict.place else verdict.path
         run.host.say(f"{where}: {verdict.status}{reason} for {python}{verdict.platform}")
+
+
+def _with_index(run: Run, subject: Subject) -> Subject:
+    """Return what a rehearsal asks of a pyproject.toml: it can name no index, so that whoever
+    installs from it names ours beside it."""
+    first = run.destinations[0] if run.destinations else None
+    if not subject.path.endswith("pyproject.toml") or first is None or not first.consumer_url:
+        return subject
+    option = f"--extra-index-url {first.consumer_url}"
+    return dataclasses.replace(subject, pip_lines=(option, *subject.pip_lines))
 
 
 def _credentials(run: Run) -> tuple[IndexCredential, ...]:

@@ -45,6 +45,8 @@ class Run:
     """True for `plan`, `dry-run` and on a pull request: every decision, no deed."""
     clock: Clock = field(default_factory=SystemClock)
     warned: set[str] = field(default_factory=set)
+    released: set[str] = field(default_factory=set)
+    """Normalised names of the repository's packages, as far as they have been looked for."""
 
     @property
     def root(self) -> Path:

@@ -113,6 +113,7 @@ def survey(run: Run, environments: BuildEnvironments, *, warn: bool = True) -> S
         projects = with_names(
             run.git, projects, evaluate=evaluate, scratch=environments.folder, commit=tree.commit
         )
+    run.released |= {project.normalized for project in projects}
     found = find_definitions(run, run.snapshot, [project.normalized for project in projects])
     rules = Rules(run.settings.exclude, _never(run, found))
     trees = tree_fingerprints(run.git, projects, rules, tree=tree)
