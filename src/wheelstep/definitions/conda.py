@@ -32,12 +32,14 @@ from wheelstep.errors import DefinitionUnresolvable, StepError
 from wheelstep.model import PinChange, Problem
 
 __all__ = [
+    "CONDA_NAME",
     "Conda",
     "CondaSection",
     "SectionEdit",
     "conda_section",
     "edit_section",
     "finish",
+    "fixed_python",
     "read_section",
     "shared",
 ]
@@ -49,7 +51,7 @@ _PYTHON: Final = re.compile(
 _PYTHON_BETWEEN: Final = re.compile(
     r"(?:\S+::)?python\s*>=\s*3\.(?P<low>\d+)(?:\.\d+)?\s*,\s*<\s*3\.(?P<high>\d+)(?:\.0)?(?:a0)?"
 )
-_CONDA_NAME: Final = re.compile(r"(?:\S+::)?([A-Za-z0-9][A-Za-z0-9._-]*)")
+CONDA_NAME: Final = re.compile(r"(?:\S+::)?([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,7 @@ def conda_section(source: Source, root: yaml.Node) -> CondaSection | None:
         tuple(
             _slot(source, node, place) for (_, _, node), place in zip(items, places, strict=True)
         ),
-        _python([text for text, _ in texts]),
+        fixed_python([text for text, _ in texts]),
         line,
         CondaPart(tuple(texts), _channels(source, root)),
     )
@@ -213,7 +215,7 @@ def _slot(source: Source, node: yaml.ScalarNode, alias: int | None) -> Slot:
     return Slot(node.value, lambda index: first + 1 + node.value.count("\n", 0, index), named)
 
 
-def _python(texts: Sequence[str]) -> str | None:
+def fixed_python(texts: Sequence[str]) -> str | None:
     """Return the Python that the conda dependencies name, where they fix its minor version."""
     for text in texts:
         if found := _PYTHON.fullmatch(text.strip()):
@@ -279,7 +281,7 @@ def shared(source: Source, node: yaml.Node) -> Problem:
 def _conda_packages(source: Source, section: CondaSection, wanted: Wanted) -> Iterator[Problem]:
     names = {pin.name for pin in wanted.pins}
     for text, line in section.conda.packages:
-        found = _CONDA_NAME.match(text)
+        found = CONDA_NAME.match(text)
         if found and (name := canonicalize_name(found[1])) in names:
             yield note(
                 source.path,
