@@ -6,28 +6,43 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 from wheelstep.definitions.azureml import AzureMl
 from wheelstep.definitions.conda import Conda
 from wheelstep.definitions.interface import Form, Found, Kind, Named, Read
+from wheelstep.definitions.notebook import Notebook
 from wheelstep.definitions.patterns import choose_paths
 from wheelstep.definitions.pinning import note
+from wheelstep.definitions.python_source import (
+    PythonSource,
+    may_install,
+    module_folders,
+    source_module,
+)
 from wheelstep.definitions.requirements import Requirements
 from wheelstep.definitions.source import decode, leave_out
 from wheelstep.definitions.tree import compose
 from wheelstep.errors import DefinitionUnresolvable, SettingError, StepError, raise_all
 from wheelstep.model import Problem
 
-__all__ = ["FORMS", "definitions_in", "worth_reading"]
+__all__ = ["FORMS", "SUFFIXES", "definitions_in", "worth_reading"]
 
 _AZUREML: Final = AzureMl()
 _REQUIREMENTS: Final = Requirements()
-FORMS: Final[tuple[Form, ...]] = (_AZUREML, Conda(), _REQUIREMENTS)
+FORMS: Final[tuple[Form, ...]] = (
+    _AZUREML,
+    Conda(),
+    _REQUIREMENTS,
+    PythonSource(),
+    Notebook(),
+)
 """Every form of definition; the first that recognises a file is its form."""
 
 _YAML: Final = (".yml", ".yaml")
-_SUFFIXES: Final = tuple(sorted({suffix for form in FORMS for suffix in form.suffixes}))
+_CODE: Final = (".py", ".ipynb")
+SUFFIXES: Final = tuple(sorted({suffix for form in FORMS for suffix in form.suffixes}))
+"""How the names of definitions end, in lower case."""
 _NAMING: Final = re.compile(rb"conda_file")
 """What a file that names others has in it."""
 _VENDORED: Final = re.compile(
@@ -38,9 +53,19 @@ _UTF_16: Final = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
 def worth_reading(paths: Sequence[str]) -> list[str]:
-    """Return the files that discovery reads: by their suffix, vendored folders left out."""
+    """Return the files that discovery reads: by their suffix, vendored folders left out, and of
+    Python what looks like a package's own modules or tests.
+
+    Args:
+        paths: All tracked files.
+    """
+    folders = module_folders(paths)
     return [
-        path for path in paths if path.lower().endswith(_SUFFIXES) and not _VENDORED.search(path)
+        path
+        for path in paths
+        if path.lower().endswith(SUFFIXES)
+        and not _VENDORED.search(path)
+        and not (path.lower().endswith(_CODE) and source_module(path, folders))
     ]
 
 
@@ -79,8 +104,14 @@ def definitions_in(
     else:
         for path in chosen.named:
             look.take(path, f"`{path}`")
+        folders = module_folders(paths)
         for pattern, matched in chosen.matched:
-            if not [path for path in matched if look.take(path, None)]:
+            likely = [
+                path
+                for path in matched
+                if not (path.lower().endswith(_CODE) and source_module(path, folders))
+            ]
+            if not [path for path in likely if look.take(path, None)]:
                 look.errors.append(_no_definition(f"`{pattern}`", matched))
     raise_all(look.errors)
     look.follow(chosen.left_out)
@@ -95,8 +126,8 @@ def _no_definition(what: str, matched: Sequence[str]) -> SettingError:
         f"The option `definitions` names {what} ({files}), which is no environment definition of "
         "a form that is known.",
         code="definition-unknown",
-        cure="Known are conda files with a pip section, Azure ML environment YAML and "
-        "requirements files.",
+        cure="Known are conda files with a pip section, Azure ML environment YAML, requirements "
+        "files, and Python scripts and notebooks that say what pip installs.",
         file=matched[0] if len(matched) == 1 else None,
     )
 
@@ -121,7 +152,12 @@ class _Look:
         """Take a file that a pattern names; `asked` when it was written out in full."""
         data = self.read(path)
         form = _form(path, data) if data is not None else None
-        if form is None and data is not None and asked and not path.lower().endswith(_YAML):
+        if (
+            form is None
+            and data is not None
+            and asked
+            and not path.lower().endswith((*_YAML, *_CODE))
+        ):
             form = _REQUIREMENTS if _is_text(data) else None
         try:
             if data is None:
@@ -136,6 +172,9 @@ class _Look:
                 _REQUIREMENTS.refuse_unreadable(path, data)
             form.read(path, data)
         except StepError as error:
+            if not asked and path.lower().endswith(_CODE):
+                self._left_alone(path, error)
+                return False
             self.errors.append(error)
             return True
         self.forms[path] = form
@@ -148,7 +187,7 @@ class _Look:
             return
         if _NAMING.search(data):
             self.naming[path] = data
-        if not self._may_name(data):
+        if not self._may_name(path, data):
             return
         form = _form(path, data)
         try:
@@ -159,28 +198,41 @@ class _Look:
                     decode(path, data)
                 return
             reading = form.read(path, data)
-            if any(requirement.name in self.names for requirement in reading.requirements) or any(
+            named = {one.name for one in reading.requirements}
+            named |= {one.name for one in reading.unedited}
+            if not named.isdisjoint(self.names) or any(
                 self._begins(line) for section in reading.sections for line in section.pip_lines
             ):
                 self.forms[path] = form
         except DefinitionUnresolvable as error:
-            if self._plainly_names(path, data):
+            if not path.lower().endswith(_CODE) and self._plainly_names(path, data):
                 self.errors.append(error)
                 return
-            self.notes.append(
-                note(
-                    path,
-                    error.line,
-                    "definition-left-alone",
-                    f"This file mentions a released package and was left alone. {error.message}",
-                    error.cure
-                    if leave_out(path) in error.cure
-                    else f"{error.cure} If it is no definition, {leave_out(path)}.",
-                    severity="warning",
-                )
-            )
+            self._left_alone(path, error)
 
-    def _may_name(self, data: bytes) -> bool:
+    def _left_alone(self, path: str, error: StepError) -> None:
+        # code of another Python, or of another kernel, is nothing to warn of
+        severity: Literal["warning", "notice"] = (
+            "notice" if path.lower().endswith(_CODE) else "warning"
+        )
+        self.notes.append(
+            note(
+                path,
+                error.line,
+                "definition-left-alone",
+                f"This file mentions a released package and was left alone. {error.message}"
+                if severity == "warning"
+                else f"This file was left alone. {error.message}",
+                error.cure
+                if leave_out(path) in error.cure
+                else f"{error.cure} If it is no definition, {leave_out(path)}.",
+                severity=severity,
+            )
+        )
+
+    def _may_name(self, path: str, data: bytes) -> bool:
+        if path.lower().endswith(_CODE) and not may_install(data):
+            return False
         if encoding := _UTF_16.get(data[:2]):
             data = data.decode(encoding, errors="replace").encode()
         # the parts of a name are all in the file: much faster than searching for each name

@@ -106,9 +106,9 @@ def _pip_lines(section: Gathered) -> Iterator[str]:
     lines: dict[str, str] = {}
     options: dict[str, str] = {}
     for number, group in enumerate(section.groups):
-        _, texts = read_slots([_slot(piece) for piece in group])
-        for at, text in enumerate(texts):
-            if group[0].role == "option":
+        texts = [(piece.role, text) for piece in group for text in read_slots([_slot(piece)])[1]]
+        for at, (role, text) in enumerate(texts):
+            if role == "option":
                 flag = re.split(r"[\s=]", text, maxsplit=1)[0]
                 options[flag] = text
             else:

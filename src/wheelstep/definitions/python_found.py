@@ -82,5 +82,10 @@ def left_in(text: str, line: int, why: str, *, pinned_only: bool = False) -> Ite
         found = None
     if found and (found.pinned or not pinned_only):
         yield Left(found.name, line, why, found.pinned)
-    elif not found and not pinned_only and (begun := _BEGINS.match(text)):
+    elif not found and not pinned_only and (begun := _BEGINS.match(text)) and _is_name(begun[1]):
         yield Left(canonicalize_name(begun[1]), line, why)
+
+
+def _is_name(text: str) -> bool:
+    # "1.0" is a version, though a package might have that name
+    return any(letter.isalpha() for letter in text)

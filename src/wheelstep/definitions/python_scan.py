@@ -29,7 +29,7 @@ _KINDS: Final[dict[type[ast.expr], str]] = {
     ast.JoinedStr: "an f-string",
     ast.BinOp: "put together by an operator",
     ast.Call: "what a call returns",
-    ast.Constant: "written in several literals side by side, or no text",
+    ast.Constant: "written in several literals side by side, or is no text",
 }
 
 
@@ -319,7 +319,7 @@ class _Look:
         texts = list(self.inside(node, place, 0, set()))
         found.computed += texts
         for text, where in texts:
-            self.left += left_in(text, where, f"It is {what}, which is not edited.")
+            self.left += left_in(text, where, f"What is handed over here is {what}.")
 
     def inside(
         self, node: ast.expr, place: Place, depth: int, seen: set[int]

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from wheelstep.definitions.choice import choose_for
-from wheelstep.definitions.find import definitions_in, worth_reading
+from wheelstep.definitions.find import SUFFIXES, definitions_in, worth_reading
 from wheelstep.definitions.interface import Found, PinStyle, Read
 from wheelstep.definitions.plan import Edits, PlannedEdit, plan_edits
 from wheelstep.model import Index, Pin
@@ -26,7 +26,8 @@ def _reader(run: Run, snapshot: Snapshot, names: Collection[str]) -> tuple[Read,
     paths = snapshot.paths()
     worth = worth_reading(paths)
     if len(worth) > MANY and run.settings.definitions is None and snapshot.head and names:
-        worth = _grep(run, snapshot.head, names)
+        # which scripts are a package's own modules, only the whole list tells
+        worth = sorted(set(worth).intersection(_grep(run, snapshot.head, names)))
         paths = worth
     contents: Mapping[str, bytes] = (
         snapshot.read_many(worth) if run.settings.definitions is None else {}
@@ -42,7 +43,7 @@ def _grep(run: Run, head: str, names: Collection[str]) -> list[str]:
     """Return the files that name a package, or a conda file: one git call."""
     spelled = ["[-_.]+".join(map(re.escape, name.split("-"))) for name in sorted(names)]
     patterns = [part for text in (*spelled, "conda_file") for part in ("-e", text)]
-    globs = [f":(glob,icase)**/*{suffix}" for suffix in (".yml", ".yaml", ".txt", ".in")]
+    globs = [f":(glob,icase)**/*{suffix}" for suffix in SUFFIXES]
     done = run.git.try_("grep", "-laziE", *patterns, head, "--", *globs)
     found = done.out.decode("utf-8", "surrogateescape").split("\0")
     # what Azure ML environments name may itself name no package: it is read one by one
