@@ -19,6 +19,11 @@ __all__ = ["JsonNode", "compose_json", "rewrite_json"]
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _DEEPEST: Final = 200
+# one character of a text's value: as a pair of surrogates, escaped, or as it is
+_CHARACTER: Final = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|.",
+    re.DOTALL,
+)
 _DECODER: Final = json.JSONDecoder()
 
 
@@ -162,16 +167,31 @@ def rewrite_json(
 
 
 def _written(text: str, node: JsonNode, new: str) -> str:
-    written = text[node.start : node.end]
-    plain = json.dumps(new, ensure_ascii=written.isascii())
+    """Write a text anew: what it has in common with the old one stays as it is written, since one
+    character may be written in several ways."""
+    written = text[node.start + 1 : node.end - 1]
+    old = node.text or ""
+    units = [found.span() for found in _CHARACTER.finditer(written)]
+    lead = trail = 0
+    if len(units) == len(old):
+        shorter = min(len(old), len(new))
+        lead = next((at for at in range(shorter) if old[at] != new[at]), shorter)
+        most = shorter - lead
+        trail = next((at for at in range(most) if old[-1 - at] != new[-1 - at]), most)
+    start = units[lead][0] if lead < len(units) else len(written)
+    end = units[len(units) - trail][0] if trail else len(written)
+    middle = json.dumps(new[lead : len(new) - trail], ensure_ascii=written.isascii())[1:-1]
     # `\/` is how some writers have a slash, everywhere or not at all
-    return plain.replace("/", r"\/") if r"\/" in written else plain
+    middle = middle.replace("/", r"\/") if r"\/" in written else middle
+    return f'"{written[:start]}{middle}{written[end:]}"'
 
 
 def _inserted(text: str, node: JsonNode, position: int, new: str) -> tuple[int, int, str]:
     items = [inside for _, inside in node.entries()]
     neighbor = items[min(position, len(items) - 1)]
-    written = _written(text, neighbor, new)
+    beside = text[neighbor.start : neighbor.end]
+    written = json.dumps(new, ensure_ascii=beside.isascii())
+    written = written.replace("/", r"\/") if r"\/" in beside else written
     before = text[: neighbor.start]
     space = before[len(before.rstrip(" \t\r\n")) :]
     gap = space if "\n" in space or "\r" in space else " "

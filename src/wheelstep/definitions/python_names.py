@@ -12,6 +12,8 @@ from wheelstep.definitions.python_text import Unit
 __all__ = ["Binding", "Names", "Place", "Scope", "Site", "dotted"]
 
 _NESTED: Final = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.TryStar, ast.Match)
+_LONGEST: Final = 20
+"""Names that stand for other names."""
 _BRANCHES: Final = frozenset({"body", "orelse", "handlers", "cases", "finalbody"})
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
@@ -81,6 +83,7 @@ class Names:
 
     def __init__(self, units: Sequence[Unit]) -> None:
         self.sites: list[Site] = []
+        self.bound: list[Binding] = []
         module = Scope("module", None)
         for number, unit in enumerate(units):
             for statement in unit.tree.body:
@@ -111,6 +114,19 @@ class Names:
                 return [last], True
             return earlier, False
         return bound, len(bound) == 1
+
+    def stands_for(self, node: ast.expr, place: Place) -> tuple[ast.expr, Place]:
+        """Return what a name stands for, with the place of that; other things as they are."""
+        for _ in range(_LONGEST):
+            bound, certain = self.before(dotted(node) or "", place)
+            if not certain or bound[0].kind != "value" or bound[0].value is None:
+                break
+            node, place = bound[0].value, bound[0].place
+        return node, place
+
+    def attributes(self, name: str) -> list[Binding]:
+        """Return where an attribute of that name gets a value: `job.environment = ...`."""
+        return [one for one in self.bound if one.name.endswith(f".{name}") and one.kind == "value"]
 
     def more(self, binding: Binding) -> list[Binding]:
         """Return what puts more items into the list that a name was bound to."""
@@ -160,6 +176,7 @@ class _Walk:
                 scope = scope.outer
         binding = Binding(name, kind if value is not None else "other", value, at)
         scope.bindings.setdefault(name, []).append(binding)
+        self.names.bound.append(binding)
         return binding
 
     def visit(

@@ -172,7 +172,7 @@ class _Look:
     ) -> list[tuple[str, int]]:
         texts: list[tuple[str, int]] = []
         for node, at in items:
-            value, place = self.value(node, at)
+            value, place = self.names.stands_for(node, at)
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 texts.append((value.value, place.unit.line(value)))
                 self.taken.add(id(value))
@@ -203,7 +203,7 @@ class _Look:
                 found.channels = [text for text, _ in self.plain_texts(channels, found)]
         texts = []
         for node, at in items:
-            value, inside = self.value(node, at)
+            value, inside = self.names.stands_for(node, at)
             if not isinstance(value, ast.Dict):
                 texts.append((node, at))
             elif pip := _entries(value).get("pip"):
@@ -266,15 +266,6 @@ class _Look:
             case _:
                 return [(node, place)]
 
-    def value(self, node: ast.expr, place: Place) -> tuple[ast.expr, Place]:
-        """Return what a name stands for, with the place of that; other things as they are."""
-        for _ in range(_DEEPEST):
-            bound, certain = self.names.before(dotted(node) or "", place)
-            if not certain or bound[0].kind != "value" or bound[0].value is None:
-                break
-            node, place = bound[0].value, bound[0].place
-        return node, place
-
     def group(
         self,
         found: Gathered,
@@ -288,10 +279,10 @@ class _Look:
         found.branches.add((at.branch, id(at.scope)))
         for item in items:
             node, place = item if isinstance(item, tuple) else (item, at)
-            value, there = self.value(node, place)
+            value, there = self.names.stands_for(node, place)
             if wheel := _wheel_file(value):
                 self.taken.add(id(value))
-                value, there = self.value(wheel, there)
+                value, there = self.names.stands_for(wheel, there)
                 if words := self.words(value, there):
                     found.groups.append([Piece("wheel", words)])
                     continue

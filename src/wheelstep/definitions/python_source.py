@@ -24,9 +24,16 @@ from wheelstep.definitions.source import Source, decode, leave_out
 from wheelstep.definitions.splice import EditNotProven
 from wheelstep.errors import DefinitionUnresolvable, StepError
 
-__all__ = ["LARGEST", "PythonSource", "may_install", "module_folders", "source_module"]
+__all__ = [
+    "PythonSource",
+    "may_be_read",
+    "may_install",
+    "module_folders",
+    "not_python",
+    "source_module",
+]
 
-LARGEST: Final = 5_000_000
+_LARGEST: Final = 5_000_000
 """Bytes. What is larger is made by a program, and takes seconds to parse."""
 _TELLING: Final = re.compile(
     rb"pip_package|set_pip_option|private_pip_wheel|conda_file|[\"']pip\\?[\"']|pip_requirements"
@@ -38,7 +45,12 @@ _TESTS: Final = re.compile(r"(?:^|/)tests?/")
 
 def may_install(data: bytes) -> bool:
     """Tell whether a script or notebook may say what an environment installs; at a glance."""
-    return len(data) <= LARGEST and _TELLING.search(data) is not None
+    return may_be_read(data) and _TELLING.search(data) is not None
+
+
+def may_be_read(data: bytes) -> bool:
+    """Tell whether a script or notebook is small enough to be looked at."""
+    return len(data) <= _LARGEST
 
 
 def module_folders(paths: Sequence[str]) -> frozenset[str]:
