@@ -462,6 +462,34 @@ def test_discovery_parses_no_script_that_does_not_look_like_it() -> None:
     assert time.process_time() - before < 1.5
 
 
+@pytest.mark.parametrize(
+    ("version", "raised"),
+    [('version="7"', 'version="8"'), ("version=V", "version=V"), ("", "")],
+)
+def test_the_version_of_an_environment_that_changed_rises(version: str, raised: str) -> None:
+    text = (
+        'V = "7"\nconda = {"dependencies": [{"pip": ["my-pkg==1.0"]}]}\n'
+        f'Environment(name="train", conda_file=conda, image="x", {version})\n'
+        'Environment(name="other", conda_file={"dependencies": [{"pip": ["a"]}]}, version="7")\n'
+    )
+    edited = edit(text)
+    expected = text.replace("my-pkg==1.0", "my-pkg==1.1").replace(version, raised, 1)
+    expected = expected.replace('V = "7"', 'V = "8"') if "V" in version else expected
+    assert edited.data.decode() == expected
+    (environment,) = edited.environments
+    now = ("train", "7", "8") if version else ("train", None, None)
+    assert (environment.name, environment.before, environment.after) == now
+    assert edited.notes == ()
+
+
+@pytest.mark.parametrize("version", ["7", '"2026-11"', "str(7)", '"1.2"'])
+def test_a_version_that_is_not_raised_is_said(version: str) -> None:
+    pip = '{"dependencies": [{"pip": ["my-pkg==1.0"]}]}'
+    edited = edit(f'Environment(name="train", conda_file={pip},\n version={version})\n')
+    assert [(one.code, one.line) for one in edited.notes] == [("environment-version-not-raised", 2)]
+    assert f"version={version})" in edited.data.decode()
+
+
 def test_references_follow() -> None:
     text = (
         '"""azureml:train:7"""\nE = "azureml:train:7"  # azureml:train:7\n'

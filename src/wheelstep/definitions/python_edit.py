@@ -13,6 +13,7 @@ from wheelstep.definitions.conda import CONDA_NAME, fixed_python
 from wheelstep.definitions.interface import (
     CondaPart,
     Edited,
+    Environment,
     Reading,
     Section,
     Unedited,
@@ -28,6 +29,7 @@ from wheelstep.model import Pin, PinChange, Problem
 
 __all__ = ["Decided", "decide_edits", "finished", "reading_of"]
 
+_PLAIN_INTEGER: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _LAST: Final = re.compile(r"(?P<folder>.*[/\\])?(?P<file>[^/\\]*)", re.DOTALL)
 
 
@@ -43,6 +45,7 @@ class Decided:
     """How many requirements were looked at."""
     notes: list[Problem] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    environments: list[Environment] = field(default_factory=list)
 
     def write(self, path: str, words: Words, new: str) -> None:
         """Remember a text's new value.
@@ -155,11 +158,39 @@ def _decide(source: Source, section: Gathered, wanted: Wanted, decided: Decided)
         decided.notes += pinned.notes
         decided.unknown += pinned.unknown
         named += [pinned] if pinned.names else []
+    if any(id(piece.words) in decided.edits for group in section.groups for piece in group):
+        _raise(path, section, decided)
     decided.notes += _conda_packages(path, section, wanted)
     if named or wheels:
         _refuse_secrets(source, section)
     if named:
         decided.notes += _index(path, section, wanted, named)
+
+
+def _raise(path: str, section: Gathered, decided: Decided) -> None:
+    """Raise the version of an environment that changed: a registered one never changes."""
+    own = section.registered
+    if own is None:
+        return
+    before = own.version.text if own.version else None
+    after = before
+    if own.version and _PLAIN_INTEGER.fullmatch(own.version.text):
+        after = str(int(own.version.text) + 1)
+        decided.write(path, own.version, after)
+    elif own.version or own.computed:
+        decided.notes.append(
+            note(
+                path,
+                own.version.line_of(0) if own.version else own.computed,
+                "environment-version-not-raised",
+                f"The environment {own.name} changed, but its version is no plain integer in a "
+                "text of its own and was left alone; a version that is registered already cannot "
+                "change.",
+                "Use an integer in quotes, leave `version` out, or raise it yourself.",
+                severity="warning",
+            )
+        )
+    decided.environments.append(Environment(own.name, before, after))
 
 
 def _wheel(path: str, piece: Piece, wanted: Wanted, python: str | None, decided: Decided) -> bool:
@@ -297,6 +328,7 @@ def finished(
     return Edited(
         data,
         tuple(dict.fromkeys(pins)),
+        environments=tuple(dict.fromkeys(decided.environments)),
         notes=tuple(dict.fromkeys(decided.notes)),
         unknown=tuple(dict.fromkeys(decided.unknown)),
         unedited=tuple(dict.fromkeys(unedited)),

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from wheelstep.definitions.requirement import Unreadable, parse
 
-__all__ = ["Gathered", "Left", "Piece", "Role", "Words", "left_in"]
+__all__ = ["Gathered", "Left", "Piece", "Registered", "Role", "Words", "left_in"]
 
 _BEGINS: Final = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:$|[\[=<>~!@;])")
 
@@ -50,6 +50,17 @@ class Left:
     """The version that it pins, where that can be seen."""
 
 
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The name and version of an environment in a workspace."""
+
+    name: str
+    version: Words | None
+    """None where it is not written, or computed."""
+    computed: int | None = None
+    """The line of a version that is no text."""
+
+
 @dataclass(slots=True, eq=False)
 class Gathered:
     """An environment of the script, as far as it can be seen."""
@@ -67,6 +78,8 @@ class Gathered:
     computed: list[tuple[str, int]] = field(default_factory=list)
     """(text, line) of the literals within what is computed."""
     branches: set[object] = field(default_factory=set)
+    registered: Registered | None = None
+    """What it is registered as, where the script says."""
 
     def doubt(self, reason: str) -> None:
         """Remember why it is not wholly known."""

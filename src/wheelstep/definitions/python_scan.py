@@ -14,7 +14,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from wheelstep.definitions.python_found import Gathered, Left, Piece, Role, Words, left_in
+from wheelstep.definitions.python_found import (
+    Gathered,
+    Left,
+    Piece,
+    Registered,
+    Role,
+    Words,
+    left_in,
+)
 from wheelstep.definitions.python_names import Binding, Names, Place, Site, dotted
 from wheelstep.definitions.python_text import Unit, literal_of
 
@@ -48,6 +56,7 @@ def scan(units: Sequence[Unit]) -> Scan:
     for site in looked.names.sites:
         if isinstance(site.node, ast.Call):
             looked.call(site, site.node)
+            looked.registered(site, site.node)
     looked.wheels()
     looked.lists()
     sections = [one for one in looked.sections.values() if one.groups]
@@ -212,6 +221,25 @@ class _Look:
         if found.groups or found.computed:
             self.conda(found, texts)
             self.sections[id(site.node)] = found
+
+    def registered(self, site: Site, node: ast.Call) -> None:
+        """Take name and version of `Environment(name=..., version=..., conda_file={...})`."""
+        keywords = {each.arg: each.value for each in node.keywords}
+        if "conda_file" not in keywords or "name" not in keywords:
+            return
+        conda, _ = self.names.stands_for(keywords["conda_file"], site.place)
+        found = self.sections.get(id(conda))
+        if found is None:
+            return
+        name, _ = self.names.stands_for(keywords["name"], site.place)
+        text = name.value if isinstance(name, ast.Constant) else ""
+        version = keywords.get("version")
+        words, line = None, None
+        if version is not None:
+            value, place = self.names.stands_for(version, site.place)
+            words = self.words(value, place)
+            line = place.unit.line(value) if words is None else None
+        found.registered = Registered(str(text), words, line)
 
     # --- literals -----------------------------------------------------------------------------
 
