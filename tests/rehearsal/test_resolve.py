@@ -274,6 +274,22 @@ def test_definitions_that_ask_the_same_are_resolved_once(
     assert len(asked) == 2
 
 
+def test_a_section_that_is_not_wholly_known_is_unproven(scene: Scene) -> None:
+    reason = "Line 4: what is handed over is an f-string."
+    verdicts = rehearse(
+        [Subject("env.py", ("left",), "3.10", unknown=(reason,)), Subject("b.py", ("left",))],
+        wheels=[],
+        platform=PLATFORM,
+        environment=scene.environment,
+        read=scene.files.get,
+        public=scene.public,
+    )
+    assert [each.status for each in verdicts] == ["unproven", "resolved"]
+    (problem,) = [one for one in verdicts[0].problems if one.code == "unproven"]
+    assert problem.message == f"env.py is unproven: {reason}"
+    assert errors_of(verdicts) == []
+
+
 def test_a_misspelt_platform_gets_the_nearest_names(scene: Scene) -> None:
     with pytest.raises(SettingError) as caught:
         scene.rehearse("left", platform="x86_64-manylinux_2_82")

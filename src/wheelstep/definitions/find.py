@@ -6,16 +6,23 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 from wheelstep.definitions.azureml import AzureMl
 from wheelstep.definitions.azureml_places import unknown_schemas
 from wheelstep.definitions.conda import Conda
 from wheelstep.definitions.interface import Form, Found, Kind, Named, Read
 from wheelstep.definitions.json_text import compose_json
+from wheelstep.definitions.notebook import Notebook
 from wheelstep.definitions.patterns import choose_paths
 from wheelstep.definitions.pinning import note
 from wheelstep.definitions.pyproject import Pyproject, project_of
+from wheelstep.definitions.python_source import (
+    PythonSource,
+    may_install,
+    module_folders,
+    source_module,
+)
 from wheelstep.definitions.requirements import Requirements
 from wheelstep.definitions.sdk_v1 import RunConfiguration, SdkV1
 from wheelstep.definitions.source import decode, leave_out
@@ -36,6 +43,8 @@ FORMS: Final[tuple[Form, ...]] = (
     Conda(),
     _PYPROJECT,
     _REQUIREMENTS,
+    PythonSource(),
+    Notebook(),
 )
 """Every form of definition; the first that recognises a file is its form."""
 
@@ -46,6 +55,7 @@ NAMING: Final = ("conda_file", "condaDependencies")
 _YAML: Final = (".yml", ".yaml", ".runconfig")
 _JSON: Final = (".json",)
 _TOML: Final = ("pyproject.toml",)
+_CODE: Final = (".py", ".ipynb")
 _NAMING: Final = re.compile("|".join(NAMING).encode())
 _LARGEST: Final = 5_000_000
 """Bytes: a larger JSON file is data. An environment has some thousand."""
@@ -57,9 +67,19 @@ _UTF_16: Final = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
 def worth_reading(paths: Sequence[str]) -> list[str]:
-    """Return the files that discovery reads: by their suffix, vendored folders left out."""
+    """Return the files that discovery reads: by their suffix, vendored folders left out, and of
+    Python what looks like a package's own modules or tests.
+
+    Args:
+        paths: All tracked files.
+    """
+    folders = module_folders(paths)
     return [
-        path for path in paths if path.lower().endswith(SUFFIXES) and not _VENDORED.search(path)
+        path
+        for path in paths
+        if path.lower().endswith(SUFFIXES)
+        and not _VENDORED.search(path)
+        and not (path.lower().endswith(_CODE) and source_module(path, folders))
     ]
 
 
@@ -101,8 +121,14 @@ def definitions_in(
     else:
         for path in chosen.named:
             look.take(path, f"`{path}`")
+        folders = module_folders(paths)
         for pattern, matched in chosen.matched:
-            if not [path for path in matched if look.take(path, None)]:
+            likely = [
+                path
+                for path in matched
+                if not (path.lower().endswith(_CODE) and source_module(path, folders))
+            ]
+            if not [path for path in likely if look.take(path, None)]:
                 look.errors.append(_no_definition(f"`{pattern}`", matched))
     raise_all(look.errors)
     look.follow(chosen.left_out)
@@ -118,7 +144,8 @@ def _no_definition(what: str, matched: Sequence[str]) -> SettingError:
         "a form that is known.",
         code="definition-unknown",
         cure="Known are conda files with a pip section, Azure ML environment YAML, environments of "
-        "the SDK v1, requirements files, and pyproject.toml with dependencies.",
+        "the SDK v1, requirements files, pyproject.toml with dependencies, and Python scripts and "
+        "notebooks that say what pip installs.",
         file=matched[0] if len(matched) == 1 else None,
     )
 
@@ -154,10 +181,6 @@ class _Look:
     def take(self, path: str, asked: str | None) -> bool:
         """Take a file that a pattern names; `asked` when it was written out in full."""
         data = self.read(path)
-        form = _form(path, data) if data is not None else None
-        known = path.lower().endswith((*_YAML, *_JSON, *_TOML))
-        if form is None and data is not None and asked and not known:
-            form = _REQUIREMENTS if _is_text(data) else None
         try:
             if data is None:
                 raise _no_definition(asked or path, [path])
@@ -165,20 +188,31 @@ class _Look:
                 if asked:
                     raise _is_package(path, project_of(path, data) or "")
                 return True  # a folder or glob may have it among others
+            form = self._form_asked(path, data, asked)
             if form is None:
-                _refuse_broken(path, data)
-            if form is None:
-                if asked:
-                    raise _no_definition(asked, [path])
                 return False
-            if form is _REQUIREMENTS:
-                _REQUIREMENTS.refuse_unreadable(path, data)
             form.read(path, data)
         except StepError as error:
+            if not asked and path.lower().endswith(_CODE):
+                self._left_alone(path, error)
+                return False
             self.errors.append(error)
             return True
         self.forms[path] = form
         return True
+
+    def _form_asked(self, path: str, data: bytes, asked: str | None) -> Form | None:
+        form = _form(path, data)
+        known = path.lower().endswith((*_YAML, *_JSON, *_TOML, *_CODE))
+        if form is None and asked and not known:
+            form = _REQUIREMENTS if _is_text(data) else None
+        if form is None:
+            _refuse_broken(path, data)
+            if asked:
+                raise _no_definition(asked, [path])
+        if form is _REQUIREMENTS:
+            _REQUIREMENTS.refuse_unreadable(path, data)
+        return form
 
     def discover(self, path: str) -> None:
         """Take a file if it names one of our packages."""
@@ -187,7 +221,7 @@ class _Look:
             return
         if _NAMING.search(data):
             self.naming[path] = data
-        if not self._may_name(data) or self._is_ours(path, data):
+        if not self._may_name(path, data) or self._is_ours(path, data):
             return
         form = _form(path, data)
         try:
@@ -199,32 +233,45 @@ class _Look:
                     decode(path, data)
                 return
             reading = form.read(path, data)
-            if any(requirement.name in self.names for requirement in reading.requirements) or any(
+            named = {one.name for one in reading.requirements}
+            named |= {one.name for one in reading.unedited}
+            if not named.isdisjoint(self.names) or any(
                 self._begins(line) for section in reading.sections for line in section.pip_lines
             ):
                 self.forms[path] = form
         except DefinitionUnresolvable as error:
-            if self._plainly_names(path, data):
+            if not path.lower().endswith(_CODE) and self._plainly_names(path, data):
                 self.errors.append(error)
                 return
-            self.notes.append(
-                note(
-                    path,
-                    error.line,
-                    "definition-left-alone",
-                    f"This file mentions a released package and was left alone. {error.message}",
-                    error.cure
-                    if leave_out(path) in error.cure
-                    else f"{error.cure} If it is no definition, {leave_out(path)}.",
-                    severity="warning",
-                )
-            )
+            self._left_alone(path, error)
 
     def _is_ours(self, path: str, data: bytes) -> bool:
         """Tell whether this is the pyproject.toml of a package that is released."""
         return project_of(path, data) in self.released
 
-    def _may_name(self, data: bytes) -> bool:
+    def _left_alone(self, path: str, error: StepError) -> None:
+        # code of another Python, or of another kernel, is nothing to warn of
+        severity: Literal["warning", "notice"] = (
+            "notice" if path.lower().endswith(_CODE) else "warning"
+        )
+        self.notes.append(
+            note(
+                path,
+                error.line,
+                "definition-left-alone",
+                f"This file mentions a released package and was left alone. {error.message}"
+                if severity == "warning"
+                else f"This file was left alone. {error.message}",
+                error.cure
+                if leave_out(path) in error.cure
+                else f"{error.cure} If it is no definition, {leave_out(path)}.",
+                severity=severity,
+            )
+        )
+
+    def _may_name(self, path: str, data: bytes) -> bool:
+        if path.lower().endswith(_CODE) and not may_install(data):
+            return False
         if encoding := _UTF_16.get(data[:2]):
             data = data.decode(encoding, errors="replace").encode()
         # the parts of a name are all in the file: much faster than searching for each name

@@ -80,6 +80,8 @@ class Section:
     """None where conda takes no part."""
     connected: bool = True
     """Whether workspace connections reach this build: not so in a Dockerfile's context."""
+    unknown: tuple[str, ...] = ()
+    """Why it is not wholly known what the image installs, as whole sentences."""
 
 
 @dataclass(frozen=True, slots=True)

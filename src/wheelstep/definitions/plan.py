@@ -17,9 +17,11 @@ from wheelstep.definitions.interface import (
     PinStyle,
     Read,
     Reading,
+    Unedited,
     Wanted,
 )
 from wheelstep.definitions.patterns import choose_paths
+from wheelstep.definitions.pinning import note
 from wheelstep.definitions.references import Followed, follow_all, risen_in
 from wheelstep.errors import DefinitionUnresolvable, StepError, raise_all
 from wheelstep.model import Change, Index, Pin, PinChange, Problem
@@ -48,11 +50,15 @@ class PlannedEdit:
     """What exists only after building or publishing; such an edit can be shown, not committed."""
     reading: Reading
     """What the definition says after the edit."""
+    unedited: tuple[Unedited, ...] = ()
+    """What names a released package and was found, but not edited."""
 
     @property
-    def status(self) -> Literal["changed", "unchanged"]:
-        """Tell whether any byte differs."""
-        return "unchanged" if self.before == self.after else "changed"
+    def status(self) -> Literal["changed", "unchanged", "found-not-edited"]:
+        """Tell whether any byte differs, and if not, whether some should have."""
+        if self.before != self.after:
+            return "changed"
+        return "found-not-edited" if self.unedited else "unchanged"
 
     @property
     def diff(self) -> str:
@@ -192,9 +198,20 @@ def _planned(kind: Kind, before: bytes, edited: dict[str, Edited]) -> PlannedEdi
         index_added=edit.index_added,
         environments=edit.environments,
         followed=followed,
-        notes=edit.notes,
+        notes=(*edit.notes, *(_not_edited(kind.path, one) for one in edit.unedited)),
         unknown=edit.unknown,
         reading=kind.form.read(kind.path, edit.data),
+        unedited=edit.unedited,
+    )
+
+
+def _not_edited(path: str, found: Unedited) -> Problem:
+    return note(
+        path,
+        found.line,
+        "found-not-edited",
+        f"{found.name} is named here and was not edited. {found.why}",
+        "Write the whole requirement as one text where it is installed, or change it by hand.",
     )
 
 

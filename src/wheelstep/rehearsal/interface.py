@@ -27,6 +27,8 @@ class Subject:
     """(normalised name, line) of the requirements, where known: for errors about one of them."""
     place: str = ""
     """Which of the file's environments it is, "jobs.train.environment"; "" for the file itself."""
+    unknown: tuple[str, ...] = ()
+    """Why the definition does not tell all that is installed, as whole sentences."""
 
 
 @dataclass(frozen=True, slots=True)

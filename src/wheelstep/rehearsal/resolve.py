@@ -183,6 +183,7 @@ def prepare(subject: Subject, platform: str, asker: Asker, read: Read) -> Prepar
         return Verdict(subject.path, "failed", python, platform, (), (problem, *notices))
     order = index_order(section.options, asker.public)
     reasons = [
+        *subject.unknown,
         *section.unknown,
         *(
             f"It looks for packages in the folder {link}, which is the image's."

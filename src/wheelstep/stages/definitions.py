@@ -46,6 +46,7 @@ def _reader(run: Run, snapshot: Snapshot, names: Collection[str]) -> tuple[Read,
             spelled = ["[-_.]+".join(map(re.escape, name.split("-"))) for name in sorted(names)]
             # what Azure ML environments name may itself name no package: it is read one by one
             found = _grep(run, snapshot.head, (*spelled, *NAMING, "azureml:"), SUFFIXES)
+            # which scripts are a package's own modules, only the whole list tells
             paths = worth = worth if found is None else sorted(set(found).intersection(worth))
         contents |= snapshot.read_many(worth)
 

@@ -32,6 +32,7 @@ def subjects_of(path: str, reading: Reading) -> list[Subject]:
             line=section.line,
             requirement_lines=tuple((one.name, one.line) for one in section.requirements),
             place=section.place,
+            unknown=section.unknown,
         )
         for section in reading.sections
     ]
