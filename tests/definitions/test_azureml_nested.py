@@ -393,6 +393,19 @@ def test_a_quoted_conda_text_is_edited_too() -> None:
     data = f"type: spark\nenvironment:\n  image: i\n  conda_file: {text}\n".encode()
     edit = only(plan({"s.yml": data}))
     assert edit.after == data.replace(b"==1.0", b"==1.1")
+    assert edit.pins[0].line == edit.reading.sections[0].line == 4
+
+
+@pytest.mark.parametrize("named", [">-\n    ./conda.yml", "|\n    ./conda.yml", "'file:conda.yml'"])
+def test_a_path_in_a_block_is_a_path(named: str) -> None:
+    data = f"type: spark\nenvironment:\n  image: i\n  conda_file: {named}\n".encode()
+    (found,) = AzureMl().read("s.yml", data).named
+    assert (found.kind, found.path) == ("conda-file", "conda.yml")
+
+
+def test_a_text_in_one_line_is_no_path() -> None:
+    data = b"type: spark\nenvironment:\n  conda_file: |\n    {dependencies: [pip: [my-pkg]]}\n"
+    assert only(plan({"s.yml": data})).after == data.replace(b"my-pkg", b"my-pkg==1.1")
 
 
 def test_faults_inside_a_block_name_the_line_in_the_file() -> None:
