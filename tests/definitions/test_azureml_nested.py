@@ -323,6 +323,13 @@ def test_a_shared_environment_is_edited_once_and_said_to_be_shared() -> None:
     assert lists == [[f"--extra-index-url {FEED}", "my-pkg==1.1"]] * 3
 
 
+def test_a_block_that_an_alias_in_braces_names_is_no_text_in_braces() -> None:
+    data = SHARED.replace("conda_file:", "conda_file: |+").encode() + b"\n"
+    edit = only(plan({"p.yml": data}))
+    assert edit.after == data.replace(b"1.0", b"1.1")
+    assert [one.code for one in edit.notes] == ["definition-shared"]
+
+
 def test_aliases_that_go_in_circles_end() -> None:
     data = b"type: pipeline\njobs: &j\n  a: &a\n    component: *a\n    jobs: *j\nenvironment: {}\n"
     assert not AzureMl().recognises("p.yml", data + b"image: conda_file\n")
@@ -393,6 +400,34 @@ def test_a_quoted_conda_text_is_edited_too() -> None:
     data = f"type: spark\nenvironment:\n  image: i\n  conda_file: {text}\n".encode()
     edit = only(plan({"s.yml": data}))
     assert edit.after == data.replace(b"==1.0", b"==1.1")
+    assert edit.pins[0].line == edit.reading.sections[0].line == 4
+
+
+def test_a_folded_text_that_cannot_stay_folded_is_quoted() -> None:
+    data = (
+        b"type: spark\nenvironment:\n  conda_file: >\n    dependencies:\n\n    - pip:\n\n"
+        b"      - my-pkg==1.0\n\nconf: {a: b}\n"
+    )
+    edit = only(plan({"s.yml": data}))
+    assert edit.after == data.replace(b"==1.0", b"==1.1")
+    with_index = only(plan({"s.yml": data}, index=INDEX)).after
+    assert with_index.endswith(b'"\n\nconf: {a: b}\n')
+    (text,) = (one["environment"]["conda_file"] for one in foreign(with_index))
+    assert foreign(text.encode())[0]["dependencies"] == [
+        {"pip": [f"--extra-index-url {FEED}", "my-pkg==1.1"]}
+    ]
+
+
+@pytest.mark.parametrize("named", [">-\n    ./conda.yml", "|\n    ./conda.yml", "'file:conda.yml'"])
+def test_a_path_in_a_block_is_a_path(named: str) -> None:
+    data = f"type: spark\nenvironment:\n  image: i\n  conda_file: {named}\n".encode()
+    (found,) = AzureMl().read("s.yml", data).named
+    assert (found.kind, found.path) == ("conda-file", "conda.yml")
+
+
+def test_a_text_in_one_line_is_no_path() -> None:
+    data = b"type: spark\nenvironment:\n  conda_file: |\n    {dependencies: [pip: [my-pkg]]}\n"
+    assert only(plan({"s.yml": data})).after == data.replace(b"my-pkg", b"my-pkg==1.1")
 
 
 def test_faults_inside_a_block_name_the_line_in_the_file() -> None:

@@ -19,7 +19,7 @@ from wheelstep.definitions.tree import compose, entry, item, scalar
 from wheelstep.errors import StepError
 from wheelstep.model import Problem
 
-__all__ = ["Inside", "Place", "inside", "places", "unknown_schemas"]
+__all__ = ["Inside", "Place", "inside", "is_text", "places", "unknown_schemas"]
 
 _SCHEMA: Final = re.compile(r"(?:^|[/\\])([^/\\?#]+)\.schema\.json(?:[?#].*)?$", re.IGNORECASE)
 _ENVIRONMENT: Final = "environment"
@@ -164,8 +164,9 @@ def inside(source: Source, environment: yaml.Node) -> Inside | None:
         return Inside(source, section) if section else None
     if not isinstance(node, yaml.ScalarNode) or not is_text(node):
         return None
-    above = source.line(node.start_mark.index) if node.style == "|" else 0
-    text = Source(source.path, "\n" * above + node.value)
+    line = source.line(node.start_mark.index)
+    above = line if node.style == "|" else 0
+    text = Source(source.path, "\n" * above + node.value, stands_on=None if above else line)
     for root in compose(text):
         if section := conda_section(text, root):
             return Inside(text, section, node, above)
@@ -174,7 +175,8 @@ def inside(source: Source, environment: yaml.Node) -> Inside | None:
 
 def is_text(node: yaml.ScalarNode) -> bool:
     """Tell whether a `conda_file` is the specification itself, and no path."""
-    return node.style in {"|", ">"} or "\n" in node.value.strip()
+    text = node.value.strip()
+    return "\n" in text or text.startswith("{")
 
 
 def unknown_schemas(path: str, data: bytes, names: Collection[str]) -> Iterator[Problem]:

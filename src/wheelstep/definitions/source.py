@@ -37,9 +37,13 @@ class Source:
     """Without the byte order mark; line ends as they are in the file."""
     mark: bytes = b""
     """The byte order mark, if the file has one."""
+    stands_on: int | None = None
+    """The line that all of the text counts for: that of the quoted text in a file that it is."""
 
     def line(self, index: int) -> int:
         """Return the line of a character, counted from 1, as editors count."""
+        if self.stands_on is not None:
+            return self.stands_on
         return bisect_right(_line_starts(self.text), index) + 1
 
     @property

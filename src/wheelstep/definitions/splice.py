@@ -128,19 +128,20 @@ def _outline(
 def _in_flow(roots: Sequence[yaml.Node]) -> set[int]:
     """Return the ids of scalars that stand inside brackets or braces."""
     inside: set[int] = set()
-    seen: set[tuple[int, bool]] = set()
-    waiting = [(root, False) for root in roots]
+    seen: set[int] = set()
+    waiting = [(root, False) for root in reversed(roots)]
     while waiting:
+        # in the order of the text: a node stands where it is met first, not where aliases name it
         node, flow = waiting.pop()
-        if (id(node), flow) in seen:
+        if id(node) in seen:
             continue
-        seen.add((id(node), flow))
+        seen.add(id(node))
         if isinstance(node, yaml.ScalarNode):
             if flow:
                 inside.add(id(node))
         elif isinstance(node, yaml.CollectionNode):
             flow = flow or bool(node.flow_style)
-            waiting += [(child, flow) for child in children(node)]
+            waiting += [(child, flow) for child in reversed([*children(node)])]
     return inside
 
 
@@ -184,9 +185,11 @@ def _candidates(written: str, node: yaml.ScalarNode, value: str) -> Iterator[str
             yield _block(written, value)
         case quote:
             yield quote + encode(value) + quote
+    # a block ends with its last line, and what stands in its place leaves the line end there
+    ending = written[len(written.rstrip()) :] if node.style in {"|", ">"} else ""
     if "\n" not in value:
-        yield "'" + _encoder("'")(value) + "'"
-    yield '"' + _encoder('"')(value) + '"'
+        yield "'" + _encoder("'")(value) + "'" + ending
+    yield '"' + _encoder('"')(value) + '"' + ending
 
 
 def _difference(before: str, after: str) -> tuple[str, str]:
