@@ -6,7 +6,6 @@ loader: `conda_file` is a path relative to the YAML, or a mapping; a version may
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
@@ -19,9 +18,11 @@ from wheelstep.definitions.conda import (
     conda_section,
     edit_section,
     finish,
+    included,
     read_section,
     shared,
 )
+from wheelstep.definitions.includes import beside
 from wheelstep.definitions.interface import Edited, Environment, Named, Reading, Wanted
 from wheelstep.definitions.pinning import note
 from wheelstep.definitions.source import Source, decode
@@ -74,7 +75,10 @@ class AzureMl:
                 file=path,
             )
         sections = [section for root in roots if (section := _inline(source, root))]
-        return Reading(tuple(map(read_section, sections)), tuple(_conda_files(source, roots)))
+        return Reading(
+            tuple(map(read_section, sections)),
+            (*_conda_files(source, roots), *included(path, sections)),
+        )
 
     def edit(self, path: str, data: bytes, wanted: Wanted, changed: Collection[str] = ()) -> Edited:
         """Pin what is written inside, and raise the version of what changed.
@@ -92,8 +96,11 @@ class AzureMl:
                 edit = edit_section(source, section, wanted)
                 edits.append(edit)
             named = scalar(entry(source, root, "conda_file"))
-            if (edit and (edit.replacements or edit.insertions)) or (
-                named and beside(path, named) in changed
+            includes = included(path, [section]) if section else ()
+            if (
+                (edit and edit.changes)
+                or (named and beside(path, named) in changed)
+                or any(one.path in changed for one in includes)
             ):
                 raised.append(root)
         return self._finished(source, edits, raised)
@@ -158,16 +165,3 @@ def _not_raised(source: Source, name: str, version: yaml.ScalarNode) -> Problem:
         "Use an integer, leave `version` out, or raise it yourself.",
         severity="warning",
     )
-
-
-def beside(path: str, named: str) -> str | None:
-    """Return the path, relative to the repository's root, of a file named in another.
-
-    Returns:
-        None where it is absolute, a reference, or outside the repository.
-    """
-    plain = named.strip().replace("\\", "/").removeprefix("file:")
-    if not plain or plain.startswith("/") or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", plain):
-        return None
-    joined = posixpath.normpath(posixpath.join(posixpath.dirname(path), plain))
-    return None if joined == ".." or joined.startswith("../") else joined

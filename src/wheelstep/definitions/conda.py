@@ -14,16 +14,26 @@ from typing import Final
 import yaml
 from packaging.utils import canonicalize_name
 
+from wheelstep.definitions.additions import Added, additions, changes_in
+from wheelstep.definitions.includes import includes_in
 from wheelstep.definitions.interface import (
     CondaPart,
     Edited,
     Environment,
     Form,
+    Named,
     Reading,
     Section,
     Wanted,
 )
-from wheelstep.definitions.pinning import Slot, add_index, note, pin_slots, read_slots
+from wheelstep.definitions.pinning import (
+    Pinned,
+    Slot,
+    add_index,
+    note,
+    pin_slots,
+    read_slots,
+)
 from wheelstep.definitions.pip_lines import logical_lines
 from wheelstep.definitions.source import Source, decode, refuse_secrets
 from wheelstep.definitions.splice import Insertion, Replacement, rewrite
@@ -38,6 +48,7 @@ __all__ = [
     "conda_section",
     "edit_section",
     "finish",
+    "included",
     "read_section",
     "shared",
 ]
@@ -79,6 +90,15 @@ class SectionEdit:
     index_added: str | None = None
     notes: tuple[Problem, ...] = ()
     unknown: tuple[str, ...] = ()
+    added: tuple[tuple[str, Insertion], ...] = ()
+    """(name, where) of what other packages need; not among `insertions`."""
+    lists: frozenset[int] = frozenset()
+    """The ids of the lists that the section is made of: another section may share them."""
+
+    @property
+    def changes(self) -> bool:
+        """Tell whether any byte changes."""
+        return bool(self.replacements or self.insertions or self.added)
 
 
 class Conda:
@@ -113,7 +133,9 @@ class Conda:
                 cure="Add `- pip:` with the packages below `dependencies`, or leave the file out.",
                 file=path,
             )
-        return Reading(tuple(read_section(section) for section in sections))
+        return Reading(
+            tuple(read_section(section) for section in sections), included(path, sections)
+        )
 
     def edit(self, path: str, data: bytes, wanted: Wanted, changed: Collection[str] = ()) -> Edited:
         """Pin it; raises as the interface says."""
@@ -132,6 +154,12 @@ def read_section(section: CondaSection, place: str = "") -> Section:
     """
     requirements, lines = read_slots(section.slots)
     return Section(requirements, lines, section.python, section.line, place, section.conda)
+
+
+def included(path: str, sections: Sequence[CondaSection]) -> tuple[Named, ...]:
+    """Return the files that sections include, each place once."""
+    slots = [slot for section in sections for slot in section.slots]
+    return tuple(dict.fromkeys(includes_in(path, slots)))
 
 
 def _sections(source: Source) -> Iterator[CondaSection]:
@@ -233,11 +261,19 @@ def _python(texts: Sequence[str]) -> str | None:
 def edit_section(source: Source, section: CondaSection, wanted: Wanted) -> SectionEdit:
     """Decide what changes in one section; raises as `Form.edit` does."""
     pinned = pin_slots(source.path, section.slots, wanted, section.python)
-    notes = [*_conda_packages(source, section, wanted)]
+    also = [name for name, _ in _conda_names(section)]
+    more, missing = additions(source.path, section.slots, wanted, section.python, also)
+    lists = frozenset(id(listed) for listed, _, _ in section.items)
+    notes = [*_conda_packages(source, section, wanted), *_included(source, section, wanted, pinned)]
     if not pinned.names:
-        return SectionEdit(pinned.requirements, notes=tuple(notes))
+        return SectionEdit(pinned.requirements, notes=tuple(notes), lists=lists)
     refuse_secrets(source)
-    notes += _included(source, section)
+    added = []
+    for one in more:
+        listed, position, node = section.items[one.slot]
+        added.append((one.name, Insertion(listed, position + 1, one.text, one.comment)))
+        if listed.flow_style:
+            notes.append(_without_comment(source, node, one))
     addition, remarks = add_index(source.path, section.slots, wanted, pinned)
     insertions = []
     if addition:
@@ -262,7 +298,9 @@ def edit_section(source: Source, section: CondaSection, wanted: Wanted) -> Secti
         pinned.changed,
         addition.text if addition else None,
         (*notes, *pinned.notes, *remarks),
-        pinned.unknown,
+        tuple(dict.fromkeys([*pinned.unknown, *missing])),
+        tuple(added),
+        lists,
     )
 
 
@@ -276,11 +314,26 @@ def shared(source: Source, node: yaml.Node) -> Problem:
     )
 
 
+def _conda_names(section: CondaSection) -> Iterator[tuple[str, int]]:
+    for text, line in section.conda.packages:
+        if found := _CONDA_NAME.match(text):
+            yield canonicalize_name(found[1]), line
+
+
+def _without_comment(source: Source, node: yaml.ScalarNode, added: Added) -> Problem:
+    return note(
+        source.path,
+        source.line(node.start_mark.index),
+        "pin-added",
+        f"`{added.text}` was added to the pip section: it is {added.comment}. In a list in "
+        "brackets no comment says so.",
+    )
+
+
 def _conda_packages(source: Source, section: CondaSection, wanted: Wanted) -> Iterator[Problem]:
     names = {pin.name for pin in wanted.pins}
-    for text, line in section.conda.packages:
-        found = _CONDA_NAME.match(text)
-        if found and (name := canonicalize_name(found[1])) in names:
+    for name, line in _conda_names(section):
+        if name in names:
             yield note(
                 source.path,
                 line,
@@ -290,18 +343,24 @@ def _conda_packages(source: Source, section: CondaSection, wanted: Wanted) -> It
             )
 
 
-def _included(source: Source, section: CondaSection) -> Iterator[Problem]:
-    for slot in section.slots:
-        for line in logical_lines(slot.text):
-            if re.match(r"(-r|-c|--requirement|--constraint)\b", line.text):
-                yield note(
-                    source.path,
-                    slot.line_of(line.first),
-                    "conda-includes-file",
-                    f"The pip section names another file (`{line.text.split()[0]}`), which Azure "
-                    "Machine Learning does not send along with the conda file.",
-                    "Write its requirements into the pip section.",
-                )
+def _included(
+    source: Source, section: CondaSection, wanted: Wanted, pinned: Pinned
+) -> Iterator[Problem]:
+    """Warn of files that are not there when the image is built, where a released package is."""
+    named = includes_in(source.path, section.slots)
+    reached = {name for one in named for name in wanted.included.get(one.path or "", ())}
+    if pinned.names or not reached.isdisjoint(pin.name for pin in wanted.pins):
+        for one in named:
+            yield note(
+                source.path,
+                one.line,
+                "conda-includes-file",
+                f"The pip section names another file (`{'-c' if one.constraint else '-r'} "
+                f"{one.text}`), which Azure Machine Learning does not send along with the conda "
+                "file.",
+                "Write its requirements into the pip section.",
+                severity="warning",
+            )
 
 
 def finish(
@@ -319,7 +378,14 @@ def finish(
     replacements = {id(one.node): one for edit in edits for one in edit.replacements} | {
         id(one.node): one for one in extra
     }
-    insertions = list({id(one.sequence): one for edit in edits for one in edit.insertions}.values())
+    # sections may share a list: what is added to it is added once
+    added = {
+        (id(one.sequence), one.position, one.value): (name, one)
+        for edit in edits
+        for name, one in edit.added
+    }
+    insertions = [one for _, one in added.values()]
+    insertions += {id(one.sequence): one for edit in edits for one in edit.insertions}.values()
     plain = source.encode(source.text)
     data = plain
     if replacements or insertions:
@@ -335,8 +401,8 @@ def finish(
     changes: list[PinChange] = []
     passed = 0
     for edit in edits:
-        for position, before in edit.changed:
-            now = after[passed + position]
-            changes.append(PinChange(now.name, before, now.text, now.line))
-        passed += edit.requirements
+        names = [name for name, one in added.values() if id(one.sequence) in edit.lists]
+        end = passed + edit.requirements + len(names)
+        changes += changes_in(after[passed:end], edit.changed, names)
+        passed = end
     return replace(edited, pins=tuple(changes))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from wheelstep.model import Index, Pin, PinChange, Problem
@@ -95,6 +95,8 @@ class Named:
     """Where it is named, counted from 1."""
     dockerfile: str = "Dockerfile"
     """Of a build context: relative to it."""
+    constraint: bool = False
+    """Of an include: named by `-c`, so that it limits versions and requires nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,14 @@ class Wanted:
     style: PinStyle
     index: Index | None
     choose: Choose
+    keep_ranges: bool = False
+    """Whether a range that admits the version stays."""
+    closure: bool = False
+    """Whether a package that is reached only through another one gets a pin, too."""
+    platform: str = "x86_64-manylinux_2_28"
+    """What the image is, for the markers of what packages require."""
+    included: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """What the files that this definition includes require, by path: named there is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +221,8 @@ class Kind:
     """The paths of other definitions that belong to it: its conda file, what it includes."""
     used_by: tuple[str, ...] = ()
     """The paths of the definitions that it belongs to."""
+    limits: bool = False
+    """Whether it is a file of constraints: named by `-c` alone, or by nothing and called so."""
 
 
 @dataclass(frozen=True, slots=True)

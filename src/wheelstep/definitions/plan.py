@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from wheelstep.definitions.find import definitions_in
+from wheelstep.definitions.includes import refuse_twice, required_below
 from wheelstep.definitions.interface import (
     Choose,
     Edited,
@@ -88,6 +89,9 @@ def plan_edits(
     style: PinStyle,
     index: Index | None,
     choose: Choose,
+    keep_ranges: bool = False,
+    closure: bool = False,
+    platform: str = "x86_64-manylinux_2_28",
 ) -> Edits:
     """Decide every edit.
 
@@ -99,20 +103,28 @@ def plan_edits(
         style: How to write them.
         index: Where consumers find the wheels; None to leave index options alone.
         choose: Which of several wheels, for the URL styles.
+        keep_ranges: Whether a range that admits the version stays.
+        closure: Whether what is reached only through another package gets a pin, too.
+        platform: What the images are, for the markers of what packages require.
 
     Raises:
-        StepError: Everything `definitions_in` and `Form.edit` raise, all definitions' together.
+        StepError: Everything `definitions_in` and `Form.edit` raise, all definitions' together;
+            DefinitionUnresolvable where a file and one that it includes exclude each other.
     """
-    wanted = Wanted(tuple(pins), style, index, choose)
+    wanted = Wanted(tuple(pins), style, index, choose, keep_ranges, closure, platform)
     found = definitions_in(read, paths, patterns=patterns, names=[pin.name for pin in pins])
     before = {kind.path: read(kind.path) or b"" for kind in found.kinds}
     edited: dict[str, Edited] = {}
     errors: list[StepError] = []
     touched: set[str] = set()
+    readings: dict[str, Reading] = {}
     for kind in _used_first(found.kinds):
         data = before[kind.path]
         try:
-            edit = kind.form.edit(kind.path, data, wanted, touched)
+            below = {path: required_below(path, readings) for path in kind.uses}
+            mine = replace(wanted, closure=closure and not kind.limits, included=below)
+            edit = kind.form.edit(kind.path, data, mine, touched)
+            readings[kind.path] = kind.form.read(kind.path, edit.data)
         except StepError as error:
             errors.append(error)
             continue
@@ -121,8 +133,15 @@ def plan_edits(
         if edit.data != data or not touched.isdisjoint(kind.uses):
             touched.add(kind.path)
     raise_all(errors)
+    names = {pin.name for pin in pins}
+    twice = [one for kind in found.kinds for one in refuse_twice(kind.path, readings, names)]
+    raise_all(list({(one.file, one.line, one.message): one for one in twice}.values()))
     return Edits(
-        tuple(_planned(kind, before[kind.path], edited) for kind in found.kinds), found.notes
+        tuple(
+            _planned(kind, before[kind.path], edited[kind.path], readings[kind.path])
+            for kind in found.kinds
+        ),
+        found.notes,
     )
 
 
@@ -143,8 +162,7 @@ def _used_first(kinds: Sequence[Kind]) -> Iterator[Kind]:
             yield from visit(kind)
 
 
-def _planned(kind: Kind, before: bytes, edited: dict[str, Edited]) -> PlannedEdit:
-    edit = edited[kind.path]
+def _planned(kind: Kind, before: bytes, edit: Edited, reading: Reading) -> PlannedEdit:
     followed = kind.uses or kind.used_by
     return PlannedEdit(
         path=kind.path,
@@ -157,7 +175,7 @@ def _planned(kind: Kind, before: bytes, edited: dict[str, Edited]) -> PlannedEdi
         followed=followed,
         notes=edit.notes,
         unknown=edit.unknown,
-        reading=kind.form.read(kind.path, edit.data),
+        reading=reading,
     )
 
 

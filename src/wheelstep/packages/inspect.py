@@ -121,6 +121,7 @@ def inspect_wheel(
         size=size,
         requires_python=str(metadata.requires_python) if metadata.requires_python else None,
         path=path,
+        requires=tuple(sorted({str(one) for one in metadata.requires_dist or ()})),
     )
 
 
