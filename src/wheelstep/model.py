@@ -26,6 +26,7 @@ __all__ = [
     "Sources",
     "Unknown",
     "Wheel",
+    "Workspace",
 ]
 
 
@@ -217,6 +218,22 @@ class PinChange:
     after: str
     line: int
     """Counted from 1, in the file after the edit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """An Azure ML workspace. Its parts are compared without regard to case, as Azure does."""
+
+    subscription: str
+    group: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.subscription}/{self.group}/{self.name}"
+
+    def same(self, other: Workspace) -> bool:
+        """Tell whether both are one workspace."""
+        return str(self).lower() == str(other).lower()
 
 
 @dataclass(frozen=True, slots=True)

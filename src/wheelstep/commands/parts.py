@@ -18,7 +18,7 @@ from wheelstep.release import Release, environments_of, refuse_nameless, release
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.repositories.land import land
 from wheelstep.stages.building import build
-from wheelstep.stages.definitions import edits_for, find_definitions, show_edits
+from wheelstep.stages.definitions import check_place, edits_for, find_definitions, show_edits
 from wheelstep.stages.landing import note_commit, wanted_pins
 from wheelstep.stages.publishing import work_folder
 from wheelstep.stages.records import pin_of
@@ -76,6 +76,7 @@ def pin(run: Run, released: Sequence[str]) -> None:
         lock = Lock.parse(snapshot.read(FILE))
         # what is asked for by name is wanted, also when it is older
         holding = pins if wanted else wanted_pins(pins, lock, snapshot)
+        check_place(run, find_definitions(run, snapshot, names).kinds)
         edits = edits_for(run, snapshot, holding)
         show_edits(run.report, edits)
         changed = [edit for edit in edits.edits if edit.status == "changed"]

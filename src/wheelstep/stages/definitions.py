@@ -7,18 +7,23 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from wheelstep.definitions.choice import choose_for
+from wheelstep.definitions.closure import unread
 from wheelstep.definitions.find import definitions_in, worth_reading
-from wheelstep.definitions.interface import Found, PinStyle, Read
+from wheelstep.definitions.interface import Found, Kind, PinStyle, Read
 from wheelstep.definitions.plan import Edits, PlannedEdit, plan_edits
 from wheelstep.model import Index, Pin
 from wheelstep.report import DefinitionRow, Report
 from wheelstep.repositories.interface import Snapshot
+from wheelstep.stages.readers import check_readers, readers_of
+from wheelstep.stages.requires import with_requires
 from wheelstep.stages.run import Run
 
-__all__ = ["edits_for", "edits_on", "find_definitions", "show_edits"]
+__all__ = ["check_place", "edits_for", "edits_on", "find_definitions", "show_edits"]
 
 MANY: Final = 300
 """With more candidates than this, git is asked first which of them name a package at all."""
+_NAMING: Final = ("conda_file", "(^|[^[:alnum:]_-])-([rc]|-requirement|-constraint)")
+"""What a file that names others has in it, for git grep."""
 
 
 def _reader(run: Run, snapshot: Snapshot, names: Collection[str]) -> tuple[Read, Sequence[str]]:
@@ -39,9 +44,9 @@ def _reader(run: Run, snapshot: Snapshot, names: Collection[str]) -> tuple[Read,
 
 
 def _grep(run: Run, head: str, names: Collection[str]) -> list[str]:
-    """Return the files that name a package, or a conda file: one git call."""
+    """Return the files that name a package, a conda file or what they include: one git call."""
     spelled = ["[-_.]+".join(map(re.escape, name.split("-"))) for name in sorted(names)]
-    patterns = [part for text in (*spelled, "conda_file") for part in ("-e", text)]
+    patterns = [part for text in (*spelled, *_NAMING) for part in ("-e", text)]
     globs = [f":(glob,icase)**/*{suffix}" for suffix in (".yml", ".yaml", ".txt", ".in")]
     done = run.git.try_("grep", "-laziE", *patterns, head, "--", *globs)
     found = done.out.decode("utf-8", "surrogateescape").split("\0")
@@ -59,6 +64,17 @@ def find_definitions(run: Run, snapshot: Snapshot, names: Sequence[str]) -> Foun
     return definitions_in(read, paths, patterns=run.settings.definitions, names=names)
 
 
+def check_place(run: Run, kinds: Sequence[Kind]) -> None:
+    """Refuse to name wheels where not every workspace that reads a definition can read them.
+
+    Raises:
+        SettingError: As `check_readers`.
+    """
+    settings = run.settings
+    place = settings.publish_to[0].url if settings.publish_to else None
+    check_readers(place, readers_of(kinds, settings.read_by, settings.workspaces))
+
+
 def edits_on(
     run: Run,
     snapshot: Snapshot,
@@ -66,7 +82,8 @@ def edits_on(
     index: Index | None,
     style: PinStyle | None = None,
 ) -> Edits:
-    """Decide every edit on a head; pure but for reading it.
+    """Decide every edit on a head; pure but for reading it, and for wheels of which it is not
+    known what they require.
 
     Args:
         run: The run.
@@ -79,15 +96,32 @@ def edits_on(
         StepError: As `plan_edits`.
     """
     read, paths = _reader(run, snapshot, [pin.name for pin in pins])
-    return plan_edits(
-        read,
-        paths,
-        patterns=run.settings.definitions,
-        pins=pins,
-        style=style or run.settings.pin,
-        index=index,
-        choose=choose_for(run.settings.platform),
-    )
+
+    def decide(pins: Sequence[Pin]) -> Edits:
+        return plan_edits(
+            read,
+            paths,
+            patterns=run.settings.definitions,
+            pins=pins,
+            style=style or run.settings.pin,
+            index=index,
+            choose=choose_for(run.settings.platform),
+            keep_ranges=run.settings.keep_ranges,
+            closure=run.settings.closure,
+            platform=run.settings.platform,
+        )
+
+    edits = decide(pins := with_requires(run, pins))
+    asked: set[str] = set()
+    # one package alone needs no other of the repository
+    while run.settings.closure and len(pins) > 1:
+        requirements = [one for edit in edits.edits for one in edit.reading.requirements]
+        unknown = unread(requirements, pins) - asked
+        if not unknown:
+            break
+        asked |= unknown
+        edits = decide(pins := with_requires(run, pins, look=unknown))
+    return edits
 
 
 def edits_for(run: Run, snapshot: Snapshot, pins: Sequence[Pin]) -> Edits:

@@ -45,6 +45,8 @@ class Run:
     """True for `plan`, `dry-run` and on a pull request: every decision, no deed."""
     clock: Clock = field(default_factory=SystemClock)
     warned: set[str] = field(default_factory=set)
+    requires: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    """(name, version) -> what its wheels require, where it had to be read from published ones."""
 
     @property
     def root(self) -> Path:
