@@ -66,6 +66,10 @@ def pin(run: Run, released: Sequence[str]) -> None:
         StepError: As the stages say.
     """
     wanted = [_parsed(text) for text in released]
+    if run.settings.workspaces or run.settings.read_by:
+        projects = discover(run.git, run.settings.packages)
+        known = [project.normalized for project in projects if project.name]
+        check_place(run, find_definitions(run, run.snapshot, known).kinds)
     refuse_nameless(run)
     pins = _published(run, wanted) if wanted else _latest(run)
     names = [pin.name for pin in pins]
@@ -76,7 +80,6 @@ def pin(run: Run, released: Sequence[str]) -> None:
         lock = Lock.parse(snapshot.read(FILE))
         # what is asked for by name is wanted, also when it is older
         holding = pins if wanted else wanted_pins(pins, lock, snapshot)
-        check_place(run, find_definitions(run, snapshot, names).kinds)
         edits = edits_for(run, snapshot, holding)
         show_edits(run.report, edits)
         changed = [edit for edit in edits.edits if edit.status == "changed"]
