@@ -150,3 +150,24 @@ def test_wheels_as_values() -> None:
     assert (wheel.file, wheel.name, wheel.version) == (WHEEL.file, "acme-core", "1.0")
     assert (wheel.sha256, wheel.content, wheel.size) == ("a" * 64, "b" * 64, 1234)
     assert (wheel.requires_python, wheel.path) == (">=3.8, !=3.9.0", None)
+
+
+def test_what_the_wheels_require_is_kept_where_it_is_known() -> None:
+    lone, needy = replace(OTHER, requires=()), replace(CORE, requires=("zeta>=2", "acme-x"))
+    data = Lock().with_packages(lone, needy).render()
+    read = Lock.parse(data)
+    assert read.packages["zeta"].requires == ()
+    assert read.packages["acme-core"].requires == ("acme-x", "zeta>=2")
+    assert read.render() == data
+    # nothing else of the record changes, and it is the same release
+    without = Lock().with_packages(OTHER, CORE).render().decode()
+    added = "requires = []\n", 'requires = [\n  "acme-x",\n  "zeta>=2",\n]\n'
+    assert without == data.decode().replace(added[0], "").replace(added[1], "")
+    old = Lock.parse(without.encode()).packages["acme-core"]
+    assert old.requires is None
+    assert old.same_release(read.packages["acme-core"])
+
+
+def test_requirements_that_are_no_texts_break_the_record() -> None:
+    data = Lock().with_packages(replace(OTHER, requires=())).render()
+    assert Lock.parse(data.replace(b"\nrequires = []", b"\nrequires = [1]")).broken

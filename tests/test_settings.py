@@ -11,6 +11,7 @@ import pytest
 
 from wheelstep.errors import CannotHere, SettingError
 from wheelstep.hosts import Host, host_of
+from wheelstep.model import Workspace
 from wheelstep.options import OPTIONS, Command
 from wheelstep.settings import Settings, load
 
@@ -323,3 +324,82 @@ def test_serve_url_is_for_one_destination(tmp_path: Path) -> None:
     flags = {"publish-to": ["../index"], "serve-url": "https://w.acme.example/"}
     assert read(tmp_path, flags=flags).publish_to[0].serve_url == "https://w.acme.example/"
     assert "tables" in refused(tmp_path, flags=flags | {"publish-to": ["../a", "../b"]}).cure
+
+
+# --- workspaces -------------------------------------------------------------------------------
+
+ID = "/subscriptions/S-1/resourceGroups/my.group/providers/Microsoft.MachineLearningServices/"
+W1, W2 = Workspace("S-1", "my.group", "W1"), Workspace("S-1", "my.group", "W2")
+
+
+def test_the_switches_for_ranges_and_closure(tmp_path: Path) -> None:
+    settings = read(tmp_path)
+    assert (settings.keep_ranges, settings.closure, settings.workspaces) == (False, True, ())
+    file(tmp_path, "keep-ranges = true\nclosure = false\n")
+    settings = read(tmp_path)
+    assert (settings.keep_ranges, settings.closure) == (True, False)
+
+
+def test_workspaces_are_ids_or_three_parts(tmp_path: Path) -> None:
+    settings = read(
+        tmp_path,
+        flags={"workspace": [f"{ID}workspaces/W1", "S-1/my.group/W2", "s-1/MY.group/w1"]},
+    )
+    assert settings.workspaces == (W1, W2)
+    assert str(W1) == "S-1/my.group/W1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "W1",
+        "G/W1",
+        "S/G/W/X",
+        "S//W",
+        "S/G./W",
+        "subscriptions/S/W",
+        "/subscriptions/S/resourceGroups/G/workspaces/W",
+        "S/G/providers/Microsoft.MachineLearningServices/workspaces/W",
+        "https://ml.azure.com/W",
+    ],
+)
+def test_what_is_no_workspace(tmp_path: Path, text: str) -> None:
+    error = refused(tmp_path, WHEELSTEP_WORKSPACE=text)
+    assert "is no workspace" in error.message
+    assert "SUBSCRIPTION/GROUP/NAME" in error.cure
+
+
+def test_definitions_may_be_a_table(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        "[tool.wheelstep.definitions]\n"
+        '"environments/a.yml" = ["S-1/my.group/W1"]\n'
+        '"environments/*.yml" = ["S-1/my.group/W1", "S-1/my.group/W2"]\n'
+        '"!environments/old.yml" = []\n',
+        encoding="utf-8",
+    )
+    settings = read(tmp_path)
+    assert settings.definitions == (
+        "environments/a.yml",
+        "environments/*.yml",
+        "!environments/old.yml",
+    )
+    assert settings.read_by == (("environments/a.yml", (W1,)), ("environments/*.yml", (W1, W2)))
+    settings = read(tmp_path, flags={"definitions": ["other.yml"]})
+    assert (settings.definitions, settings.read_by) == (("other.yml",), ())
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('{"a.yml" = []}', "names no workspace"),
+        ('{"a.yml" = ["W"]}', "is no workspace"),
+        ('{"a.yml" = 3}', "a list of texts"),
+        ('{"!a.yml" = ["S/G/W"]}', "left out"),
+        ("3", "a list of texts"),
+    ],
+)
+def test_a_table_of_definitions_that_is_wrong(tmp_path: Path, table: str, said: str) -> None:
+    file(tmp_path, f"\ndefinitions = {table}\n")
+    error = refused(tmp_path)
+    assert said in error.message
+    assert (error.file, error.line) == ("wheelstep.toml", 2)

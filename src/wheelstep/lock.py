@@ -53,6 +53,9 @@ class Locked:
     """For versions that are read from git: what the version followed from."""
     build_requirements: tuple[str, ...]
     wheels: tuple[LockedWheel, ...]
+    requires: tuple[str, ...] | None = None
+    """Which of its wheels' requirements (Requires-Dist) name packages of this repository; None in
+    a record that does not say."""
 
     def as_wheels(self) -> tuple[Wheel, ...]:
         """Return the wheels as values, without a path."""
@@ -77,7 +80,7 @@ class Locked:
 
     def same_release(self, other: Locked) -> bool:
         """Tell whether both record the same files at the same places, whatever they were built
-        with and from."""
+        with and from; what they require follows from the files."""
         return (self.version, self.wheels) == (other.version, other.wheels)
 
 
@@ -143,6 +146,7 @@ def _locked(block: Any) -> Locked:
             )
             for wheel in block.get("wheels", [])
         ),
+        requires=tuple(_text(item) for item in block["requires"]) if "requires" in block else None,
     )
 
 
@@ -169,6 +173,8 @@ def _render(locked: Locked) -> str:
     if locked.history is not None:
         lines.append(f"history = {_quote(locked.history)}")
     lines += _array("build-requirements", locked.build_requirements)
+    if locked.requires is not None:
+        lines += _array("requires", locked.requires)
     for wheel in sorted(locked.wheels, key=lambda wheel: wheel.file):
         lines += [
             "",

@@ -26,6 +26,7 @@ __all__ = [
     "Sources",
     "Unknown",
     "Wheel",
+    "Workspace",
 ]
 
 
@@ -138,6 +139,8 @@ class Wheel:
     requires_python: str | None = None
     path: Path | None = field(default=None, compare=False)
     """Where the file lies on this machine; None when it is only known by record."""
+    requires: tuple[str, ...] | None = field(default=None, compare=False)
+    """Its Requires-Dist, one each; None where its METADATA was not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +203,9 @@ class Pin:
     """The wheels of this version, where known."""
     urls: tuple[tuple[str, str], ...] = ()
     """(wheel file name, URL that consumers read it at), for pins by URL."""
+    requires: tuple[str, ...] | None = None
+    """What its wheels require (Requires-Dist), those of all of them; None where that is not known.
+    From a record: only what names packages of this repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +214,26 @@ class PinChange:
 
     name: str
     before: str
-    """The requirement as it was written."""
+    """The requirement as it was written; "" where it was added."""
     after: str
     line: int
     """Counted from 1, in the file after the edit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """An Azure ML workspace. Its parts are compared without regard to case, as Azure does."""
+
+    subscription: str
+    group: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.subscription}/{self.group}/{self.name}"
+
+    def same(self, other: Workspace) -> bool:
+        """Tell whether both are one workspace."""
+        return str(self).lower() == str(other).lower()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,9 @@ from typing import Final, Literal
 
 __all__ = ["COMMANDS", "NOT_YET", "OPTIONS", "OUTPUTS", "Command", "Option", "Output", "option"]
 
-Kind = Literal["text", "list", "switch", "choice", "number", "secret", "destinations"]
+Kind = Literal[
+    "text", "list", "switch", "choice", "number", "secret", "destinations", "definitions"
+]
 Command = Literal["release", "plan", "build", "publish", "pin", "rehearse", "demo"]
 
 COMMANDS: Final[dict[Command, str]] = {
@@ -90,10 +92,16 @@ OPTIONS: Final[tuple[Option, ...]] = (
            "that place", ALL, placeholder="URL"),
     Option("read-back", "Where published files are read back from before anything goes on.", "choice",
            "`serve`", PUBLISHING, choices=("serve", "write", "none")),
-    Option("definitions", "Environment definitions to update: files or globs.", "list",
+    Option("definitions", "Environment definitions to update: files or globs; in the file also a table that maps them to the workspaces that read them.", "definitions",
            "every file that already names a released package", ALL, placeholder="GLOB"),
     Option("pin", "How definitions name a package: `version` (`name==1.2.3`), `url` (`name @ URL#sha256=...`) or `bare-url` (the URL alone).", "choice",
            "`version`", DEFINING, choices=("version", "url", "bare-url")),
+    Option("keep-ranges", "Leave a range, or a bare name, that admits the new version as it is; Azure ML does not rebuild the image then.", "switch", "off",
+           DEFINING),
+    Option("closure", "A definition that reaches a released package only through another one gets a pin for it too.", "switch", "on",
+           DEFINING),
+    Option("workspace", "Azure ML workspaces that read the definitions: resource ids, or `SUBSCRIPTION/GROUP/NAME`.", "list", "none",
+           DEFINING, placeholder="ID"),
     Option("feed-user", "The user name to publish with (feeds take any).", "text", "`wheelstep`",
            ALL, placeholder="NAME"),
     _secret("feed-token", "The token or password to publish with.",
@@ -148,7 +156,7 @@ OUTPUTS: Final[tuple[Output, ...]] = (
 NOT_YET: Final = frozenset(
     {
         "connect", "promote", "mirror", "doctor",
-        "view", "closure", "workspace", "connection", "connection-target", "connection-category",
+        "view", "connection", "connection-target", "connection-category",
         "connection-user", "connection-token", "connection-expires", "register",
         "definition-repository", "definition-repository-token", "allow",
     }

@@ -27,7 +27,7 @@ from wheelstep.rehearsal.interface import Subject
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.repositories.land import land
 from wheelstep.stages.building import added, build, rebuilt
-from wheelstep.stages.definitions import edits_for, edits_on, show_edits
+from wheelstep.stages.definitions import check_place, edits_for, edits_on, show_edits
 from wheelstep.stages.landing import (
     check_head_is_shared,
     deleted_lock,
@@ -72,6 +72,8 @@ def release(run: Run, *, pin: bool = True) -> None:
     with environments_of(run) as environments, work_folder() as work:
         with run.stage("survey"):
             found = survey(run, environments)
+        if pin:
+            check_place(run, found.definitions.kinds)
         _check_serving(run, found, pin=pin)
         if run.planning:
             from wheelstep.stages.planning import plan
@@ -233,7 +235,13 @@ class Release:
     def record(self, name: str) -> Locked:
         """Return the record of a package's release, as far as it has come."""
         row = self.found.of(name)
-        return record_of(row, self.built.get(name), self.published.get(name, ()))
+        return record_of(
+            row,
+            self.built.get(name),
+            self.published.get(name, ()),
+            {one.name for one in self.found.packages},
+            self.run.requires.get((name, row.version)),
+        )
 
     # --- edit and rehearse --------------------------------------------------------------------
 
@@ -255,6 +263,7 @@ class Release:
                         record.commit,
                         tuple(local[wheel.file] for wheel in wheels),
                         tuple(sorted(known.items())),
+                        record.requires,
                     )
                 )
             else:

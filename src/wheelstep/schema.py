@@ -31,6 +31,17 @@ DESTINATION: Final = {
 FORMS: Final[dict[Kind, dict[str, Any]]] = {
     "text": {"type": "string"},
     "list": {"oneOf": [TEXTS, {"type": "string", "description": "One a line."}]},
+    "definitions": {
+        "oneOf": [
+            TEXTS,
+            {"type": "string", "description": "One a line."},
+            {
+                "type": "object",
+                "description": "Files or globs, each with the workspaces that read it.",
+                "additionalProperties": TEXTS,
+            },
+        ]
+    },
     "switch": {"type": "boolean"},
     "number": {"type": "integer", "minimum": 1, "maximum": 1000},
     "destinations": {

@@ -7,6 +7,7 @@ is unset. The table of options is in options.py.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from wheelstep.destinations.interface import Wanted
 from wheelstep.errors import SettingError
 from wheelstep.ground.secret import Secret
 from wheelstep.hosts.interface import Host
+from wheelstep.model import Workspace
 from wheelstep.options import NOT_YET, OPTIONS, Command, option
 from wheelstep.settings_file import Value, from_file, root_of
 
@@ -28,6 +30,17 @@ OTHER_VARIABLES: Final = frozenset({"WHEELSTEP_RESOURCE_MANAGER", "WHEELSTEP_CAC
 TABLE_KEYS: Final = ("name", "url", "serve-url", "user", "token-env")
 HOSTS_OWN: Final = ("ACTIONS_", "AZURE_CLIENT_", "ENDPOINT_", "GITHUB_", "INPUT_")
 """How variables begin whose secret belongs to the host or to Azure: `token-env` names none."""
+
+WORKSPACE: Final = re.compile(
+    r"(?:(?P<id>subscriptions/)|(?!subscriptions/))(?P<subscription>[A-Za-z0-9-]+)"
+    r"/(?(id)resourceGroups/)(?P<group>[\w.()-]*[\w()-])"
+    r"/(?(id)providers/Microsoft\.MachineLearningServices/workspaces/)(?P<name>\w[\w-]*)",
+    re.IGNORECASE,
+)
+"""A workspace's resource id, or its three parts.
+
+Source: the naming rules of Azure Resource Manager: a group's name has letters, digits, underscores,
+parentheses, hyphens and full stops, and does not end with one of the last."""
 
 TRUE: Final = frozenset({"1", "true", "yes", "on", "y"})
 FALSE: Final = frozenset({"0", "false", "no", "off", "n"})
@@ -46,7 +59,12 @@ class Settings:
     read_back: Literal["serve", "write", "none"]
     definitions: tuple[str, ...] | None
     """None: every file that already names a released package."""
+    read_by: tuple[tuple[str, tuple[Workspace, ...]], ...]
+    """Where `definitions` is a table: (file or glob, the workspaces that read it)."""
+    workspaces: tuple[Workspace, ...]
     pin: Literal["version", "url", "bare-url"]
+    keep_ranges: bool
+    closure: bool
     rehearse: Literal["on", "off"]
     platform: str
     commit: Literal["none", "local", "push"]
@@ -92,7 +110,7 @@ def load(
         values.setdefault(name, value)
     tokens = {name: _secret(values.get(name)) for name in ("feed-token", "repository-token")}
     wanted = _destinations(values, tokens["feed-token"], environment, host)
-    definitions = _list(values.get("definitions"))
+    definitions, read_by = _definitions(values.get("definitions"))
     dry_run = _switch(values.get("dry-run"), default=False)
     commit_default = "push" if host.is_ci else "none"
     return Settings(
@@ -104,7 +122,11 @@ def load(
         publish_to=wanted,
         read_back=_choice(values.get("read-back"), "read-back", "serve"),
         definitions=definitions or None,
+        read_by=read_by,
+        workspaces=_workspaces(values.get("workspace")),
         pin=_choice(values.get("pin"), "pin", "version"),
+        keep_ranges=_switch(values.get("keep-ranges"), default=False),
+        closure=_switch(values.get("closure"), default=True),
         rehearse=_choice(values.get("rehearse"), "rehearse", "on"),
         platform=_text(values.get("platform"), "x86_64-manylinux_2_28"),
         commit=_choice(values.get("commit"), "commit", commit_default),
@@ -186,6 +208,49 @@ def _list(value: Value | None) -> tuple[str, ...]:
     if not all(isinstance(item, str) for item in raw):
         raise value.error("every item of the list has to be a text.", 'Write ["one", "two"].')
     return tuple(item.strip() for item in raw if item.strip())
+
+
+def _definitions(
+    value: Value | None,
+) -> tuple[tuple[str, ...], tuple[tuple[str, tuple[Workspace, ...]], ...]]:
+    """Return the patterns and, of a table, which workspaces read what they name."""
+    if value is None or not isinstance(value.raw, dict):
+        return _list(value), ()
+    patterns, read_by = [], []
+    for pattern, raw in value.raw.items():
+        named = Value(raw, f"{value.origin}, {pattern}", value.file, value.line)
+        readers = _workspaces(named)
+        if pattern.strip().startswith("!"):
+            if readers:
+                raise named.error(
+                    "what is left out is read by no workspace.", f'Write "{pattern}" = [].'
+                )
+        elif not readers:
+            raise named.error(
+                "it names no workspace.",
+                'Name those that read it, ["SUBSCRIPTION/GROUP/NAME"], or write `definitions` as '
+                "a list.",
+            )
+        else:
+            read_by.append((pattern.strip(), readers))
+        patterns.append(pattern.strip())
+    return tuple(patterns), tuple(read_by)
+
+
+def _workspaces(value: Value | None) -> tuple[Workspace, ...]:
+    found: list[Workspace] = []
+    for text in _list(value):
+        one = WORKSPACE.fullmatch(text.strip("/"))
+        if one is None and value is not None:
+            raise value.error(
+                f"{text!r} is no workspace.",
+                "Write SUBSCRIPTION/GROUP/NAME, or the resource id: /subscriptions/SUBSCRIPTION/"
+                "resourceGroups/GROUP/providers/Microsoft.MachineLearningServices/workspaces/NAME.",
+            )
+        if one is not None:
+            new = Workspace(one["subscription"], one["group"], one["name"])
+            found += [] if any(new.same(other) for other in found) else [new]
+    return tuple(found)
 
 
 def _switch(value: Value | None, *, default: bool) -> bool:

@@ -44,6 +44,8 @@ def plan(
     patterns: Sequence[str] | None = None,
     style: PinStyle = "version",
     index: Index | None = None,
+    keep_ranges: bool = False,
+    closure: bool = False,
 ) -> Edits:
     return plan_edits(
         files.get,
@@ -53,6 +55,8 @@ def plan(
         style=style,
         index=index,
         choose=CHOOSE,
+        keep_ranges=keep_ranges,
+        closure=closure,
     )
 
 

@@ -15,8 +15,9 @@ from tests.definitions.made import (
     plan,
     url_of,
 )
-from wheelstep.definitions.azureml import AzureMl, beside
+from wheelstep.definitions.azureml import AzureMl
 from wheelstep.definitions.conda import Conda
+from wheelstep.definitions.includes import beside
 from wheelstep.errors import DefinitionUnresolvable, Refused
 
 CONDA = b"""\

@@ -68,7 +68,7 @@ def _quoted(text: str) -> str:
 
 def _description(row: Option) -> str:
     choices = f" One of: {', '.join(row.choices)}." if row.choices else ""
-    lines = " One a line." if row.kind in {"list", "destinations"} else ""
+    lines = " One a line." if row.kind in {"list", "destinations", "definitions"} else ""
     switch = " `true` or `false`." if row.kind == "switch" else ""
     return f"{row.meaning}{choices}{lines}{switch} Default: {row.default}."
 

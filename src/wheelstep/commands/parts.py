@@ -18,7 +18,7 @@ from wheelstep.release import Release, environments_of, refuse_nameless, release
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.repositories.land import land
 from wheelstep.stages.building import build
-from wheelstep.stages.definitions import edits_for, find_definitions, show_edits
+from wheelstep.stages.definitions import check_place, edits_for, find_definitions, show_edits
 from wheelstep.stages.landing import note_commit, wanted_pins
 from wheelstep.stages.publishing import work_folder
 from wheelstep.stages.records import pin_of
@@ -66,6 +66,10 @@ def pin(run: Run, released: Sequence[str]) -> None:
         StepError: As the stages say.
     """
     wanted = [_parsed(text) for text in released]
+    if run.settings.workspaces or run.settings.read_by:
+        projects = discover(run.git, run.settings.packages)
+        known = [project.normalized for project in projects if project.name]
+        check_place(run, find_definitions(run, run.snapshot, known).kinds)
     refuse_nameless(run)
     pins = _published(run, wanted) if wanted else _latest(run)
     names = [pin.name for pin in pins]

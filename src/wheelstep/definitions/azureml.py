@@ -6,16 +6,22 @@ loader: `conda_file` is a path relative to the YAML, or a mapping; a version may
 
 from __future__ import annotations
 
-import posixpath
-import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 import yaml
 
 from wheelstep.definitions.azureml_places import Inside, Place, inside, is_text, places
-from wheelstep.definitions.conda import SectionEdit, edit_section, finish, read_section, shared
+from wheelstep.definitions.conda import (
+    SectionEdit,
+    edit_section,
+    finish,
+    included,
+    read_section,
+    shared,
+)
 from wheelstep.definitions.environment_version import plain_is_read_back, raised
+from wheelstep.definitions.includes import beside
 from wheelstep.definitions.interface import Edited, Environment, Named, Reading, Wanted
 from wheelstep.definitions.pinning import note
 from wheelstep.definitions.source import Source, decode
@@ -24,7 +30,7 @@ from wheelstep.definitions.tree import aliased, compose, entry, scalar
 from wheelstep.errors import DefinitionUnresolvable, StepError
 from wheelstep.model import Problem
 
-__all__ = ["AzureMl", "beside"]
+__all__ = ["AzureMl"]
 
 
 class AzureMl:
@@ -65,13 +71,13 @@ class AzureMl:
                 "environment.schema.json`, or leave the file out.",
                 file=path,
             )
+        specs = [(one, spec) for one in found if (spec := inside(source, one.node))]
         return Reading(
-            tuple(
-                read_section(spec.section, one.place)
-                for one in found
-                if (spec := inside(source, one.node))
+            tuple(read_section(spec.section, one.place) for one, spec in specs),
+            (
+                *(named for one in found for named in _named(source, one)),
+                *included(path, [spec.section for _, spec in specs]),
             ),
-            tuple(named for one in found for named in _named(source, one)),
         )
 
     def edit(self, path: str, data: bytes, wanted: Wanted, changed: Collection[str] = ()) -> Edited:
@@ -89,10 +95,10 @@ class AzureMl:
             if spec := inside(source, one.node):
                 edit = _edit_inside(source, spec, wanted)
                 edits.append(edit)
+            belongs = [*_named(source, one), *included(path, [spec.section] if spec else [])]
             # what stands inside a job has no version: it is known by its content
             if not one.nameless and (
-                (edit and (edit.replacements or edit.insertions))
-                or any(_lies_in(named, changed) for named in _named(source, one))
+                (edit and edit.changes) or any(_lies_in(named, changed) for named in belongs)
             ):
                 risen.append(one)
         return self._finished(source, edits, risen, wanted)
@@ -124,9 +130,10 @@ class AzureMl:
 
 def _edit_inside(source: Source, spec: Inside, wanted: Wanted) -> SectionEdit:
     edit = edit_section(spec.source, spec.section, wanted)
-    if spec.block is None or not (edit.replacements or edit.insertions):
+    if spec.block is None or not edit.changes:
         return edit
-    text = rewrite(spec.source, edit.replacements, edit.insertions).decode()
+    added = [one for _, one in edit.added]
+    text = rewrite(spec.source, edit.replacements, [*edit.insertions, *added]).decode()
     notes = edit.notes
     if id(spec.block) in aliased(compose(source)):
         notes = (*notes, shared(source, spec.block))
@@ -134,6 +141,7 @@ def _edit_inside(source: Source, spec: Inside, wanted: Wanted) -> SectionEdit:
         edit,
         replacements=(Replacement(spec.block, text[spec.lines_above :]),),
         insertions=(),
+        written=True,
         notes=notes,
     )
 
@@ -184,16 +192,3 @@ def _not_raised(source: Source, name: str, version: yaml.ScalarNode) -> Problem:
         "Use an integer, leave `version` out, or raise it yourself.",
         severity="warning",
     )
-
-
-def beside(path: str, named: str) -> str | None:
-    """Return the path, relative to the repository's root, of a file named in another.
-
-    Returns:
-        None where it is absolute, a reference, or outside the repository.
-    """
-    plain = named.strip().replace("\\", "/").removeprefix("file:")
-    if not plain or plain.startswith("/") or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", plain):
-        return None
-    joined = posixpath.normpath(posixpath.join(posixpath.dirname(path), plain))
-    return None if joined == ".." or joined.startswith("../") else joined

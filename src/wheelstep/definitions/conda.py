@@ -11,12 +11,20 @@ from dataclasses import dataclass, replace
 
 import yaml
 
-from wheelstep.definitions.conda_part import files_included, packages_left_alone, python_of
+from wheelstep.definitions.additions import Added, additions, changes_in
+from wheelstep.definitions.conda_part import (
+    conda_names,
+    files_included,
+    packages_left_alone,
+    python_of,
+)
+from wheelstep.definitions.includes import includes_in
 from wheelstep.definitions.interface import (
     CondaPart,
     Edited,
     Environment,
     Form,
+    Named,
     Reading,
     Section,
     Wanted,
@@ -25,7 +33,6 @@ from wheelstep.definitions.pinning import (
     Slot,
     add_index,
     note,
-    pin_changes,
     pin_slots,
     read_slots,
 )
@@ -34,7 +41,7 @@ from wheelstep.definitions.source import Source, decode, refuse_secrets
 from wheelstep.definitions.splice import Insertion, Replacement, rewrite
 from wheelstep.definitions.tree import alias_places, aliased, children, compose, entry, item
 from wheelstep.errors import DefinitionUnresolvable, StepError
-from wheelstep.model import Problem
+from wheelstep.model import PinChange, Problem
 
 __all__ = [
     "Conda",
@@ -43,6 +50,7 @@ __all__ = [
     "conda_section",
     "edit_section",
     "finish",
+    "included",
     "read_section",
     "shared",
 ]
@@ -75,6 +83,17 @@ class SectionEdit:
     index_added: str | None = None
     notes: tuple[Problem, ...] = ()
     unknown: tuple[str, ...] = ()
+    added: tuple[tuple[str, Insertion], ...] = ()
+    """(name, where) of what other packages need; not among `insertions`."""
+    lists: frozenset[int] = frozenset()
+    """The ids of the lists that the section is made of: another section may share them."""
+    written: bool = False
+    """Whether what is `added` stands in a replacement already: the section is a block's text."""
+
+    @property
+    def changes(self) -> bool:
+        """Tell whether any byte changes."""
+        return bool(self.replacements or self.insertions or self.added)
 
 
 class Conda:
@@ -109,7 +128,9 @@ class Conda:
                 cure="Add `- pip:` with the packages below `dependencies`, or leave the file out.",
                 file=path,
             )
-        return Reading(tuple(read_section(section) for section in sections))
+        return Reading(
+            tuple(read_section(section) for section in sections), included(path, sections)
+        )
 
     def edit(self, path: str, data: bytes, wanted: Wanted, changed: Collection[str] = ()) -> Edited:
         """Pin it; raises as the interface says."""
@@ -128,6 +149,12 @@ def read_section(section: CondaSection, place: str = "") -> Section:
     """
     requirements, lines = read_slots(section.slots)
     return Section(requirements, lines, section.python, section.line, place, section.conda)
+
+
+def included(path: str, sections: Sequence[CondaSection]) -> tuple[Named, ...]:
+    """Return the files that sections include, each place once."""
+    slots = [slot for section in sections for slot in section.slots]
+    return tuple(dict.fromkeys(includes_in(path, slots)))
 
 
 def _sections(source: Source) -> Iterator[CondaSection]:
@@ -212,11 +239,22 @@ def _slot(source: Source, node: yaml.ScalarNode, alias: int | None) -> Slot:
 def edit_section(source: Source, section: CondaSection, wanted: Wanted) -> SectionEdit:
     """Decide what changes in one section; raises as `Form.edit` does."""
     pinned = pin_slots(source.path, section.slots, wanted, section.python)
-    notes = [*packages_left_alone(source.path, section.conda, wanted)]
+    also = [name for name, _ in conda_names(section.conda)]
+    more, missing = additions(source.path, section.slots, wanted, section.python, also)
+    lists = frozenset(id(listed) for listed, _, _ in section.items)
+    notes = [
+        *packages_left_alone(source.path, section.conda, wanted),
+        *files_included(source.path, section.slots, wanted, pinned.names),
+    ]
     if not pinned.names:
-        return SectionEdit(pinned.requirements, notes=tuple(notes))
+        return SectionEdit(pinned.requirements, notes=tuple(notes), lists=lists)
     refuse_secrets(source)
-    notes += files_included(source.path, section.slots)
+    added = []
+    for one in more:
+        listed, position, node = section.items[one.slot]
+        added.append((one.name, Insertion(listed, position + 1, one.text, one.comment)))
+        if listed.flow_style:
+            notes.append(_without_comment(source, node, one))
     addition, remarks = add_index(source.path, section.slots, wanted, pinned)
     insertions = []
     if addition:
@@ -241,7 +279,9 @@ def edit_section(source: Source, section: CondaSection, wanted: Wanted) -> Secti
         pinned.changed,
         addition.text if addition else None,
         (*notes, *pinned.notes, *remarks),
-        pinned.unknown,
+        tuple(dict.fromkeys([*pinned.unknown, *missing])),
+        tuple(added),
+        lists,
     )
 
 
@@ -252,6 +292,16 @@ def shared(source: Source, node: yaml.Node) -> Problem:
         source.line(node.start_mark.index),
         "definition-shared",
         "This text is used elsewhere too, through a YAML alias: it changed there as well.",
+    )
+
+
+def _without_comment(source: Source, node: yaml.ScalarNode, added: Added) -> Problem:
+    return note(
+        source.path,
+        source.line(node.start_mark.index),
+        "pin-added",
+        f"`{added.text}` was added to the pip section: it is {added.comment}. In a list in "
+        "brackets no comment says so.",
     )
 
 
@@ -270,7 +320,15 @@ def finish(
     replacements = {id(one.node): one for edit in edits for one in edit.replacements} | {
         id(one.node): one for one in extra
     }
-    insertions = list({id(one.sequence): one for edit in edits for one in edit.insertions}.values())
+    # sections may share a list: what is added to it is added once
+    added = {
+        (id(one.sequence), one.position, one.value): (name, one)
+        for edit in edits
+        for name, one in edit.added
+    }
+    done = {id(one) for edit in edits if edit.written for _, one in edit.added}
+    insertions = [one for _, one in added.values() if id(one) not in done]
+    insertions += {id(one.sequence): one for edit in edits for one in edit.insertions}.values()
     plain = source.encode(source.text)
     data = plain
     if replacements or insertions:
@@ -283,6 +341,12 @@ def finish(
         unknown=tuple(dict.fromkeys(one for edit in edits for one in edit.unknown)),
     )
     after = form.read(source.path, data).requirements
-    changes = pin_changes(after, [(edit.requirements, edit.changed) for edit in edits])
+    changes: list[PinChange] = []
+    passed = 0
+    for edit in edits:
+        names = [name for name, one in added.values() if id(one.sequence) in edit.lists]
+        end = passed + edit.requirements + len(names)
+        changes += changes_in(after[passed:end], edit.changed, names)
+        passed = end
     # what an alias or `<<` shares between environments is told once
     return replace(edited, pins=tuple(dict.fromkeys(changes)))

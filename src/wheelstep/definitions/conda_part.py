@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from packaging.utils import canonicalize_name
 
+from wheelstep.definitions.includes import includes_in
 from wheelstep.definitions.interface import CondaPart, Wanted
 from wheelstep.definitions.pinning import Slot, note
-from wheelstep.definitions.pip_lines import logical_lines
 from wheelstep.model import Problem
 
-__all__ = ["files_included", "packages_left_alone", "python_of"]
+__all__ = ["conda_names", "files_included", "packages_left_alone", "python_of"]
 
 _PYTHON: Final = re.compile(
     r"(?:\S+::)?python\s*(?P<operator>~=|={1,2}|\s)\s*"
@@ -42,12 +42,18 @@ def python_of(texts: Sequence[str]) -> str | None:
     return None
 
 
+def conda_names(conda: CondaPart) -> Iterator[tuple[str, int]]:
+    """Yield (normalised name, line) of what conda is asked for."""
+    for text, line in conda.packages:
+        if found := _CONDA_NAME.match(text):
+            yield canonicalize_name(found[1]), line
+
+
 def packages_left_alone(path: str, conda: CondaPart, wanted: Wanted) -> Iterator[Problem]:
     """Say which of the wanted packages are named as conda packages, which no pin reaches."""
     names = {pin.name for pin in wanted.pins}
-    for text, line in conda.packages:
-        found = _CONDA_NAME.match(text)
-        if found and (name := canonicalize_name(found[1])) in names:
+    for name, line in conda_names(conda):
+        if name in names:
             yield note(
                 path,
                 line,
@@ -57,16 +63,28 @@ def packages_left_alone(path: str, conda: CondaPart, wanted: Wanted) -> Iterator
             )
 
 
-def files_included(path: str, slots: Sequence[Slot]) -> Iterator[Problem]:
-    """Say which other files a pip section names, which the image build does not get."""
-    for slot in slots:
-        for line in logical_lines(slot.text):
-            if re.match(r"(-r|-c|--requirement|--constraint)\b", line.text):
-                yield note(
-                    path,
-                    slot.line_of(line.first),
-                    "conda-includes-file",
-                    f"The pip section names another file (`{line.text.split()[0]}`), which Azure "
-                    "Machine Learning does not send along with the conda file.",
-                    "Write its requirements into the pip section.",
-                )
+def files_included(
+    path: str, slots: Sequence[Slot], wanted: Wanted, names: Collection[str]
+) -> Iterator[Problem]:
+    """Warn of files that are not there when the image is built, where a released package is.
+
+    Args:
+        path: The definition's.
+        slots: The pip section's texts.
+        wanted: The pins, and what the files that are included require.
+        names: Which of the wanted packages the section names itself.
+    """
+    included = includes_in(path, slots)
+    reached = {name for one in included for name in wanted.included.get(one.path or "", ())}
+    if names or not reached.isdisjoint(pin.name for pin in wanted.pins):
+        for one in included:
+            yield note(
+                path,
+                one.line,
+                "conda-includes-file",
+                f"The pip section names another file (`{'-c' if one.constraint else '-r'} "
+                f"{one.text}`), which Azure Machine Learning does not send along with the conda "
+                "file.",
+                "Write its requirements into the pip section.",
+                severity="warning",
+            )

@@ -36,29 +36,37 @@ __all__ = ["FORMS", "NAMING", "SUFFIXES", "definitions_in", "worth_reading"]
 _AZUREML: Final = AzureMl()
 _PYPROJECT: Final = Pyproject()
 _REQUIREMENTS: Final = Requirements()
+_CONDA: Final = Conda()
 FORMS: Final[tuple[Form, ...]] = (
     _AZUREML,
     SdkV1(),
     RunConfiguration(),
-    Conda(),
+    _CONDA,
     _PYPROJECT,
     _REQUIREMENTS,
     PythonSource(),
     Notebook(),
 )
 """Every form of definition; the first that recognises a file is its form."""
+_PLAIN: Final[tuple[Form, ...]] = (_CONDA, _REQUIREMENTS)
+"""Forms without a version that rises."""
 
 SUFFIXES: Final = tuple(sorted({suffix for form in FORMS for suffix in form.suffixes}))
 """How the names of all definitions end."""
-NAMING: Final = ("conda_file", "condaDependencies")
-"""What files that name others have in them, one or the other."""
+NAMING: Final = (
+    "conda_file",
+    "condaDependencies",
+    "(^|[^[:alnum:]_-])-([rc]|-requirement|-constraint)",
+)
+"""What files that name others have in them, one or the other, as POSIX has patterns."""
 _YAML: Final = (".yml", ".yaml", ".runconfig")
 _JSON: Final = (".json",)
 _TOML: Final = ("pyproject.toml",)
 _CODE: Final = (".py", ".ipynb")
-_NAMING: Final = re.compile("|".join(NAMING).encode())
+_NAMING: Final = re.compile("|".join(NAMING).replace("[:alnum:]", "A-Za-z0-9").encode())
 _LARGEST: Final = 5_000_000
 """Bytes: a larger JSON file is data. An environment has some thousand."""
+_LIMITS: Final = re.compile(r"(?i)constraint[^/]*$")
 _VENDORED: Final = re.compile(
     r"(?:^|/)(?:node_modules|vendor|third_party|\.venv|venv|site-packages|\.git|\.tox|\.nox)/"
 )
@@ -118,6 +126,7 @@ def definitions_in(
         for path in worth_reading(paths):
             if path not in chosen.left_out:
                 look.discover(path)
+        look.discover_included(chosen.left_out)
     else:
         for path in chosen.named:
             look.take(path, f"`{path}`")
@@ -132,9 +141,9 @@ def definitions_in(
                 look.errors.append(_no_definition(f"`{pattern}`", matched))
     raise_all(look.errors)
     look.follow(chosen.left_out)
-    if not searching:
+    if not searching and look.forms:
         look.environments_among(paths, chosen.left_out)
-    return look.found()
+    return look.found(all_users=searching)
 
 
 def _no_definition(what: str, matched: Sequence[str]) -> SettingError:
@@ -171,6 +180,8 @@ class _Look:
     forms: dict[str, Form] = field(default_factory=dict)
     naming: dict[str, bytes] = field(default_factory=dict)
     """Files that may name others, taken or not."""
+    included: set[str] = field(default_factory=set)
+    """Files that others include: requirements files, whatever they are called."""
     notes: list[Problem] = field(default_factory=list)
     errors: list[StepError] = field(default_factory=list)
     needed: dict[str, frozenset[bytes]] = field(init=False)
@@ -269,6 +280,40 @@ class _Look:
             )
         )
 
+    def discover_included(self, left_out: frozenset[str]) -> None:
+        """Take what is included and names one of our packages, though it is not called so that it
+        would be found by itself."""
+        waiting = list(self.naming.items())
+        while waiting:
+            path, data = waiting.pop()
+            for named in _named(self.form_of(path, data), path, data):
+                inside = named.path
+                if named.kind != "include" or inside is None or inside in left_out:
+                    continue
+                text = None if inside in self.included else self.read(inside)
+                if text is None or not _is_text(text):
+                    continue
+                self.included.add(inside)
+                if inside not in self.naming:
+                    self.naming[inside] = text
+                    waiting.append((inside, text))
+                if inside not in self.forms and self._may_name(inside, text):
+                    self._take_if_named(inside, text)
+
+    def _take_if_named(self, path: str, data: bytes) -> None:
+        try:
+            reading = _REQUIREMENTS.read(path, data)
+        except DefinitionUnresolvable:
+            return  # `_take_included` says so, where what includes it is taken
+        if any(one.name in self.names for one in reading.requirements):
+            self.forms[path] = _REQUIREMENTS
+
+    def form_of(self, path: str, data: bytes) -> Form | None:
+        """Return the form of a file; what is included is a requirements file, as pip has it."""
+        if path in self.included:
+            return self.forms.get(path, _REQUIREMENTS)
+        return self.forms.get(path) or _form(path, data)
+
     def _may_name(self, path: str, data: bytes) -> bool:
         if path.lower().endswith(_CODE) and not may_install(data):
             return False
@@ -318,6 +363,8 @@ class _Look:
 
     def _take_named(self, path: str, named: Named) -> list[str]:
         """Take a file that a definition names; return what was taken."""
+        if named.kind == "include":
+            return self._take_included(path, named)
         inside = self.read(named.path) if named.path else None
         if inside is None and not named.text:
             return []  # taken by its usual name where it is there
@@ -342,32 +389,84 @@ class _Look:
         self.forms[named.path] = form
         return [named.path]
 
+    def _take_included(self, path: str, named: Named) -> list[str]:
+        """Take a requirements file that a pip section includes; return what was taken."""
+        inside = self.read(named.path) if named.path else None
+        option = "-c" if named.constraint else "-r"
+        if named.path is None or inside is None:
+            self.notes.append(
+                note(
+                    path,
+                    named.line,
+                    "included-file-missing",
+                    f"`{option} {named.text}` names a file that is not in the repository at that "
+                    "place; pip would stop there.",
+                    "The path is relative to the file that names it; commit the file, or remove "
+                    "the line.",
+                    severity="warning",
+                )
+            )
+            return []
+        try:
+            _REQUIREMENTS.read(named.path, inside)
+        except DefinitionUnresolvable as error:
+            self.notes.append(
+                note(
+                    path,
+                    named.line,
+                    "definition-left-alone",
+                    f"`{option} {named.text}` names a file that was left alone. {error.message}",
+                    error.cure,
+                    severity="warning",
+                )
+            )
+            return []
+        self.included.add(named.path)
+        self.forms[named.path] = _REQUIREMENTS
+        return [named.path]
+
     def environments_among(self, paths: Sequence[str], left_out: frozenset[str]) -> None:
         """Remember which files may name one of those taken: whichever does has to rise with it."""
-        if all(form in {_PYPROJECT, _REQUIREMENTS} for form in self.forms.values()):
-            return
         for path in worth_reading(paths):
             if path not in left_out | self.naming.keys():
                 data = self.read(path)
                 if data is not None and _NAMING.search(data) and not _is_data(path, data):
                     self.naming[path] = data
 
-    def found(self) -> Found:
-        """Return the definitions, each with those that belong to it and to which it belongs."""
+    def found(self, *, all_users: bool) -> Found:
+        """Return the definitions, each with those that belong to it and to which it belongs.
+
+        Args:
+            all_users: Whether to take all that reach a package by what they include; else only
+                environments, which have to rise, and what is between.
+        """
         uses: dict[str, list[str]] = {}
         used_by: dict[str, list[str]] = {}
+        as_limits: dict[str, set[bool]] = {}
+        links: dict[tuple[str, str], str] = {}
         for path, data in sorted(self.naming.items()):
-            form = self.forms.get(path) or _form(path, data)
-            for named in _named(form, path, data):
+            for named in _named(self.form_of(path, data), path, data):
                 if named.path:
+                    as_limits.setdefault(named.path, set()).add(named.constraint)
+                    links[named.path, path] = named.kind
                     uses.setdefault(path, []).append(named.path)
                     used_by.setdefault(named.path, []).append(path)
+
+        def rises(path: str, user: str, seen: frozenset[str] = frozenset()) -> bool:
+            """Tell whether an environment's version depends on the file by way of this user."""
+            form = self.form_of(user, self.naming[user])
+            if links[path, user] != "include" or form not in {*_PLAIN, None}:
+                return True
+            users = [one for one in used_by.get(user, ()) if one not in seen]
+            return any(rises(user, one, seen | {user}) for one in users)
+
         taken = dict(self.forms)
         waiting = list(taken)
         while waiting:
-            for path in used_by.get(waiting.pop(), ()):
-                form = _form(path, self.naming[path])
-                if path not in taken and form is not None:
+            used = waiting.pop()
+            for path in used_by.get(used, ()):
+                form = self.form_of(path, self.naming[path])
+                if path not in taken and form and (all_users or rises(used, path)):
                     taken[path] = form
                     waiting.append(path)
         kinds = tuple(
@@ -376,6 +475,8 @@ class _Look:
                 form,
                 tuple(dict.fromkeys(one for one in uses.get(path, ()) if one in taken)),
                 tuple(dict.fromkeys(used_by.get(path, ()))),
+                as_limits.get(path, {form is _REQUIREMENTS and bool(_LIMITS.search(path))})
+                == {True},
             )
             for path, form in sorted(taken.items())
         )

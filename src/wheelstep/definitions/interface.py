@@ -98,6 +98,8 @@ class Named:
     """Where it is named, counted from 1."""
     dockerfile: str = "Dockerfile"
     """Of a build context: relative to it."""
+    constraint: bool = False
+    """Of an include: named by `-c`, so that it limits versions and requires nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,14 @@ class Wanted:
     """Of the commit that is released, UTC, for versions that are dates; None where unknown."""
     floors: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The versions of each environment, by its name, that workspaces have already."""
+    keep_ranges: bool = False
+    """Whether a range that admits the version stays."""
+    closure: bool = False
+    """Whether a package that is reached only through another one gets a pin, too."""
+    platform: str = "x86_64-manylinux_2_28"
+    """What the image is, for the markers of what packages require."""
+    included: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """What the files that this definition includes require, by path: named there is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +228,8 @@ class Kind:
     """The paths of other definitions that belong to it: its conda file, what it includes."""
     used_by: tuple[str, ...] = ()
     """The paths of the definitions that it belongs to."""
+    limits: bool = False
+    """Whether it is a file of constraints: named by `-c` alone, or by nothing and called so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from wheelstep.definitions.requirement import (
     Line,
     Target,
     Unreadable,
+    admits,
     begins_with_name,
     has_pinned,
     overruled,
@@ -25,7 +26,18 @@ from wheelstep.definitions.splice import EditNotProven, apply
 from wheelstep.errors import DefinitionUnresolvable
 from wheelstep.model import Pin, PinChange, Problem
 
-__all__ = ["Pinned", "Slot", "add_index", "note", "pin_changes", "pin_slots", "read_slots"]
+__all__ = [
+    "FoundLine",
+    "Pinned",
+    "Slot",
+    "add_index",
+    "note",
+    "pin_changes",
+    "pin_slots",
+    "read_slots",
+    "requirements_in",
+    "target_of",
+]
 
 _UNKNOWN: Final = "known-after-build"
 
@@ -60,7 +72,9 @@ class Pinned:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class FoundLine:
+    """A requirement in a slot."""
+
     slot: int
     logical: LogicalLine
     line: Line
@@ -91,11 +105,12 @@ def read_slots(slots: Sequence[Slot]) -> tuple[tuple[Requirement, ...], tuple[st
             found.at,
             found.line.pinned,
         )
-        for found in _requirements(slots)
+        for found in requirements_in(slots)
     ), lines
 
 
-def _requirements(slots: Sequence[Slot]) -> Iterator[_Found]:
+def requirements_in(slots: Sequence[Slot]) -> Iterator[FoundLine]:
+    """Yield the requirements that can be read, with their places."""
     for number, slot in enumerate(slots):
         for logical in logical_lines(slot.text):
             try:
@@ -103,7 +118,7 @@ def _requirements(slots: Sequence[Slot]) -> Iterator[_Found]:
             except Unreadable:
                 continue  # pip will say so, in a rehearsal too; ours are looked for separately
             if line:
-                yield _Found(number, logical, line, slot.line_of(logical.first))
+                yield FoundLine(number, logical, line, slot.line_of(logical.first))
 
 
 def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | None) -> Pinned:
@@ -121,7 +136,7 @@ def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | No
     """
     pins = {pin.name: pin for pin in wanted.pins}
     _refuse_unreadable(path, slots, pins)
-    found = list(_requirements(slots))
+    found = list(requirements_in(slots))
     _refuse_twice(path, slots, found, pins)
     splices: list[list[tuple[int, int, str]]] = [[] for _ in slots]
     changed: list[tuple[int, str]] = []
@@ -131,7 +146,11 @@ def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | No
         pin = pins.get(one.line.name)
         if pin is None:
             continue
-        target, missing = _target(path, one, pin, wanted, python)
+        if wanted.keep_ranges and admits(one.line, one.logical.text, pin.version):
+            notes.append(_kept(path, one, pin))
+            continue
+        hashed = bool(one.line.hashes)
+        target, missing = target_of(path, one.at, pin, wanted, python, hashed=hashed)
         if has_pinned(one.line, target):
             continue
         splices[one.slot] += repin(slots[one.slot].text, one.logical, one.line, target)
@@ -175,10 +194,10 @@ def _refuse_unreadable(path: str, slots: Sequence[Slot], pins: Mapping[str, Pin]
 
 
 def _refuse_twice(
-    path: str, slots: Sequence[Slot], found: Sequence[_Found], pins: Mapping[str, Pin]
+    path: str, slots: Sequence[Slot], found: Sequence[FoundLine], pins: Mapping[str, Pin]
 ) -> None:
     """Two lines of one package are right only where their markers differ."""
-    seen: dict[str, dict[str, _Found]] = {}
+    seen: dict[str, dict[str, FoundLine]] = {}
     for one in found:
         name = one.line.name
         if name not in pins:
@@ -207,12 +226,25 @@ def _refuse_twice(
         others[marker] = one
 
 
-def _target(
-    path: str, found: _Found, pin: Pin, wanted: Wanted, python: str | None
+def target_of(
+    path: str, at: int, pin: Pin, wanted: Wanted, python: str | None, *, hashed: bool
 ) -> tuple[Target, list[str]]:
+    """Return what a line of a section shall say, and what of it is not known yet.
+
+    Args:
+        path: For errors.
+        at: The line in the file, for errors.
+        pin: The package.
+        wanted: How to write it.
+        python: The image's Python, for the choice of a wheel.
+        hashed: Whether the line has `--hash` options.
+
+    Raises:
+        DefinitionUnresolvable: No wheel fits.
+    """
     unknown = []
     hashes = tuple(wheel.sha256 for wheel in pin.wheels)
-    if found.line.hashes and not hashes:
+    if hashed and not hashes:
         hashes = (_UNKNOWN,)
         unknown.append(f"the hashes of {pin.name} {pin.version}")
     if wanted.style == "version":
@@ -222,7 +254,7 @@ def _target(
     if urls:
         file = wanted.choose(sorted(urls), python)
         if file is None:
-            raise _none_fits(path, found.at, pin, sorted(urls), python)
+            raise _none_fits(path, at, pin, sorted(urls), python)
         url, sha256 = urls[file], digest.get(file, "")
     else:
         # a host that cannot exist (RFC 2606), should it ever be asked
@@ -264,7 +296,21 @@ def _none_fits(
     )
 
 
-def _overruled(path: str, found: _Found, target: Target) -> Iterator[Problem]:
+def _kept(path: str, found: FoundLine, pin: Pin) -> Problem:
+    return note(
+        path,
+        found.at,
+        "range-kept",
+        f"`{found.logical.text[slice(*found.line.body)]}` allows {pin.name} {pin.version} and "
+        "stays as it is. Azure Machine Learning builds an image anew only when the text of its "
+        "definition changes: it will not rebuild this one, which keeps the version that it has.",
+        "Let `keep-ranges` off to have the version pinned, or change something else in the "
+        "definition.",
+        severity="warning",
+    )
+
+
+def _overruled(path: str, found: FoundLine, target: Target) -> Iterator[Problem]:
     """Say that somebody's own limit or higher pin gave way."""
     line, text = found.line, found.logical.text
     written = text[slice(*line.pin)].strip()
@@ -293,7 +339,7 @@ def _overruled(path: str, found: _Found, target: Target) -> Iterator[Problem]:
             )
 
 
-def _form_changed(path: str, found: _Found, target: Target) -> Iterator[Problem]:
+def _form_changed(path: str, found: FoundLine, target: Target) -> Iterator[Problem]:
     if target.style == "version" and found.line.url is not None:
         yield note(
             path,
@@ -321,7 +367,7 @@ def _prove(
 ) -> None:
     """Read the result as pip would, and compare it with what was there."""
     after = [Slot(text, slot.line_of) for slot, text in zip(slots, texts, strict=True)]
-    pairs = zip(_requirements(slots), _requirements(after), strict=True)
+    pairs = zip(requirements_in(slots), requirements_in(after), strict=True)
     for position, (old, new) in enumerate(pairs):
         if position not in changed:
             same = old.logical.text == new.logical.text
@@ -336,12 +382,12 @@ def _prove(
             raise EditNotProven(f"{path}: line {old.at} would not read as it was meant to.")
 
 
-def _marker(found: _Found) -> str:
+def _marker(found: FoundLine) -> str:
     marker = found.logical.text[slice(*found.line.marker)] if found.line.marker else ""
     return marker.strip().removeprefix(";").strip()
 
 
-def _extras(found: _Found) -> str:
+def _extras(found: FoundLine) -> str:
     return "".join(found.line.extras.split())
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from wheelstep.definitions.find import definitions_in, worth_reading
+from wheelstep.definitions.includes import refuse_twice, required_below
 from wheelstep.definitions.interface import (
     Choose,
     Edited,
@@ -101,6 +102,9 @@ def plan_edits(
     day: dt.date | None = None,
     floors: Mapping[str, Sequence[str]] | None = None,
     released: Collection[str] = (),
+    keep_ranges: bool = False,
+    closure: bool = False,
+    platform: str = "x86_64-manylinux_2_28",
 ) -> Edits:
     """Decide every edit.
 
@@ -115,21 +119,31 @@ def plan_edits(
         day: Of the commit that is released, for versions of environments that are dates.
         floors: The versions of each environment, by its name, that workspaces have already.
         released: Normalised names of all packages of this repository.
+        keep_ranges: Whether a range that admits the version stays.
+        closure: Whether what is reached only through another package gets a pin, too.
+        platform: What the images are, for the markers of what packages require.
 
     Raises:
-        StepError: Everything `definitions_in` and `Form.edit` raise, all definitions' together.
+        StepError: Everything `definitions_in` and `Form.edit` raise, all definitions' together;
+            DefinitionUnresolvable where a file and one that it includes exclude each other.
     """
-    wanted = Wanted(tuple(pins), style, index, choose, day, floors or {})
-    names = [pin.name for pin in pins]
+    wanted = Wanted(
+        tuple(pins), style, index, choose, day, floors or {}, keep_ranges, closure, platform
+    )
+    names = {pin.name for pin in pins}
     found = definitions_in(read, paths, patterns=patterns, names=names, released=released)
     before = {kind.path: read(kind.path) or b"" for kind in found.kinds}
     edited: dict[str, Edited] = {}
     errors: list[StepError] = []
     touched: set[str] = set()
+    readings: dict[str, Reading] = {}
     for kind in _used_first(found.kinds):
         data = before[kind.path]
         try:
-            edit = kind.form.edit(kind.path, data, wanted, touched)
+            below = {path: required_below(path, readings) for path in kind.uses}
+            mine = replace(wanted, closure=closure and not kind.limits, included=below)
+            edit = kind.form.edit(kind.path, data, mine, touched)
+            readings[kind.path] = kind.form.read(kind.path, edit.data)
         except StepError as error:
             errors.append(error)
             continue
@@ -138,7 +152,12 @@ def plan_edits(
         if edit.data != data or not touched.isdisjoint(kind.uses):
             touched.add(kind.path)
     raise_all(errors)
-    planned = {kind.path: _planned(kind, before[kind.path], edited) for kind in found.kinds}
+    twice = [one for kind in found.kinds for one in refuse_twice(kind.path, readings, names)]
+    raise_all(list({(one.file, one.line, one.message): one for one in twice}.values()))
+    planned = {
+        kind.path: _planned(kind, before[kind.path], edited[kind.path], readings[kind.path])
+        for kind in found.kinds
+    }
     left_out = choose_paths(paths, patterns or ()).left_out
     followed = follow_all(
         lambda path: planned[path].after if path in planned else read(path),
@@ -186,8 +205,7 @@ def _used_first(kinds: Sequence[Kind]) -> Iterator[Kind]:
             yield from visit(kind)
 
 
-def _planned(kind: Kind, before: bytes, edited: dict[str, Edited]) -> PlannedEdit:
-    edit = edited[kind.path]
+def _planned(kind: Kind, before: bytes, edit: Edited, reading: Reading) -> PlannedEdit:
     followed = kind.uses or kind.used_by
     return PlannedEdit(
         path=kind.path,
@@ -200,7 +218,7 @@ def _planned(kind: Kind, before: bytes, edited: dict[str, Edited]) -> PlannedEdi
         followed=followed,
         notes=(*edit.notes, *(_not_edited(kind.path, one) for one in edit.unedited)),
         unknown=edit.unknown,
-        reading=kind.form.read(kind.path, edit.data),
+        reading=reading,
         unedited=edit.unedited,
     )
 

@@ -25,7 +25,9 @@ __all__ = [
     "Line",
     "Target",
     "Unreadable",
+    "admits",
     "begins_with_name",
+    "new_line",
     "overruled",
     "parse",
     "repin",
@@ -251,6 +253,39 @@ def overruled(line: Line, specifier: str, version: str) -> Literal["limit", "hig
         return None if allowed.contains(version, prereleases=True) else "limit"
     except (InvalidSpecifier, InvalidVersion):
         return "limit"
+
+
+def admits(line: Line, text: str, version: str) -> bool:
+    """Tell whether a line is a range, or a bare name, for which pip may take this version.
+
+    A pre-release is taken only where the range names one; what has hashes has to be exact.
+
+    Args:
+        line: The requirement.
+        text: The logical line.
+        version: The one in question.
+    """
+    if line.pinned is not None or line.url is not None or line.hashes:
+        return False
+    written = text[slice(*line.pin)].strip().removeprefix("(").removesuffix(")")
+    try:
+        allowed = SpecifierSet(written)
+        return allowed.contains(version, prereleases=bool(allowed.prereleases))
+    except (InvalidSpecifier, InvalidVersion):
+        return False
+
+
+def new_line(target: Target, *, hashed: bool) -> str:
+    """Write a requirement that is not there yet."""
+    if target.style == "version":
+        text = f"{target.name}=={target.version}"
+    elif target.style == "url":
+        fragment = f"#sha256={target.sha256}" if target.sha256 else ""
+        text = f"{target.name} @ {target.url}{fragment}"
+    else:
+        text = target.url
+    hashes = target.hashes if hashed else ()
+    return " ".join([text, *(f"--hash=sha256:{digest}" for digest in hashes)])
 
 
 def repin(

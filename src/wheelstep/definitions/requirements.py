@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Final
 
+from wheelstep.definitions.additions import Added, additions, changes_in
+from wheelstep.definitions.includes import includes_in
 from wheelstep.definitions.index_options import Addition
 from wheelstep.definitions.interface import Edited, Reading, Section, Wanted
-from wheelstep.definitions.pinning import Slot, add_index, note, pin_slots, read_slots
+from wheelstep.definitions.pinning import (
+    Slot,
+    add_index,
+    note,
+    pin_slots,
+    read_slots,
+)
 from wheelstep.definitions.pip_lines import logical_lines
 from wheelstep.definitions.requirement import Unreadable, parse
 from wheelstep.definitions.source import Source, decode, refuse_secrets
 from wheelstep.definitions.splice import EditNotProven, apply
 from wheelstep.errors import DefinitionUnresolvable, StepError
-from wheelstep.model import PinChange, Problem
+from wheelstep.model import Problem
 
 __all__ = ["Requirements"]
 
@@ -56,8 +65,9 @@ class Requirements:
 
     def read(self, path: str, data: bytes) -> Reading:
         """Read it; raises as the interface says."""
-        requirements, lines = read_slots([_slot(decode(path, data))])
-        return Reading((Section(requirements, lines),))
+        slots = [_slot(decode(path, data))]
+        requirements, lines = read_slots(slots)
+        return Reading((Section(requirements, lines),), includes_in(path, slots))
 
     def edit(self, path: str, data: bytes, wanted: Wanted, changed: Collection[str] = ()) -> Edited:
         """Pin it; raises as the interface says."""
@@ -65,26 +75,27 @@ class Requirements:
         source = decode(path, data)
         slot = _slot(source)
         pinned = pin_slots(path, [slot], wanted, None)
+        added, unknown = additions(path, [slot], wanted, None)
         notes = _editable(source, slot, wanted)
         if not pinned.names:
             return Edited(data, notes=tuple(notes))
         refuse_secrets(source)
         addition, remarks = add_index(path, [slot], wanted, pinned)
-        text = pinned.texts[0]
+        text = _with_closure(path, pinned.texts[0], added, source.line_end)
         if addition:
-            text = _with_line(text, addition, source.line_end)
-            _prove(path, pinned.texts[0], text, addition)
+            # lines that were added before the one in question have moved it
+            moved = sum(1 for one in added if one.line < addition.line)
+            addition = replace(addition, line=addition.line + moved)
+            before, text = text, _with_line(text, addition, source.line_end)
+            _prove(path, before, text, addition)
         edited = source.encode(text)
         after = self.read(path, edited).requirements
         return Edited(
             edited,
-            tuple(
-                PinChange(after[at].name, before, after[at].text, after[at].line)
-                for at, before in pinned.changed
-            ),
+            changes_in(after, pinned.changed, [one.name for one in added]),
             addition.text if addition else None,
             notes=(*notes, *pinned.notes, *remarks),
-            unknown=pinned.unknown,
+            unknown=tuple(dict.fromkeys([*pinned.unknown, *unknown])),
         )
 
     def refuse_unreadable(self, path: str, data: bytes) -> None:
@@ -129,6 +140,17 @@ def _editable(source: Source, slot: Slot, wanted: Wanted) -> list[Problem]:
                 )
             )
     return notes
+
+
+def _with_closure(path: str, text: str, added: Sequence[Added], line_end: str) -> str:
+    """Write each added requirement below the line that needs it."""
+    for number, one in enumerate(added):
+        line = one.line + sum(1 for other in added[:number] if other.line <= one.line)
+        wanted = Addition(f"{one.text}  # {one.comment}", line, "after")
+        after = _with_line(text, wanted, line_end)
+        _prove(path, text, after, replace(wanted, text=one.text))
+        text = after
+    return text
 
 
 def _with_line(text: str, addition: Addition, line_end: str) -> str:

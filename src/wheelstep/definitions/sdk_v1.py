@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from wheelstep.definitions.azureml import beside
 from wheelstep.definitions.conda_part import files_included, packages_left_alone, python_of
+from wheelstep.definitions.includes import beside
 from wheelstep.definitions.interface import (
     CondaPart,
     Edited,
@@ -181,7 +181,7 @@ class _Edit:
         if not pinned.names:
             return False
         _refuse_secrets(self.source)
-        self.notes += files_included(path, inside.slots)
+        self.notes += files_included(path, inside.slots, self.wanted, pinned.names)
         addition, remarks = add_index(path, inside.slots, self.wanted, pinned)
         if addition:
             owners = [

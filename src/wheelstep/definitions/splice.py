@@ -47,6 +47,8 @@ class Insertion:
     position: int
     """Among the items as they are: 0 is before the first."""
     value: str
+    comment: str = ""
+    """What stands behind it, without `#`; in a list in brackets there is no place for it."""
 
 
 Splice = tuple[int, int, str]
@@ -76,15 +78,21 @@ def rewrite(
         id(wanted.node): (_TEXT if wanted.as_text else wanted.node.tag, wanted.value)
         for wanted in replacements
     }
-    added = {(id(wanted.sequence), wanted.position): wanted.value for wanted in insertions}
+    added: dict[tuple[int, int], list[str]] = {}
+    for new in insertions:
+        added.setdefault((id(new.sequence), new.position), []).append(new.value)
     if _outline(roots, values, added) != _outline(result, {}, {}):
         raise EditNotProven(f"{source.path}: after the edit other values would have changed.")
     return source.encode(after)
 
 
 def apply(text: str, splices: Sequence[Splice]) -> str:
-    """Return `text` with each (start, end) replaced; the parts do not overlap."""
-    for start, end, new in sorted(splices, key=lambda splice: splice[:2], reverse=True):
+    """Return `text` with each (start, end) replaced; the parts do not overlap.
+
+    What is put in at one place comes in the order given.
+    """
+    ordered = sorted(splices, key=lambda splice: splice[:2])
+    for start, end, new in reversed(ordered):
         text = text[:start] + new + text[end:]
     return text
 
@@ -92,7 +100,7 @@ def apply(text: str, splices: Sequence[Splice]) -> str:
 def _outline(
     roots: Sequence[yaml.Node],
     values: dict[int, tuple[str, str]],
-    added: dict[tuple[int, int], str],
+    added: dict[tuple[int, int], list[str]],
 ) -> list[object]:
     """Return everything that the documents say, aliases as the number of the node they name."""
     numbers: dict[int, int] = {}
@@ -111,8 +119,7 @@ def _outline(
             return
         said.append((node.tag, "begin", isinstance(node, yaml.SequenceNode)))
         for position, child in enumerate([*children(node), None]):
-            new = added.get((id(node), position))
-            if new is not None:
+            for new in added.get((id(node), position), ()):
                 number(-len(numbers) - 1)  # no id is negative: a node of its own
                 said.append((_TEXT, new))
             if child is not None:
@@ -295,7 +302,8 @@ def _inserted(source: Source, wanted: Insertion) -> Splice:
     value = _new_scalar(wanted.value, flow=flow)
     if flow:
         return _inserted_in_brackets(source.text, neighbor, value, after=after)
-    return _inserted_in_lines(source, neighbor, value, after=after)
+    comment = f"  # {wanted.comment}" if wanted.comment else ""
+    return _inserted_in_lines(source, neighbor, value + comment, after=after)
 
 
 def _inserted_in_brackets(text: str, neighbor: yaml.Node, value: str, *, after: bool) -> Splice:
@@ -342,7 +350,7 @@ def _neighbor(source: Source, wanted: Insertion) -> tuple[yaml.Node, bool]:
     if wanted.position < len(sequence.value) and stands_here(wanted.position):
         return sequence.value[wanted.position], False
     raise DefinitionUnresolvable(
-        "The index option cannot be added here: the items beside it are YAML aliases.",
+        "A line has to be added here, and cannot be: the items beside it are YAML aliases.",
         code="definition-only-aliases",
         cure=f"Add `{wanted.value}` to the pip section by hand.",
         file=source.path,

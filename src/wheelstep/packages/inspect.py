@@ -38,7 +38,7 @@ from wheelstep.packages.content import (
     read_member,
 )
 
-__all__ = ["inspect_wheel"]
+__all__ = ["inspect_wheel", "requirements_of"]
 
 SECRET_NAMES: Final = re.compile(
     r"(?:\.env(?:\.(?!example$|sample$|template$|dist$|defaults$).+)?|\.netrc|_netrc|\.pypirc"
@@ -121,7 +121,24 @@ def inspect_wheel(
         size=size,
         requires_python=str(metadata.requires_python) if metadata.requires_python else None,
         path=path,
+        requires=_requirements(metadata),
     )
+
+
+def requirements_of(path: Path) -> tuple[str, ...]:
+    """Return what a wheel requires: its Requires-Dist, sorted, each once.
+
+    Raises:
+        BuildFailed: It is not valid.
+        CannotHere: It cannot be read.
+    """
+    with open_wheel(path) as archive:
+        info = dist_info_of(archive)
+        return _requirements(_metadata(path, read_member(archive, f"{info}/METADATA")))
+
+
+def _requirements(metadata: Metadata) -> tuple[str, ...]:
+    return tuple(sorted({str(one) for one in metadata.requires_dist or ()}))
 
 
 def _invalid(path: Path, why: str, cure: str = "") -> BuildFailed:

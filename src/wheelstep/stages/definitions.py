@@ -9,17 +9,20 @@ from functools import cache
 from typing import Any, Final
 
 from wheelstep.definitions.choice import choose_for
+from wheelstep.definitions.closure import unread
 from wheelstep.definitions.find import NAMING, SUFFIXES, definitions_in, worth_reading
-from wheelstep.definitions.interface import Found, PinStyle, Read
+from wheelstep.definitions.interface import Found, Kind, PinStyle, Read
 from wheelstep.definitions.plan import Edits, PlannedEdit, plan_edits
 from wheelstep.errors import StepError
 from wheelstep.model import Index, Pin
 from wheelstep.packages.discover import discover
 from wheelstep.report import DefinitionRow, Report
 from wheelstep.repositories.interface import Snapshot
+from wheelstep.stages.readers import check_readers, readers_of
+from wheelstep.stages.requires import with_requires
 from wheelstep.stages.run import Run
 
-__all__ = ["edits_for", "edits_on", "find_definitions", "show_edits"]
+__all__ = ["check_place", "edits_for", "edits_on", "find_definitions", "show_edits"]
 
 MANY: Final = 300
 """With more candidates than this, git is asked first which of them name a package at all."""
@@ -107,6 +110,17 @@ def find_definitions(run: Run, snapshot: Snapshot, names: Sequence[str]) -> Foun
     )
 
 
+def check_place(run: Run, kinds: Sequence[Kind]) -> None:
+    """Refuse to name wheels where not every workspace that reads a definition can read them.
+
+    Raises:
+        SettingError: As `check_readers`.
+    """
+    settings = run.settings
+    place = settings.publish_to[0].url if settings.publish_to else None
+    check_readers(place, readers_of(kinds, settings.read_by, settings.workspaces))
+
+
 def edits_on(
     run: Run,
     snapshot: Snapshot,
@@ -114,7 +128,8 @@ def edits_on(
     index: Index | None,
     style: PinStyle | None = None,
 ) -> Edits:
-    """Decide every edit on a head; pure but for reading it.
+    """Decide every edit on a head; pure but for reading it, and for wheels of which it is not
+    known what they require.
 
     Args:
         run: The run.
@@ -128,17 +143,35 @@ def edits_on(
     """
     names = [pin.name for pin in pins]
     read, paths = _reader(run, snapshot, names)
-    return plan_edits(
-        read,
-        paths,
-        patterns=run.settings.definitions,
-        pins=pins,
-        style=style or run.settings.pin,
-        index=index,
-        choose=choose_for(run.settings.platform),
-        day=_day(run, snapshot),
-        released=_released(run, names),
-    )
+    day, released = _day(run, snapshot), _released(run, names)
+
+    def decide(pins: Sequence[Pin]) -> Edits:
+        return plan_edits(
+            read,
+            paths,
+            patterns=run.settings.definitions,
+            pins=pins,
+            style=style or run.settings.pin,
+            index=index,
+            choose=choose_for(run.settings.platform),
+            day=day,
+            released=released,
+            keep_ranges=run.settings.keep_ranges,
+            closure=run.settings.closure,
+            platform=run.settings.platform,
+        )
+
+    edits = decide(pins := with_requires(run, pins))
+    asked: set[str] = set()
+    # one package alone needs no other of the repository
+    while run.settings.closure and len(pins) > 1:
+        requirements = [one for edit in edits.edits for one in edit.reading.requirements]
+        unknown = unread(requirements, pins) - asked
+        if not unknown:
+            break
+        asked |= unknown
+        edits = decide(pins := with_requires(run, pins, look=unknown))
+    return edits
 
 
 def _day(run: Run, snapshot: Snapshot) -> dt.date | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from wheelstep.definitions.plan import Edits
 from wheelstep.errors import Refused
@@ -104,13 +105,23 @@ def lock_change(
         for record in records
         if (known := lock.packages.get(record.name)) is None or not known.same_release(record)
     ]
+    committed = any(edit.status == "changed" for edit in edits.edits)
+    if updates or committed:
+        # what an old record does not say is added when there is a commit anyway
+        updates += [
+            replace(known, requires=record.requires)
+            for record in records
+            if (known := lock.packages.get(record.name)) is not None
+            and known.same_release(record)
+            and known.requires is None
+            and record.requires is not None
+        ]
     before = snapshot.read(FILE)
     if not updates and lock.broken is None:
         return None
     after = lock.with_packages(*updates).render()
     if after == before:
         return None
-    committed = any(edit.status == "changed" for edit in edits.edits)
     if not committed and not published and before is None:
         once = forgotten().packages
         if all(r.name in once and once[r.name].same_release(r) for r in records):

@@ -116,6 +116,9 @@ def _edits(run: Run, found: Survey) -> Edits:
             if row.package is not None
             else (row.locked.commit if row.locked else found.tree.commit),
             row.locked.as_wheels() if row.package is None and row.locked is not None else (),
+            requires=row.locked.requires
+            if row.package is None and row.locked is not None
+            else None,
         )
         for row in found.packages
     ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from wheelstep.destinations.publish import Published
 from wheelstep.lock import Locked, LockedWheel
@@ -14,13 +17,21 @@ from wheelstep.stages.survey import Surveyed
 __all__ = ["package_row", "pin_of", "record_of"]
 
 
-def record_of(row: Surveyed, built: Built | None, published: Sequence[Published]) -> Locked:
+def record_of(
+    row: Surveyed,
+    built: Built | None,
+    published: Sequence[Published],
+    names: Collection[str] = (),
+    read: tuple[str, ...] | None = None,
+) -> Locked:
     """Return the record of a package's release.
 
     Args:
         row: The package.
         built: What was built of it; None when it was only copied, or nothing was done.
         published: Its wheels at every destination; none for a package that is left alone.
+        names: Normalised names of the repository's packages.
+        read: What its published wheels require, where that was read from them.
     """
     before = row.locked if row.locked and row.locked.version == row.version else None
     wheels: dict[str, LockedWheel] = {}
@@ -54,6 +65,32 @@ def record_of(row: Surveyed, built: Built | None, published: Sequence[Published]
         history=history,
         build_requirements=requirements,
         wheels=tuple(wheels[file] for file in sorted(wheels)),
+        requires=_requires(before, built, names, read),
+    )
+
+
+def _requires(
+    before: Locked | None,
+    built: Built | None,
+    names: Collection[str],
+    read: tuple[str, ...] | None,
+) -> tuple[str, ...] | None:
+    """Return what the wheels require of the repository's packages, None where one is not known."""
+    wheels = built.wheels if built is not None else ()
+    parts = [wheel.requires for wheel in wheels]
+    if before is not None and not {one.file for one in before.wheels} <= {w.file for w in wheels}:
+        parts.append(read if before.requires is None else before.requires)
+    if not parts or None in parts:
+        return None
+    return tuple(
+        sorted(
+            {
+                text
+                for part in parts
+                for text in part or ()
+                if canonicalize_name(Requirement(text).name) in names
+            }
+        )
     )
 
 
@@ -70,6 +107,7 @@ def pin_of(record: Locked, urls: Mapping[str, str]) -> Pin:
         commit=record.commit,
         wheels=record.as_wheels(),
         urls=tuple((wheel.file, urls[wheel.file]) for wheel in record.wheels if wheel.file in urls),
+        requires=record.requires,
     )
 
 

@@ -47,6 +47,8 @@ class Run:
     warned: set[str] = field(default_factory=set)
     released: set[str] = field(default_factory=set)
     """Normalised names of the repository's packages, as far as they have been looked for."""
+    requires: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    """(name, version) -> what its wheels require, where it had to be read from published ones."""
 
     @property
     def root(self) -> Path:
