@@ -237,6 +237,7 @@ def test_known_by_schema(stem: str, place: str) -> None:
         "jobs: {a: {environment: {image: a}}}\n",
         "endpoint_name: e\nenvironment: {conda_file: b.yml}\n",
         "base: &base {image: a, conda_file: b.yml}\ntype: command\nenvironment: {<<: *base}\n",
+        "name: e\nbuild: {path: ctx}\n",
         "x: &jobs {a: {environment: {image: a}}}\njobs: {<<: *jobs}\n",
     ],
 )
@@ -253,6 +254,7 @@ def test_known_by_telling_keys(data: str) -> None:
         "type: command\nenvironment: azureml:train:3\nbuild: no\n",
         "type: service\nenvironment: {image: a, conda_file: b.yml}\n",
         "type: command\nenvironment: [image]\n",
+        "name: ci\nbuild: {steps: [conda_file]}\n",
     ],
 )
 def test_a_workflow_or_a_reference_has_no_environment_inside(data: str) -> None:
@@ -455,7 +457,9 @@ def test_faults_inside_a_block_name_the_line_in_the_file() -> None:
         ("'1.9'", "'1.10'"),
         ('"007"', '"008"'),
         ("007", "'008'"),
-        ("2026-11-20", "2026-11-25"),
+        ("2026-11-20", "'2026-11-25'"),
+        ('"2026-11-20"', '"2026-11-25"'),
+        ("2026.11.20", "2026.11.25"),
         ("20261120", "20261125"),
         ("v7", "v8"),
         ("!!str 3", "!!str '4'"),

@@ -152,8 +152,19 @@ def test_plain_means_the_same_to_readers_of_both_yamls(version: str) -> None:
 
 @pytest.mark.parametrize(
     ("version", "kept"),
-    [("1.9", True), ("1.10", False), ("010", False), ("0", True), ("1.0", True), ("v1", True)],
+    [
+        ("2026-11-20", False),
+        ("2026.11.20", True),
+        ("1.9", True),
+        ("1.10", False),
+        ("010", False),
+        ("0", True),
+        ("1.0", True),
+        ("v1", True),
+    ],
 )
 def test_plain_is_read_back(version: str, kept: object) -> None:
     assert plain_is_read_back(version) is kept
-    assert kept is (str(yaml.safe_load(f"v: {version}")["v"]) == version)
+    # a date is the one thing that readers give back as it was, and azure-ai-ml refuses
+    value = yaml.safe_load(f"v: {version}")["v"]
+    assert kept is (str(value) == version and not isinstance(value, dt.date))

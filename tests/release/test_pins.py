@@ -61,7 +61,7 @@ def test_a_dated_version_takes_the_day_of_the_commit_and_references_follow(
         dt.UTC,
     ).date()
     ran = monorepo.release()
-    assert f"version: {day}\n" in monorepo.read(AZUREML)
+    assert f"version: '{day}'\n" in monorepo.read(AZUREML)
     assert monorepo.read("jobs/train.yml") == job.replace("2024-01-05", str(day))
     row = ran.definition("jobs/train.yml")
     assert (row["status"], row["pins"], row["followed"]) == ("changed", [], [AZUREML])

@@ -30,7 +30,7 @@ from wheelstep.definitions.tree import aliased, compose, entry, scalar
 from wheelstep.errors import DefinitionUnresolvable, StepError
 from wheelstep.model import Problem
 
-__all__ = ["AzureMl"]
+__all__ = ["AzureMl", "is_below"]
 
 
 class AzureMl:
@@ -41,8 +41,7 @@ class AzureMl:
 
     def recognises(self, path: str, data: bytes) -> bool:
         """Tell whether the schema or the telling keys say so, and there is an environment."""
-        within = b"environment" in data and (b"image" in data or b"build" in data)
-        if not within and b"conda_file" not in data:
+        if not any(word in data for word in (b"environment", b"conda_file", b"build")):
             return False
         try:
             source = decode(path, data)
@@ -176,10 +175,10 @@ def _lies_in(named: Named, changed: Collection[str]) -> bool:
     """Tell whether a changed file is the one that is named, or lies in the folder."""
     if named.path is None:
         return False
-    if named.kind != "build-context":
-        return named.path in changed
-    folder = "" if named.path == "." else f"{named.path}/"
-    return named.path in changed or any(path.startswith(folder) for path in changed)
+    folder = named.path
+    return folder in changed or (
+        named.kind == "build-context" and any(is_below(path, folder) for path in changed)
+    )
 
 
 def _not_raised(source: Source, name: str, version: yaml.ScalarNode) -> Problem:
@@ -192,3 +191,8 @@ def _not_raised(source: Source, name: str, version: yaml.ScalarNode) -> Problem:
         "Use an integer, leave `version` out, or raise it yourself.",
         severity="warning",
     )
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Tell whether a file lies in a folder, at any depth; "." is the repository's root."""
+    return folder == "." or path.startswith(f"{folder}/")

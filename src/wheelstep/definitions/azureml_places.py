@@ -106,6 +106,8 @@ def places(source: Source) -> Iterator[Place]:
             or item(source, root, "endpoint_name")
         ):
             yield from _held(source, root, (), set())
+        elif item(source, root, "name") and item(source, entry(source, root, "build"), "path"):
+            yield Place(root, "")
 
 
 def _kind(schema: str) -> str:

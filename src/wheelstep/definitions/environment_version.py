@@ -23,6 +23,7 @@ _DATE: Final = re.compile(
 _NUMBERS: Final = re.compile(
     r"(?P<prefix>[vV]?)(?P<numbers>[0-9]{1,18}(?:\.[0-9]{1,18}){0,9})", re.ASCII
 )
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FLOAT: Final = re.compile(r"[0-9]+\.[0-9]+")
 
 
@@ -120,12 +121,15 @@ def _read(version: str) -> _Dated | _Numbered | None:
 
 
 def plain_is_read_back(version: str) -> bool:
-    """Tell whether a version keeps its text in YAML without quotes, whichever rules the reader
-    has: 1.10 is the number 1.1, and 010 is 8 (YAML 1.1) or 10 (YAML 1.2).
+    """Tell whether Azure ML reads a version as it is written in YAML without quotes, and readers
+    of YAML 1.2 too: 1.10 is the number 1.1, 010 is 8 (YAML 1.1) or 10 (YAML 1.2), and a date with
+    hyphens is refused (observed: azure-ai-ml 1.35).
 
     >>> plain_is_read_back("1.9"), plain_is_read_back("1.10"), plain_is_read_back("1.2.10")
     (True, False, True)
     """
+    if _DAY.fullmatch(version):
+        return False
     if version.isdecimal():
         return version == str(int(version))
     if _FLOAT.fullmatch(version):
