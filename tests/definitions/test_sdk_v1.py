@@ -347,7 +347,7 @@ def test_broken_json_that_only_mentions_it_is_left_with_a_note() -> None:
 
 
 def test_data_is_not_looked_at_unless_it_is_named() -> None:
-    value = inline(rows=["x" * 100] * 50_000)
+    value = inline(rows=["x" * 100_000] * 60)
     files = {"data.json": dumped(value), "e/environment.yml": CONDA}
     assert [edit.path for edit in plan(files).edits] == ["e/environment.yml"]
     assert only(plan(files, patterns=["data.json"])).status == "changed"
