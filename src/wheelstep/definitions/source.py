@@ -17,8 +17,9 @@ _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 
 _PLACEHOLDER: Final = r"(?:\$\{[A-Za-z0-9_]+\})*"
+# the scheme's length is bounded, or a long run of letters would be tried from each of them
 _USER_INFO: Final = re.compile(
-    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<user>[^\s/?#'\"<>]*)@", re.ASCII
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,40})://(?P<user>[^\s/?#'\"<>]*)@", re.ASCII
 )
 _HARMLESS_USER: Final = re.compile(rf"(?:git|{_PLACEHOLDER})(?::{_PLACEHOLDER})?")
 _SSH_USER: Final = re.compile(rf"[A-Za-z0-9._-]+|{_PLACEHOLDER}")
