@@ -245,7 +245,7 @@ def test_ten_thousand_requirements_are_quick() -> None:
     took = process_time() - start
     assert edit.after == data.replace(b'"my-pkg==1.0"', b'"my-pkg==1.1"')
     # one parse for each literal would take minutes; the bound leaves room for a slow machine
-    assert took < 12
+    assert took < 20
 
 
 COMMENTS = st.sampled_from(["", " # my-pkg ['\"]", '  # = ["my-pkg==1.0"]', "#"])
