@@ -107,6 +107,14 @@ def test_the_conda_file_beside_it_belongs_to_it() -> None:
     assert [edit.status for edit in again.edits] == ["unchanged"] * 2
 
 
+def test_a_new_line_ends_as_those_around_it() -> None:
+    _, conda = plan(FOLDER, index=INDEX).edits
+    option = b"  - --extra-index-url https://feed.example.org/simple/\n"
+    assert option in CONDA
+    added = f"  - --extra-index-url {FEED}\n".encode()
+    assert conda.after == CONDA.replace(option, option + added).replace(b"==1.0", b"==1.1")
+
+
 @pytest.mark.parametrize("pattern", ["envs/train/azureml_environment.json", "envs/train", "**/*"])
 def test_naming_the_json_takes_the_conda_file_along(pattern: str) -> None:
     edits = plan(FOLDER, patterns=[pattern])

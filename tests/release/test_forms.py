@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.release.kit import Repo
+from tests.release.kit import Repo, served
 from tests.release.samples import hatchling, setuptools
 
 JSON = """\
@@ -46,3 +46,27 @@ def test_what_a_package_needs_is_not_pinned_in_it_but_elsewhere_it_is(tmp_path: 
     ran = repo.wheelstep("release", "--definitions", "packages/models/pyproject.toml")
     assert ran.code == 2, ran.said
     assert ran.problem("definition-is-package")["file"] == "packages/models/pyproject.toml"
+
+
+def test_a_project_that_can_name_no_index_is_rehearsed_with_ours(tmp_path: Path) -> None:
+    files: dict[str, str | bytes | None] = {
+        "wheelstep.toml": 'packages = ["packages/*"]\npublish-to = ["../index"]\n'
+        'commit = "local"\n',
+        **setuptools("acme-core", "packages/core/"),
+        ".gitignore": "/dist/\n",
+    }
+    repo = Repo.create(tmp_path, files)
+    repo.release()
+    # it is there already: no wheel of this run is laid over the index
+    repo.commit({"app/pyproject.toml": APP})
+    with served(repo.index) as url:
+        ran = repo.release("--serve-url", url)
+    assert "index-not-in-pyproject" in ran.codes
+    assert set(ran.packages.values()) == {"unchanged"}
+    assert repo.read("app/pyproject.toml") == APP.replace(">=1", "==1.0.0")
+    (row,) = ran.report["rehearsals"]
+    assert (row["path"], row["place"], row["status"]) == (
+        "app/pyproject.toml",
+        "project.dependencies",
+        "resolved",
+    )

@@ -49,6 +49,11 @@ class Source:
         found = _LINE_END.search(self.text)
         return found[0] if found else "\n"
 
+    def line_end_at(self, index: int) -> str:
+        """Return the end of the line that a character stands in; the file's first at its last."""
+        found = _LINE_END.search(self.text, index)
+        return found[0] if found else self.line_end
+
     def encode(self, text: str) -> bytes:
         """Return a new text as bytes, with the byte order mark the file had."""
         return self.mark + text.encode()
