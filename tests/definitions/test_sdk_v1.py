@@ -107,6 +107,14 @@ def test_the_conda_file_beside_it_belongs_to_it() -> None:
     assert [edit.status for edit in again.edits] == ["unchanged"] * 2
 
 
+def test_a_new_line_ends_as_those_around_it() -> None:
+    _, conda = plan(FOLDER, index=INDEX).edits
+    option = b"  - --extra-index-url https://feed.example.org/simple/\n"
+    assert option in CONDA
+    added = f"  - --extra-index-url {FEED}\n".encode()
+    assert conda.after == CONDA.replace(option, option + added).replace(b"==1.0", b"==1.1")
+
+
 @pytest.mark.parametrize("pattern", ["envs/train/azureml_environment.json", "envs/train", "**/*"])
 def test_naming_the_json_takes_the_conda_file_along(pattern: str) -> None:
     edits = plan(FOLDER, patterns=[pattern])
@@ -347,7 +355,7 @@ def test_broken_json_that_only_mentions_it_is_left_with_a_note() -> None:
 
 
 def test_data_is_not_looked_at_unless_it_is_named() -> None:
-    value = inline(rows=["x" * 100] * 50_000)
+    value = inline(rows=["x" * 100_000] * 60)
     files = {"data.json": dumped(value), "e/environment.yml": CONDA}
     assert [edit.path for edit in plan(files).edits] == ["e/environment.yml"]
     assert only(plan(files, patterns=["data.json"])).status == "changed"

@@ -15,9 +15,9 @@ from packaging.utils import canonicalize_name
 
 from wheelstep.definitions.conda_part import python_of
 from wheelstep.definitions.index_options import same_index
-from wheelstep.definitions.interface import Edited, Reading, Requirement, Section, Wanted
-from wheelstep.definitions.pinning import Pinned, Slot, note, pin_slots, read_slots
-from wheelstep.definitions.requirement import Unreadable, parse
+from wheelstep.definitions.interface import Edited, Reading, Section, Wanted
+from wheelstep.definitions.pinning import Pinned, Slot, note, pin_changes, pin_slots, read_slots
+from wheelstep.definitions.requirement import Unreadable, begins_with_name, parse
 from wheelstep.definitions.source import Source, decode, refuse_secrets
 from wheelstep.definitions.toml_text import Toml, TomlText, compose_toml, rewrite_toml
 from wheelstep.errors import DefinitionUnresolvable, StepError
@@ -185,11 +185,13 @@ def _installed(toml: Toml, lists: Mapping[str, list[TomlText]], place: str) -> l
 
 def _extras_of(text: TomlText, own: object) -> list[str] | None:
     """Return the extras that a project asks of itself, None for a requirement of another."""
+    if not isinstance(own, str) or not begins_with_name(text.value, canonicalize_name(own)):
+        return None
     try:
         line = parse(text.value)
     except Unreadable:
         return None
-    if line is None or not isinstance(own, str) or line.name != canonicalize_name(own):
+    if line is None:
         return None
     return [canonicalize_name(name.strip()) for name in line.extras.strip("[]").split(",")]
 
@@ -215,11 +217,9 @@ def _changes(source: Source, done: list[tuple[list[TomlText], Pinned]]) -> Itera
     """Tell what changed, and where it stands in the file after the edit."""
     lists = _lists(compose_toml(source)).values()
     for texts, (_, pinned) in zip(lists, done, strict=True):
-        after: tuple[Requirement, ...]
-        after, _ = read_slots([_slot(source, text) for text in texts])
-        for position, before in pinned.changed:
-            now = after[position]
-            yield PinChange(now.name, before, now.text, now.line)
+        if pinned.changed:
+            after, _ = read_slots([_slot(source, text) for text in texts])
+            yield from pin_changes(after, [(pinned.requirements, pinned.changed)])
 
 
 def _form_kept(path: str, pin: PinChange) -> Problem:

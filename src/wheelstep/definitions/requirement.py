@@ -109,7 +109,7 @@ def same_version(one: str, other: str) -> bool:
         return one == other
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16_384)
 def parse(text: str) -> Line | None:
     """Read a logical line.
 

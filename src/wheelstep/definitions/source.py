@@ -17,9 +17,10 @@ _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 
 _PLACEHOLDER: Final = r"(?:\$\{[A-Za-z0-9_]+\})*"
-_USER_INFO: Final = re.compile(
-    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<user>[^\s/?#'\"<>]*)@", re.ASCII
-)
+# what is before it is looked at afterwards: a scheme would be sought from each letter of a long run
+_USER_INFO: Final = re.compile(r"://(?P<user>[^\s/?#'\"<>]*)@", re.ASCII)
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*\Z", re.ASCII)
+_LONGEST_SCHEME: Final = 40
 _HARMLESS_USER: Final = re.compile(rf"(?:git|{_PLACEHOLDER})(?::{_PLACEHOLDER})?")
 _SSH_USER: Final = re.compile(rf"[A-Za-z0-9._-]+|{_PLACEHOLDER}")
 # a shared access signature of Azure Storage: whoever has the URL reads the container
@@ -51,6 +52,11 @@ class Source:
         """The line end that the file uses first; a line feed where it has none."""
         found = _LINE_END.search(self.text)
         return found[0] if found else "\n"
+
+    def line_end_at(self, index: int) -> str:
+        """Return the end of the line that a character stands in; the file's first at its last."""
+        found = _LINE_END.search(self.text, index)
+        return found[0] if found else self.line_end
 
     def encode(self, text: str) -> bytes:
         """Return a new text as bytes, with the byte order mark the file had."""
@@ -106,7 +112,11 @@ def refuse_secrets(source: Source) -> None:
         Refused: A user name or password, a shared access signature, or a channel token in a URL.
     """
     for found in _USER_INFO.finditer(source.text):
-        harmless = _SSH_USER if found["scheme"].lower().endswith("ssh") else _HARMLESS_USER
+        before = source.text[max(0, found.start() - _LONGEST_SCHEME) : found.start()]
+        scheme = _SCHEME.search(before)
+        if scheme is None:
+            continue
+        harmless = _SSH_USER if scheme[0].lower().endswith("ssh") else _HARMLESS_USER
         if not harmless.fullmatch(found["user"]):
             raise _secret(source, found.start(), "a user name, password or token before the host")
     if signature := _SIGNATURE.search(source.text):

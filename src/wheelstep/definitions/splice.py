@@ -324,15 +324,15 @@ def _inserted_in_lines(source: Source, neighbor: yaml.Node, value: str, *, after
     spaces = text[dash + 1 : start]
     marker = "-" + (spaces if spaces and not spaces.strip(" ") else " ")
     if not after:
-        return dash, dash, marker + value + source.line_end + " " * column
-    line = " " * column + marker + value
+        return dash, dash, marker + value + source.line_end_at(dash) + " " * column
+    line, line_end = " " * column + marker + value, source.line_end_at(start)
     _, end = _extent(text, neighbor)
     if text[end - 1] not in "\r\n":  # the end of a block scalar is at the start of a line
         rest = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)?").match(text, end)
         end = rest.end() if rest else end
     if text[end - 1] in "\r\n":
-        return end, end, line + source.line_end
-    return end, end, source.line_end + line
+        return end, end, line + line_end
+    return end, end, line_end + line
 
 
 def _neighbor(source: Source, wanted: Insertion) -> tuple[yaml.Node, bool]:
