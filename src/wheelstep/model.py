@@ -200,6 +200,9 @@ class Pin:
     """The wheels of this version, where known."""
     urls: tuple[tuple[str, str], ...] = ()
     """(wheel file name, URL that consumers read it at), for pins by URL."""
+    source: str | None = None
+    """Where pip reads that commit's sources, for pins by git: a URL without credentials, with
+    `@COMMIT`, and `#subdirectory=...` where the package is not at the repository's root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,4 +225,5 @@ class Change:
     """Relative to the repository's root, with forward slashes."""
     before: bytes | None
     """None where the file is new."""
-    after: bytes
+    after: bytes | None
+    """None where the file goes."""
