@@ -46,7 +46,7 @@ class Settings:
     read_back: Literal["serve", "write", "none"]
     definitions: tuple[str, ...] | None
     """None: every file that already names a released package."""
-    pin: Literal["version", "url", "bare-url"]
+    pin: Literal["version", "url", "bare-url", "git", "vendor"]
     rehearse: Literal["on", "off"]
     platform: str
     commit: Literal["none", "local", "push"]

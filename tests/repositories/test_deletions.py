@@ -39,7 +39,7 @@ def test_a_local_commit_takes_a_file_away_and_adds_another(world: World, checkou
     assert (checkout / "ctx/wheels/new.whl").read_bytes() == b"PK"
     shown = world.git(checkout, "show", "--name-status", "--format=", "HEAD").splitlines()
     assert sorted(shown) == ["A\tctx/wheels/new.whl", "D\twindows.txt"]
-    touched = touched_between(repository._git, head.head, done.sha or "")  # noqa: SLF001
+    touched = touched_between(repository._git, head.head, done.sha or "")
     assert {each.path: each.new is None for each in touched} == {
         "ctx/wheels/new.whl": False,
         "windows.txt": True,

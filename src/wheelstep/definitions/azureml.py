@@ -30,7 +30,7 @@ from wheelstep.definitions.tree import compose, entry, item, references, scalar
 from wheelstep.errors import DefinitionUnresolvable, StepError
 from wheelstep.model import Problem
 
-__all__ = ["AzureMl", "beside"]
+__all__ = ["AzureMl", "beside", "is_below"]
 
 _SCHEMA: Final = re.compile(r"(?:^|/)environment\.schema\.json$", re.IGNORECASE)
 _PLAIN_INTEGER: Final = re.compile(r"0|[1-9][0-9]*")
@@ -44,7 +44,7 @@ class AzureMl:
 
     def recognises(self, path: str, data: bytes) -> bool:
         """Tell whether the schema says so, or else name, image and conda_file are there."""
-        if b"environment.schema.json" not in data and b"conda_file" not in data:
+        if not any(word in data for word in (b"environment.schema.json", b"conda_file", b"build")):
             return False
         try:
             source = decode(path, data)
@@ -74,7 +74,8 @@ class AzureMl:
                 file=path,
             )
         sections = [section for root in roots if (section := _inline(source, root))]
-        return Reading(tuple(map(read_section, sections)), tuple(_conda_files(source, roots)))
+        named = (*_conda_files(source, roots), *_contexts(source, roots))
+        return Reading(tuple(map(read_section, sections)), named)
 
     def edit(self, path: str, data: bytes, wanted: Wanted, changed: Collection[str] = ()) -> Edited:
         """Pin what is written inside, and raise the version of what changed.
@@ -92,8 +93,11 @@ class AzureMl:
                 edit = edit_section(source, section, wanted)
                 edits.append(edit)
             named = scalar(entry(source, root, "conda_file"))
-            if (edit and (edit.replacements or edit.insertions)) or (
-                named and beside(path, named) in changed
+            contexts = [one.path for one in _contexts(source, [root]) if one.path]
+            if (
+                (edit and (edit.replacements or edit.insertions))
+                or (named and beside(path, named) in changed)
+                or any(is_below(one, folder) for one in changed for folder in contexts)
             ):
                 raised.append(root)
         return self._finished(source, edits, raised)
@@ -130,7 +134,9 @@ def _environments(source: Source) -> Iterator[yaml.Node]:
         if schema is not None:
             if _SCHEMA.search(schema):
                 yield root
-        elif all(item(source, root, key) for key in ("name", "image", "conda_file")):
+        elif all(item(source, root, key) for key in ("name", "image", "conda_file")) or (
+            item(source, root, "name") and any(True for _ in _contexts(source, [root]))
+        ):
             yield root
 
 
@@ -148,6 +154,19 @@ def _conda_files(source: Source, roots: Sequence[yaml.Node]) -> Iterator[Named]:
             yield Named("conda-file", named, path, source.line(node.start_mark.index))
 
 
+def _contexts(source: Source, roots: Sequence[yaml.Node]) -> Iterator[Named]:
+    for root in roots:
+        build = entry(source, root, "build")
+        if not isinstance(build, yaml.MappingNode):
+            continue
+        node = entry(source, build, "path")
+        if node is not None and (named := scalar(node)):
+            dockerfile = scalar(entry(source, build, "dockerfile_path")) or "Dockerfile"
+            folder = beside(source.path, named)
+            line = source.line(node.start_mark.index)
+            yield Named("build-context", named, folder, line, dockerfile)
+
+
 def _not_raised(source: Source, name: str, version: yaml.ScalarNode) -> Problem:
     return note(
         source.path,
@@ -158,6 +177,11 @@ def _not_raised(source: Source, name: str, version: yaml.ScalarNode) -> Problem:
         "Use an integer, leave `version` out, or raise it yourself.",
         severity="warning",
     )
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Tell whether a file lies in a folder, at any depth; "." is the repository's root."""
+    return folder == "." or path.startswith(f"{folder}/")
 
 
 def beside(path: str, named: str) -> str | None:

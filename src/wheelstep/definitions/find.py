@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-from wheelstep.definitions.azureml import AzureMl
+from wheelstep.definitions.azureml import AzureMl, is_below
 from wheelstep.definitions.conda import Conda
-from wheelstep.definitions.interface import Form, Found, Kind, Named, Read
+from wheelstep.definitions.dockerfile import Dockerfile, is_dockerfile
+from wheelstep.definitions.interface import BuildContext, Form, Found, Kind, Named, Read
+from wheelstep.definitions.named import conda_file_missing, file_missing, in_context
 from wheelstep.definitions.patterns import choose_paths
 from wheelstep.definitions.pinning import note
 from wheelstep.definitions.requirements import Requirements
@@ -23,12 +26,13 @@ __all__ = ["FORMS", "definitions_in", "worth_reading"]
 
 _AZUREML: Final = AzureMl()
 _REQUIREMENTS: Final = Requirements()
-FORMS: Final[tuple[Form, ...]] = (_AZUREML, Conda(), _REQUIREMENTS)
+_DOCKERFILE: Final = Dockerfile()
+FORMS: Final[tuple[Form, ...]] = (_DOCKERFILE, _AZUREML, Conda(), _REQUIREMENTS)
 """Every form of definition; the first that recognises a file is its form."""
 
 _YAML: Final = (".yml", ".yaml")
 _SUFFIXES: Final = tuple(sorted({suffix for form in FORMS for suffix in form.suffixes}))
-_NAMING: Final = re.compile(rb"conda_file")
+_NAMING: Final = re.compile(rb"conda_file|\bbuild['\"]?\s*:")
 """What a file that names others has in it."""
 _VENDORED: Final = re.compile(
     r"(?:^|/)(?:node_modules|vendor|third_party|\.venv|venv|site-packages|\.git|\.tox|\.nox)/"
@@ -40,7 +44,9 @@ _UTF_16: Final = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 def worth_reading(paths: Sequence[str]) -> list[str]:
     """Return the files that discovery reads: by their suffix, vendored folders left out."""
     return [
-        path for path in paths if path.lower().endswith(_SUFFIXES) and not _VENDORED.search(path)
+        path
+        for path in paths
+        if (path.lower().endswith(_SUFFIXES) or is_dockerfile(path)) and not _VENDORED.search(path)
     ]
 
 
@@ -83,10 +89,11 @@ def definitions_in(
             if not [path for path in matched if look.take(path, None)]:
                 look.errors.append(_no_definition(f"`{pattern}`", matched))
     raise_all(look.errors)
-    look.follow(chosen.left_out)
     if not searching:
         look.environments_among(paths, chosen.left_out)
-    return look.found()
+    look.find_contexts()
+    look.follow(chosen.left_out)
+    return look.found(chosen.left_out)
 
 
 def _no_definition(what: str, matched: Sequence[str]) -> SettingError:
@@ -95,8 +102,8 @@ def _no_definition(what: str, matched: Sequence[str]) -> SettingError:
         f"The option `definitions` names {what} ({files}), which is no environment definition of "
         "a form that is known.",
         code="definition-unknown",
-        cure="Known are conda files with a pip section, Azure ML environment YAML and "
-        "requirements files.",
+        cure="Known are conda files with a pip section, Azure ML environment YAML, requirements "
+        "files and Dockerfiles.",
         file=matched[0] if len(matched) == 1 else None,
     )
 
@@ -112,6 +119,8 @@ class _Look:
     """Files that may name others, taken or not."""
     notes: list[Problem] = field(default_factory=list)
     errors: list[StepError] = field(default_factory=list)
+    builds: dict[str, list[str]] = field(default_factory=dict)
+    """Dockerfile -> the folders that it is built in, as environments have it."""
     needed: dict[str, frozenset[bytes]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -146,7 +155,7 @@ class _Look:
         data = self.read(path)
         if data is None:
             return
-        if _NAMING.search(data):
+        if _NAMING.search(data) or is_dockerfile(path):
             self.naming[path] = data
         if not self._may_name(data):
             return
@@ -159,7 +168,9 @@ class _Look:
                     decode(path, data)
                 return
             reading = form.read(path, data)
-            if any(requirement.name in self.names for requirement in reading.requirements) or any(
+            named = {one.name for one in reading.requirements}
+            named |= {one.name for one in reading.unedited}
+            if not named.isdisjoint(self.names) or any(
                 self._begins(line) for section in reading.sections for line in section.pip_lines
             ):
                 self.forms[path] = form
@@ -206,6 +217,40 @@ class _Look:
             return section is not None and outer is not None
         return section is not None or outer is None
 
+    def find_contexts(self) -> None:
+        """Learn which Dockerfiles environments build, and where."""
+        for path, data in sorted((self.naming | self._taken()).items()):
+            for named in _named(self.forms.get(path) or _form(path, data), path, data):
+                if named.kind == "build-context" and named.path is not None:
+                    dockerfile = in_context(named.path, named.dockerfile)
+                    folders = self.builds.setdefault(dockerfile, [])
+                    if named.path not in folders:
+                        folders.append(named.path)
+                    self._take_dockerfile(dockerfile)
+
+    def _taken(self) -> dict[str, bytes]:
+        return {path: self.read(path) or b"" for path in self.forms}
+
+    def _take_dockerfile(self, path: str) -> None:
+        """Look at a Dockerfile that an environment names, whatever it is called."""
+        if path not in self.naming and (data := self.read(path)) is not None:
+            self.naming[path] = data
+
+    def _form(self, path: str, data: bytes) -> Form | None:
+        return self.forms.get(path) or (_DOCKERFILE if path in self.builds else _form(path, data))
+
+    def _folders(self, dockerfile: str) -> list[str]:
+        return self.builds.get(dockerfile) or [posixpath.dirname(dockerfile) or "."]
+
+    def _paths(self, path: str, form: Form, named: Named) -> list[str]:
+        """Return the files that a definition may mean, relative to the repository's root."""
+        if named.kind == "build-context":
+            return [in_context(named.path, named.dockerfile)] if named.path is not None else []
+        if form is not _DOCKERFILE:
+            return [named.path] if named.path else []
+        found = (in_context(folder, named.text) for folder in self._folders(path))
+        return [one for one in found if not one.startswith("../")]
+
     def follow(self, left_out: frozenset[str]) -> None:
         """Take the files that belong to those taken, and to those in turn."""
         waiting = list(self.forms)
@@ -213,70 +258,117 @@ class _Look:
             path = waiting.pop(0)
             data = self.read(path) or b""
             self.naming[path] = data
-            for named in self.forms[path].read(path, data).named:
-                if named.path is None or named.path not in left_out | self.forms.keys():
-                    waiting += self._take_named(path, named)
+            form = self.forms[path]
+            missing: dict[int, Named] = {}
+            there: set[int] = set()
+            for named in form.read(path, data).named:
+                found = self._paths(path, form, named)
+                known = [one for one in found if one in left_out | self.forms.keys()]
+                inside = {one: self.read(one) for one in found if one not in known}
+                for other, content in inside.items():
+                    if content is not None:
+                        known.append(other)
+                        waiting += self._take_named(named, other, content)
+                if known:
+                    there.add(named.line)
+                elif named.kind == "conda-file" and form is not _DOCKERFILE:
+                    raise conda_file_missing(path, named)
+                else:
+                    missing.setdefault(named.line, named)
+            self.notes += [
+                file_missing(path, named) for line, named in missing.items() if line not in there
+            ]
 
-    def _take_named(self, path: str, named: Named) -> list[str]:
+    def _take_named(self, named: Named, other: str, data: bytes) -> list[str]:
         """Take a file that a definition names; return what was taken."""
-        inside = self.read(named.path) if named.path else None
-        if named.path is None or inside is None:
-            raise DefinitionUnresolvable(
-                f"The environment names the conda file `{named.text}`, which is not in the "
-                "repository at that place.",
-                code="conda-file-missing",
-                cure="The path is relative to the environment's own file; commit the file.",
-                file=path,
-                line=named.line,
-            )
-        form = _form(named.path, inside)
+        form = _DOCKERFILE if named.kind == "build-context" else _form(other, data)
+        if form is None and named.kind == "include":
+            form = _REQUIREMENTS if _is_text(data) else None
         if form is None:
-            compose(decode(named.path, inside))
+            compose(decode(other, data))
             self.notes.append(
-                note(named.path, None, "no-pip-section", "The conda file has no pip section.")
+                note(other, None, "no-pip-section", "The conda file has no pip section.")
             )
             return []
-        self.forms[named.path] = form
-        return [named.path]
+        self.forms[other] = form
+        return [other]
 
     def environments_among(self, paths: Sequence[str], left_out: frozenset[str]) -> None:
         """Remember which files may name one of those taken: whichever does has to rise with it."""
-        if all(form is _REQUIREMENTS for form in self.forms.values()):
+        worth = worth_reading(paths)
+        if all(form is _REQUIREMENTS for form in self.forms.values()) and not any(
+            is_dockerfile(path) for path in worth
+        ):
             return
-        for path in worth_reading(paths):
+        for path in worth:
             if path not in left_out | self.naming.keys():
                 data = self.read(path)
-                if data is not None and _NAMING.search(data):
+                if data is not None and (_NAMING.search(data) or is_dockerfile(path)):
                     self.naming[path] = data
 
-    def found(self) -> Found:
+    def found(self, left_out: frozenset[str] = frozenset()) -> Found:
         """Return the definitions, each with those that belong to it and to which it belongs."""
-        uses: dict[str, list[str]] = {}
-        used_by: dict[str, list[str]] = {}
-        for path, data in sorted(self.naming.items()):
-            form = self.forms.get(path) or _form(path, data)
-            for named in _named(form, path, data):
-                if named.path:
-                    uses.setdefault(path, []).append(named.path)
-                    used_by.setdefault(named.path, []).append(path)
+        uses, used_by = self._links(left_out)
         taken = dict(self.forms)
         waiting = list(taken)
         while waiting:
             for path in used_by.get(waiting.pop(), ()):
-                form = _form(path, self.naming[path])
+                form = self._form(path, self.naming[path])
                 if path not in taken and form is not None:
                     taken[path] = form
                     waiting.append(path)
+        contexts = self._contexts(taken, uses)
         kinds = tuple(
             Kind(
                 path,
                 form,
                 tuple(dict.fromkeys(one for one in uses.get(path, ()) if one in taken)),
                 tuple(dict.fromkeys(used_by.get(path, ()))),
+                tuple(contexts.get(path, ())),
             )
             for path, form in sorted(taken.items())
         )
-        return Found(kinds, tuple(self.notes))
+        return Found(kinds, tuple(dict.fromkeys(self.notes)))
+
+    def _links(self, left_out: frozenset[str]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """Return what each file uses, and what each is used by."""
+        uses: dict[str, list[str]] = {}
+        used_by: dict[str, list[str]] = {}
+        built: dict[str, list[str]] = {}
+        for path, data in sorted(self.naming.items()):
+            form = self._form(path, data)
+            if path in left_out or form is None:
+                continue
+            for named in _named(form, path, data):
+                if named.kind == "build-context" and named.path is not None:
+                    built.setdefault(path, []).append(named.path)
+                for other in self._paths(path, form, named):
+                    uses.setdefault(path, []).append(other)
+                    used_by.setdefault(other, []).append(path)
+        for path, folders in built.items():
+            # whatever else is edited in the folder is sent to the build, too
+            for other, form in self.forms.items():
+                if form is not _AZUREML and any(is_below(other, folder) for folder in folders):
+                    uses.setdefault(path, []).append(other)
+                    used_by.setdefault(other, []).append(path)
+        return uses, used_by
+
+    def _contexts(
+        self, taken: Mapping[str, Form], uses: Mapping[str, Sequence[str]]
+    ) -> dict[str, list[BuildContext]]:
+        """Return the builds that use each file: a Dockerfile's, and those of what it names."""
+        found: dict[str, list[BuildContext]] = {}
+        for dockerfile in sorted(path for path, form in taken.items() if form is _DOCKERFILE):
+            inside, waiting = {dockerfile}, [dockerfile]
+            while waiting:
+                more = [one for one in uses.get(waiting.pop(), ()) if one not in inside]
+                inside.update(more)
+                waiting += more
+            for folder in self._folders(dockerfile):
+                for path in inside:
+                    if path == dockerfile or is_below(path, folder):
+                        found.setdefault(path, []).append(BuildContext(folder, dockerfile))
+        return found
 
 
 def _named(form: Form | None, path: str, data: bytes) -> tuple[Named, ...]:

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from wheelstep.model import Index, Pin, PinChange, Problem
 
 __all__ = [
+    "BuildContext",
     "Choose",
     "CondaPart",
     "Edited",
@@ -23,10 +24,12 @@ __all__ = [
     "Requirement",
     "Section",
     "Unedited",
+    "Vendor",
+    "VendoredFile",
     "Wanted",
 ]
 
-PinStyle = Literal["version", "url", "bare-url"]
+PinStyle = Literal["version", "url", "bare-url", "vendor", "git"]
 """How a definition names a package; see docs/definitions.md."""
 
 Read = Callable[[str], bytes | None]
@@ -135,6 +138,25 @@ class Environment:
     """Equal to `before` where the file states no version, or one that is no plain integer."""
 
 
+Vendor = Callable[[str, str, int], str]
+"""Given a package, its wheel's file name and the line that names it, return how pip names the wheel
+there: a path in the image. Raises DefinitionUnresolvable where it is not in the image then."""
+
+
+@dataclass(frozen=True, slots=True)
+class VendoredFile:
+    """A wheel that is to lie in a build context."""
+
+    path: str
+    """Relative to the repository's root."""
+    file: str
+    """The wheel's file name."""
+    sha256: str
+    """"" where only the index that lists it knows it."""
+    name: str
+    """Of the package, normalised."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What an edit shall reach."""
@@ -143,6 +165,10 @@ class Wanted:
     style: PinStyle
     index: Index | None
     choose: Choose
+    python: str | None = None
+    """The Python of the image, for a definition that does not say it itself."""
+    vendor: Vendor | None = None
+    """For the style "vendor", in a build context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +228,16 @@ class Form(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class BuildContext:
+    """A folder that an image is built from."""
+
+    folder: str
+    """Relative to the repository's root; "." for the root."""
+    dockerfile: str
+    """Relative to the repository's root."""
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """A definition found in the repository."""
 
@@ -211,6 +247,8 @@ class Kind:
     """The paths of other definitions that belong to it: its conda file, what it includes."""
     used_by: tuple[str, ...] = ()
     """The paths of the definitions that it belongs to."""
+    contexts: tuple[BuildContext, ...] = ()
+    """The builds that use it: a Dockerfile's own, and those that a file is installed in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
+from wheelstep.definitions.git_url import repointed
 from wheelstep.definitions.index_options import Addition, decide
 from wheelstep.definitions.interface import Requirement, Wanted
 from wheelstep.definitions.pip_lines import LogicalLine, logical_lines
@@ -22,12 +23,11 @@ from wheelstep.definitions.requirement import (
 )
 from wheelstep.definitions.source import leave_out
 from wheelstep.definitions.splice import EditNotProven, apply
+from wheelstep.definitions.targets import UNKNOWN, no_source, none_fits, vendor_target
 from wheelstep.errors import DefinitionUnresolvable
 from wheelstep.model import Pin, Problem
 
 __all__ = ["Pinned", "Slot", "add_index", "note", "pin_slots", "read_slots"]
-
-_UNKNOWN: Final = "known-after-build"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,20 +127,22 @@ def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | No
     changed: list[tuple[int, str]] = []
     notes: list[Problem] = []
     unknown: list[str] = []
+    targets: dict[int, Target] = {}
     for position, one in enumerate(found):
         pin = pins.get(one.line.name)
         if pin is None:
             continue
-        target, missing = _target(path, one, pin, wanted, python)
+        target, missing = _target(path, one, pin, wanted, python or wanted.python)
         if has_pinned(one.line, target):
             continue
         splices[one.slot] += repin(slots[one.slot].text, one.logical, one.line, target)
         before = one.logical.text[slice(*one.line.body)]
         changed.append((position, before))
+        targets[position] = target
         unknown += missing
         notes += [*_overruled(path, one, target), *_form_changed(path, one, target)]
     texts = tuple(apply(slot.text, part) for slot, part in zip(slots, splices, strict=True))
-    _prove(path, slots, texts, pins, {position for position, _ in changed})
+    _prove(path, slots, texts, targets)
     ours = [(at, one.line) for at, one in enumerate(found) if one.line.name in pins]
     repinned = {position for position, _ in changed}
     return Pinned(
@@ -213,54 +215,37 @@ def _target(
     unknown = []
     hashes = tuple(wheel.sha256 for wheel in pin.wheels)
     if found.line.hashes and not hashes:
-        hashes = (_UNKNOWN,)
+        hashes = (UNKNOWN,)
         unknown.append(f"the hashes of {pin.name} {pin.version}")
     if wanted.style == "version":
         return Target(pin.name, pin.version, wanted.style, hashes=hashes), unknown
+    if wanted.style == "git":
+        if pin.source is None:
+            raise no_source(path, found.at, pin)
+        url = f"git+{pin.source}"
+        return Target(pin.name, pin.version, wanted.style, url, hashes=hashes), unknown
+    if wanted.style == "vendor":
+        return vendor_target(path, found.at, pin, wanted, python)
     urls = dict(pin.urls)
     digest = {wheel.file: wheel.sha256 for wheel in pin.wheels}
     if urls:
         file = wanted.choose(sorted(urls), python)
         if file is None:
-            raise _none_fits(path, found.at, pin, sorted(urls), python)
+            raise none_fits(path, found.at, pin, sorted(urls), python)
         url, sha256 = urls[file], digest.get(file, "")
     else:
         # a host that cannot exist (RFC 2606), should it ever be asked
         base = pin.name.replace("-", "_")
-        url = f"https://{_UNKNOWN}.invalid/{base}-{pin.version}-py3-none-any.whl"
+        url = f"https://{UNKNOWN}.invalid/{base}-{pin.version}-py3-none-any.whl"
         sha256 = ""
         unknown.append(f"the URL of {pin.name} {pin.version}")
     if wanted.style == "url" and not sha256:
-        sha256 = _UNKNOWN
+        sha256 = UNKNOWN
         unknown.append(f"the hash of {pin.name} {pin.version}")
     places = tuple(one.partition("#")[0] for one in urls.values())
     return (
         Target(pin.name, pin.version, wanted.style, url, sha256, hashes, places),
         unknown,
-    )
-
-
-def _none_fits(
-    path: str, line: int, pin: Pin, files: Sequence[str], python: str | None
-) -> DefinitionUnresolvable:
-    listed = ", ".join(files)
-    if python is None:
-        return DefinitionUnresolvable(
-            "This definition does not say exactly which Python the image has, and none of the "
-            f"wheels of {pin.name} {pin.version} fits every Python: {listed}.",
-            code="no-wheel-fits",
-            cure="Name the Python in the definition (`python=3.10` among the conda dependencies), "
-            "or pin by version.",
-            file=path,
-            line=line,
-        )
-    return DefinitionUnresolvable(
-        f"No wheel of {pin.name} {pin.version} fits Python {python} on the image's platform: "
-        f"{listed}.",
-        code="no-wheel-fits",
-        cure="Build a wheel for it, or check the option `platform`.",
-        file=path,
-        line=line,
     )
 
 
@@ -294,7 +279,18 @@ def _overruled(path: str, found: _Found, target: Target) -> Iterator[Problem]:
 
 
 def _form_changed(path: str, found: _Found, target: Target) -> Iterator[Problem]:
-    if target.style == "version" and found.line.url is not None:
+    if target.style == "git" and found.line.kind == "git" and found.line.url is not None:
+        if repointed(found.line.url, target.url) == target.url != found.line.url:
+            yield note(
+                path,
+                found.at,
+                "pin-form-changed",
+                f"{target.name} was taken from another repository or folder, {found.line.url}; it "
+                "is taken from the released one now.",
+                "Nothing, if that is the package which is released here.",
+                severity="warning",
+            )
+    elif target.style == "version" and found.line.url is not None:
         yield note(
             path,
             found.at,
@@ -316,21 +312,25 @@ def _prove(
     path: str,
     slots: Sequence[Slot],
     texts: Sequence[str],
-    pins: Mapping[str, Pin],
-    changed: set[int],
+    targets: Mapping[int, Target],
 ) -> None:
     """Read the result as pip would, and compare it with what was there."""
     after = [Slot(text, slot.line_of) for slot, text in zip(slots, texts, strict=True)]
     pairs = zip(_requirements(slots), _requirements(after), strict=True)
     for position, (old, new) in enumerate(pairs):
-        if position not in changed:
+        target = targets.get(position)
+        if target is None:
             same = old.logical.text == new.logical.text
         else:
             same = (
                 (old.line.name, _marker(old)) == (new.line.name, _marker(new))
                 and _extras(old) == _extras(new)
-                and new.line.pinned is not None
-                and same_version(new.line.pinned, pins[new.line.name].version)
+                and (
+                    has_pinned(new.line, target)
+                    if target.style in {"git", "vendor"}
+                    else new.line.pinned is not None
+                    and same_version(new.line.pinned, target.version)
+                )
             )
         if not same:
             raise EditNotProven(f"{path}: line {old.at} would not read as it was meant to.")

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from wheelstep.definitions.contexts import outside_of_contexts, seen_from_here, unconnected
 from wheelstep.definitions.find import definitions_in
 from wheelstep.definitions.interface import (
     Choose,
     Edited,
     Environment,
+    Found,
     Kind,
     PinStyle,
     Read,
     Reading,
+    Unedited,
+    VendoredFile,
     Wanted,
 )
+from wheelstep.definitions.vendoring import Builds, Seen, Vendored
 from wheelstep.errors import DefinitionUnresolvable, StepError, raise_all
 from wheelstep.model import Change, Index, Pin, PinChange, Problem
 
@@ -30,7 +35,7 @@ class PlannedEdit:
 
     path: str
     form: str
-    """"conda", "azureml" or "requirements"."""
+    """"conda", "azureml", "requirements" or "dockerfile"."""
     before: bytes
     after: bytes
     pins: tuple[PinChange, ...]
@@ -44,11 +49,18 @@ class PlannedEdit:
     """What exists only after building or publishing; such an edit can be shown, not committed."""
     reading: Reading
     """What the definition says after the edit."""
+    files: tuple[VendoredFile, ...] = ()
+    """The wheels that it names in its build context and that are not there yet."""
+    removed: tuple[str, ...] = ()
+    """The wheels there that nothing names any more."""
+    unedited: tuple[Unedited, ...] = ()
+    """What names a released package and was found, but not edited."""
 
     @property
     def status(self) -> Literal["changed", "unchanged"]:
-        """Tell whether any byte differs."""
-        return "unchanged" if self.before == self.after else "changed"
+        """Tell whether any byte differs, of the wheels beside it too."""
+        same = self.before == self.after and not self.files and not self.removed
+        return "unchanged" if same else "changed"
 
     @property
     def diff(self) -> str:
@@ -105,25 +117,102 @@ def plan_edits(
     """
     wanted = Wanted(tuple(pins), style, index, choose)
     found = definitions_in(read, paths, patterns=patterns, names=[pin.name for pin in pins])
-    before = {kind.path: read(kind.path) or b"" for kind in found.kinds}
-    edited: dict[str, Edited] = {}
-    errors: list[StepError] = []
-    touched: set[str] = set()
+    planning = _Planning(read, paths, wanted, found)
     for kind in _used_first(found.kinds):
-        data = before[kind.path]
+        planning.edit(kind)
+    return planning.finished()
+
+
+class _Planning:
+    """All definitions while they are edited, one after the other."""
+
+    def __init__(self, read: Read, paths: Sequence[str], wanted: Wanted, found: Found) -> None:
+        self.wanted = wanted
+        self.found = found
+        self.kinds = {kind.path: kind for kind in found.kinds}
+        self.before = {kind.path: read(kind.path) or b"" for kind in found.kinds}
+        self.builds = Builds(read, self.kinds)
+        self.vendored = Vendored(read, paths, {pin.name: pin for pin in wanted.pins})
+        self.edited: dict[str, Edited] = {}
+        self.seen: dict[str, Seen] = {}
+        self.touched: set[str] = set()
+        self.outside: list[str] = []
+        self.errors: list[StepError] = []
+
+    def edit(self, kind: Kind) -> None:
+        data = self.before[kind.path]
         try:
-            edit = kind.form.edit(kind.path, data, wanted, touched)
+            wanted = self._wanted_in(kind, data)
+            # an environment that stands in another's context has not changed what is built there
+            changed = {
+                path
+                for path in self.touched
+                if path in kind.uses
+                or path not in self.kinds
+                or self.kinds[path].form.name != "azureml"
+            }
+            edit = kind.form.edit(kind.path, data, wanted, changed)
         except StepError as error:
-            errors.append(error)
-            continue
-        edited[kind.path] = edit
+            self.errors.append(error)
+            return
+        self.edited[kind.path] = edit
         # what includes a changed file has changed, though not a byte of its own
-        if edit.data != data or not touched.isdisjoint(kind.uses):
-            touched.add(kind.path)
-    raise_all(errors)
-    return Edits(
-        tuple(_planned(kind, before[kind.path], edited) for kind in found.kinds), found.notes
-    )
+        if edit.data != data or not self.touched.isdisjoint(kind.uses):
+            self.touched.add(kind.path)
+        if kind.path in self.seen:
+            self.touched |= {file.path for file in self.vendored.wanted(self.seen[kind.path])}
+
+    def _wanted_in(self, kind: Kind, data: bytes) -> Wanted:
+        """Return what is wanted of one definition: in a build context its Python and its paths
+        are the image's."""
+        uses = self.builds.uses(kind.path) if kind.contexts else []
+        if self.wanted.style == "vendor" and not uses:
+            names = {pin.name for pin in self.wanted.pins}
+            if any(one.name in names for one in kind.form.read(kind.path, data).requirements):
+                self.outside.append(kind.path)
+                return replace(self.wanted, style="version")
+        if not uses:
+            return self.wanted
+        python = self.builds.python_of(kind.path)
+        if self.wanted.style != "vendor":
+            return replace(self.wanted, python=python)
+        seen = self.seen[kind.path] = Seen(kind.path, uses, self.vendored)
+        return replace(self.wanted, python=python, vendor=seen)
+
+    def finished(self) -> Edits:
+        if self.outside:
+            self.errors.append(outside_of_contexts(sorted(self.outside)))
+        raise_all(self.errors)
+        removed = self.vendored.unwanted(
+            self.seen.values(),
+            self.before,
+            {path: edit.data for path, edit in self.edited.items() if self.kinds[path].contexts},
+        )
+        return Edits(
+            tuple(self._planned(kind, removed.get(kind.path, ())) for kind in self.found.kinds),
+            self.found.notes,
+        )
+
+    def _planned(self, kind: Kind, removed: tuple[str, ...]) -> PlannedEdit:
+        edit = self.edited[kind.path]
+        seen = self.seen.get(kind.path)
+        reading = kind.form.read(kind.path, edit.data)
+        return PlannedEdit(
+            path=kind.path,
+            form=kind.form.name,
+            before=self.before[kind.path],
+            after=edit.data,
+            pins=edit.pins,
+            index_added=edit.index_added,
+            environments=edit.environments,
+            followed=kind.uses or kind.used_by,
+            notes=(*edit.notes, *unconnected(kind, reading, self.wanted)),
+            unknown=edit.unknown,
+            reading=seen_from_here(kind, reading, self.builds),
+            files=self.vendored.wanted(seen) if seen else (),
+            removed=removed,
+            unedited=edit.unedited,
+        )
 
 
 def _used_first(kinds: Sequence[Kind]) -> Iterator[Kind]:
@@ -141,24 +230,6 @@ def _used_first(kinds: Sequence[Kind]) -> Iterator[Kind]:
     for kind in kinds:
         if kind.path not in seen:
             yield from visit(kind)
-
-
-def _planned(kind: Kind, before: bytes, edited: dict[str, Edited]) -> PlannedEdit:
-    edit = edited[kind.path]
-    followed = kind.uses or kind.used_by
-    return PlannedEdit(
-        path=kind.path,
-        form=kind.form.name,
-        before=before,
-        after=edit.data,
-        pins=edit.pins,
-        index_added=edit.index_added,
-        environments=edit.environments,
-        followed=followed,
-        notes=edit.notes,
-        unknown=edit.unknown,
-        reading=kind.form.read(kind.path, edit.data),
-    )
 
 
 def unified_diff(path: str, before: bytes, after: bytes) -> str:

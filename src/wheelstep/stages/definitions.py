@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from wheelstep.definitions.choice import choose_for
+from wheelstep.definitions.dockerfile import is_dockerfile
 from wheelstep.definitions.find import definitions_in, worth_reading
 from wheelstep.definitions.interface import Found, PinStyle, Read
 from wheelstep.definitions.plan import Edits, PlannedEdit, plan_edits
@@ -26,8 +27,8 @@ def _reader(run: Run, snapshot: Snapshot, names: Collection[str]) -> tuple[Read,
     paths = snapshot.paths()
     worth = worth_reading(paths)
     if len(worth) > MANY and run.settings.definitions is None and snapshot.head and names:
-        worth = _grep(run, snapshot.head, names)
-        paths = worth
+        worth = _grep(run, snapshot.head, names, [path for path in worth if is_dockerfile(path)])
+        paths = [*worth, *(path for path in paths if path.endswith(".whl"))]
     contents: Mapping[str, bytes] = (
         snapshot.read_many(worth) if run.settings.definitions is None else {}
     )
@@ -38,15 +39,20 @@ def _reader(run: Run, snapshot: Snapshot, names: Collection[str]) -> tuple[Read,
     return read, paths
 
 
-def _grep(run: Run, head: str, names: Collection[str]) -> list[str]:
-    """Return the files that name a package, or a conda file: one git call."""
+def _grep(run: Run, head: str, names: Collection[str], dockerfiles: Collection[str]) -> list[str]:
+    """Return the files that name a package, a conda file or a build, with all Dockerfiles: one git
+    call."""
     spelled = ["[-_.]+".join(map(re.escape, name.split("-"))) for name in sorted(names)]
-    patterns = [part for text in (*spelled, "conda_file") for part in ("-e", text)]
+    patterns = [
+        part
+        for text in (*spelled, "conda_file", "build['\"]?[[:space:]]*:")
+        for part in ("-e", text)
+    ]
     globs = [f":(glob,icase)**/*{suffix}" for suffix in (".yml", ".yaml", ".txt", ".in")]
     done = run.git.try_("grep", "-laziE", *patterns, head, "--", *globs)
     found = done.out.decode("utf-8", "surrogateescape").split("\0")
     # what Azure ML environments name may itself name no package: it is read one by one
-    return sorted(path.partition(":")[2] for path in found if path)
+    return sorted({*dockerfiles, *(path.partition(":")[2] for path in found if path)})
 
 
 def find_definitions(run: Run, snapshot: Snapshot, names: Sequence[str]) -> Found:
