@@ -97,6 +97,8 @@ def _check_serving(run: Run, found: Survey, *, pin: bool) -> None:
     """Refuse, or warn of, definitions that nobody else could build."""
     if not (pin and found.definitions.kinds and run.destinations):
         return
+    if run.settings.pin in {"vendor", "git"}:
+        return  # no definition names what is published
     refuse_nameless(run)
     first = run.destinations[0]
     if isinstance(first, FeedDestination) and first.address.view:

@@ -115,7 +115,9 @@ class Report:
         self.status, self.exit_code = status, exit_code
         if not self.landed:
             for row in self.definitions:
-                row.status, row.diff = "unchanged", ""
+                if row.status == "changed":
+                    row.status = "unchanged"
+                row.diff = ""
 
     @property
     def changed(self) -> bool:

@@ -22,6 +22,7 @@ from wheelstep.definitions.interface import (
     VendoredFile,
     Wanted,
 )
+from wheelstep.definitions.pinning import note
 from wheelstep.definitions.vendoring import Builds, Seen, Vendored
 from wheelstep.errors import DefinitionUnresolvable, StepError, raise_all
 from wheelstep.model import Change, Index, Pin, PinChange, Problem
@@ -57,10 +58,12 @@ class PlannedEdit:
     """What names a released package and was found, but not edited."""
 
     @property
-    def status(self) -> Literal["changed", "unchanged"]:
-        """Tell whether any byte differs, of the wheels beside it too."""
-        same = self.before == self.after and not self.files and not self.removed
-        return "unchanged" if same else "changed"
+    def status(self) -> Literal["changed", "unchanged", "found-not-edited"]:
+        """Tell whether any byte differs, of the wheels beside it too; and if not, whether some
+        should have."""
+        if self.before != self.after or self.files or self.removed:
+            return "changed"
+        return "found-not-edited" if self.unedited else "unchanged"
 
     @property
     def diff(self) -> str:
@@ -206,7 +209,11 @@ class _Planning:
             index_added=edit.index_added,
             environments=edit.environments,
             followed=kind.uses or kind.used_by,
-            notes=(*edit.notes, *unconnected(kind, reading, self.wanted)),
+            notes=(
+                *edit.notes,
+                *(_not_edited(kind.path, one) for one in edit.unedited),
+                *unconnected(kind, reading, self.wanted),
+            ),
             unknown=edit.unknown,
             reading=seen_from_here(kind, reading, self.builds),
             files=self.vendored.wanted(seen) if seen else (),
@@ -230,6 +237,16 @@ def _used_first(kinds: Sequence[Kind]) -> Iterator[Kind]:
     for kind in kinds:
         if kind.path not in seen:
             yield from visit(kind)
+
+
+def _not_edited(path: str, found: Unedited) -> Problem:
+    return note(
+        path,
+        found.line,
+        "found-not-edited",
+        f"{found.name} is named here and was not edited. {found.why}",
+        "Write the whole requirement as one text where it is installed, or change it by hand.",
+    )
 
 
 def unified_diff(path: str, before: bytes, after: bytes) -> str:

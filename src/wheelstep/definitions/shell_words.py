@@ -98,12 +98,12 @@ class _Script:
         if following.startswith(("\n", "\r\n")):
             self.at += 3 if following == "\r\n" else 2
         else:
-            self._take(following[:1], 2)
+            self._take(following[:1], min(2, len(self.text) - self.at))
 
     def _single(self) -> None:
         end = self.text.find("'", self.at + 1)
         end = len(self.text) if end < 0 else end
-        self._take(self.text[self.at + 1 : end], end + 1 - self.at)
+        self._take(self.text[self.at + 1 : end], min(end + 1, len(self.text)) - self.at)
 
     def _double(self) -> None:
         self._take("")
@@ -115,7 +115,7 @@ class _Script:
                 self._substitution()
             else:
                 self._take(char)
-        self.at += 1
+        self.at = min(self.at + 1, len(self.text))
 
     def _substitution(self) -> None:
         self.computed = True
@@ -133,7 +133,7 @@ class _Script:
         else:
             name = re.compile(r"\$(?:[A-Za-z_]\w*|.)").match(self.text, start)
             end = name.end() - 1 if name else start
-        end = len(self.text) - 1 if end < start else end
+        end = len(self.text) - 1 if end < start else min(end, len(self.text) - 1)
         self._take(self.text[start : end + 1], end + 1 - start)
 
     def _redirection(self) -> None:
