@@ -264,7 +264,7 @@ def test_a_wrong_value_says_where_it_came_from(tmp_path: Path) -> None:
     error = refused(tmp_path, WHEELSTEP_PIN="bare_url")
     assert error.message.startswith("The environment variable WHEELSTEP_PIN: ")
     assert "bare-url" in error.cure
-    error = refused(tmp_path, GITHUB_ACTIONS="true", INPUT_PIN="git")
+    error = refused(tmp_path, GITHUB_ACTIONS="true", INPUT_PIN="tag")
     assert error.message.startswith("The input pin: ")
     assert "version, url, bare-url" in error.message
 

@@ -206,6 +206,9 @@ class Pin:
     requires: tuple[str, ...] | None = None
     """What its wheels require (Requires-Dist), those of all of them; None where that is not known.
     From a record: only what names packages of this repository."""
+    source: str | None = None
+    """Where pip reads that commit's sources, for pins by git: a URL without credentials, with
+    `@COMMIT`, and `#subdirectory=...` where the package is not at the repository's root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,4 +247,5 @@ class Change:
     """Relative to the repository's root, with forward slashes."""
     before: bytes | None
     """None where the file is new."""
-    after: bytes
+    after: bytes | None
+    """None where the file goes."""

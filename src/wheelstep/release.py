@@ -28,6 +28,7 @@ from wheelstep.repositories.interface import Snapshot
 from wheelstep.repositories.land import land
 from wheelstep.stages.building import added, build, rebuilt
 from wheelstep.stages.definitions import check_place, edits_for, edits_on, show_edits
+from wheelstep.stages.git_source import repository_url, with_sources
 from wheelstep.stages.landing import (
     check_head_is_shared,
     deleted_lock,
@@ -46,6 +47,7 @@ from wheelstep.stages.records import package_row, pin_of, record_of, stored
 from wheelstep.stages.rehearsing import includes, read_after, rehearse_subjects, subjects_of
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey, survey
+from wheelstep.stages.vendoring import Vendoring
 
 __all__ = ["Release", "environments_of", "refuse_nameless", "release"]
 
@@ -74,6 +76,8 @@ def release(run: Run, *, pin: bool = True) -> None:
             found = survey(run, environments)
         if pin:
             check_place(run, found.definitions.kinds)
+        if pin and found.definitions.kinds:
+            repository_url(run)  # refuses early what could not be named
         _check_serving(run, found, pin=pin)
         if run.planning:
             from wheelstep.stages.planning import plan
@@ -95,6 +99,8 @@ def _check_serving(run: Run, found: Survey, *, pin: bool) -> None:
     """Refuse, or warn of, definitions that nobody else could build."""
     if not (pin and found.definitions.kinds and run.destinations):
         return
+    if run.settings.pin in {"vendor", "git"}:
+        return  # no definition names what is published
     refuse_nameless(run)
     first = run.destinations[0]
     if isinstance(first, FeedDestination) and first.address.view:
@@ -129,7 +135,8 @@ def refuse_nameless(run: Run) -> None:
         SettingError: The wheels lie in a folder of this machine.
     """
     first = run.destinations[0] if run.destinations else None
-    if run.settings.pin == "version" or first is None or first.kind != "folder":
+    by_url = run.settings.pin in {"url", "bare-url"}
+    if not by_url or first is None or first.kind != "folder":
         return
     if first.index().url is None:
         raise SettingError(
@@ -151,6 +158,8 @@ class Release:
     published: dict[str, list[Published]] = field(default_factory=dict)
     rehearsed: set[tuple[Subject, int]] = field(default_factory=set)
     pinned: list[str] = field(default_factory=list)
+    fetched: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    """Wheels that were copied: see stages/vendoring.py."""
     changes: Sequence[Change] = ()
     """What was decided last, on the newest head."""
 
@@ -243,6 +252,12 @@ class Release:
             self.run.requires.get((name, row.version)),
         )
 
+    @property
+    def vendoring(self) -> Vendoring:
+        """What copies wheels into build contexts: those of this run, or as they are published."""
+        wheels = [wheel for one in self.built.values() for wheel in one.wheels]
+        return Vendoring(self.run, wheels, self.fetched)
+
     # --- edit and rehearse --------------------------------------------------------------------
 
     def pins(self) -> list[Pin]:
@@ -268,11 +283,12 @@ class Release:
                 )
             else:
                 pins.append(pin_of(record, urls))
-        return pins
+        directories = {row.name: row.project.directory for row in self.found.packages}
+        return with_sources(self.run, pins, directories)
 
     def urls(self, wheels: Sequence[Wheel]) -> Mapping[str, str]:
         """Return where consumers read wheels, by file name; only asked where pins are URLs."""
-        if self.run.settings.pin == "version" or not self.run.destinations:
+        if self.run.settings.pin not in {"url", "bare-url"} or not self.run.destinations:
             return {}
         first = self.run.destinations[0]
         found = self._public(wheels)
@@ -318,8 +334,11 @@ class Release:
         }
         names = [row.name for row in self.found.packages]
         new = sorted(subjects - self.rehearsed, key=lambda pair: (pair[0].path, pair[0].place))
-        read = read_after(snapshot, edits)
-        rehearse_subjects(self.run, read, [subject for subject, _ in new], wheels, names)
+        read = read_after(snapshot, edits, self.vendoring.content)
+        commits = {one.package.name: one.package.sources.commit for one in self.built.values()}
+        rehearse_subjects(
+            self.run, read, [subject for subject, _ in new], wheels, names, commits=commits
+        )
         self.rehearsed |= subjects
 
     # --- commit -------------------------------------------------------------------------------
@@ -351,6 +370,7 @@ class Release:
         show_edits(run.report, edits)
         changes = [edit.change() for edit in edits.edits if edit.status == "changed"]
         wheels = [wheel for one in self.built.values() for wheel in one.wheels]
+        changes += self.vendoring.changes(snapshot, edits)
         with run.stage("rehearse"):
             self._rehearse_changed(snapshot, edits, wheels)
         self.pinned = sorted(

@@ -62,7 +62,7 @@ class Settings:
     read_by: tuple[tuple[str, tuple[Workspace, ...]], ...]
     """Where `definitions` is a table: (file or glob, the workspaces that read it)."""
     workspaces: tuple[Workspace, ...]
-    pin: Literal["version", "url", "bare-url"]
+    pin: Literal["version", "url", "bare-url", "git", "vendor"]
     keep_ranges: bool
     closure: bool
     rehearse: Literal["on", "off"]

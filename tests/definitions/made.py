@@ -47,17 +47,10 @@ def plan(
     keep_ranges: bool = False,
     closure: bool = False,
 ) -> Edits:
-    return plan_edits(
-        files.get,
-        sorted(files),
-        patterns=patterns,
-        pins=pins or (pin(),),
-        style=style,
-        index=index,
-        choose=CHOOSE,
-        keep_ranges=keep_ranges,
-        closure=closure,
+    wanted = Wanted(
+        pins or (pin(),), style, index, CHOOSE, keep_ranges=keep_ranges, closure=closure
     )
+    return plan_edits(files.get, sorted(files), wanted, patterns=patterns)
 
 
 def only(edits: Edits) -> PlannedEdit:

@@ -11,7 +11,10 @@ import pytest
 
 from tests.definitions.made import SCHEMA, after, pin, plan, url_of
 from tests.packages.wheel_kit import wheel
-from wheelstep.definitions.find import FORMS, definitions_in
+from wheelstep.definitions.azureml import AzureMl
+from wheelstep.definitions.conda import Conda
+from wheelstep.definitions.find import definitions_in
+from wheelstep.definitions.requirements import Requirements
 from wheelstep.errors import DefinitionUnresolvable
 from wheelstep.model import Pin
 
@@ -44,7 +47,7 @@ def edited(
     ],
 )
 def test_what_a_line_includes(line: str, expected: tuple[str, str | None, bool] | None) -> None:
-    azureml, conda, requirements = FORMS
+    azureml, conda, requirements = AzureMl(), Conda(), Requirements()
     files = {
         "d/r.txt": (requirements, f"x\n{line}\n", 2),
         "d/c.yml": (conda, f"dependencies:\n- pip:\n  - x\n  - >-\n    {line}\n", 5),

@@ -6,7 +6,8 @@ import time
 import pytest
 
 from tests.definitions.made import FEED, INDEX, NATIVE, PURE, only, pin, plan, url_of, wanted
-from wheelstep.definitions.find import definitions_in, worth_reading
+from wheelstep.definitions.find import definitions_in
+from wheelstep.definitions.forms import worth_reading
 from wheelstep.definitions.interface import Edited, PinStyle, Wanted
 from wheelstep.definitions.python_references import follow_references
 from wheelstep.definitions.python_source import PythonSource

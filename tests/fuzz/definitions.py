@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from wheelstep.definitions.choice import choose_for
-from wheelstep.definitions.find import FORMS
-from wheelstep.definitions.interface import PinStyle
+from wheelstep.definitions.forms import FORMS
+from wheelstep.definitions.interface import PinStyle, Wanted
 from wheelstep.definitions.plan import Edits, plan_edits
 from wheelstep.errors import StepError
 from wheelstep.model import Index, Pin, Wheel
@@ -42,15 +42,8 @@ PINS = (pin("acme-core", "1.3.0", "1"), pin("acme-features", "0.9.2", "2"))
 
 def plan(path: str, data: bytes, style: PinStyle, index: Index | None, *, named: bool) -> Edits:
     """Edit a repository of one file."""
-    return plan_edits(
-        {path: data}.get,
-        [path],
-        patterns=[path] if named else None,
-        pins=PINS,
-        style=style,
-        index=index,
-        choose=CHOOSE,
-    )
+    wanted = Wanted(PINS, style, index, CHOOSE)
+    return plan_edits({path: data}.get, [path], wanted, patterns=[path] if named else None)
 
 
 def check(path: str, data: bytes, style: PinStyle, index: Index | None) -> bool:

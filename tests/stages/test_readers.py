@@ -8,7 +8,7 @@ import pytest
 
 from tests.release.kit import Repo, everything
 from tests.release.samples import root_package
-from wheelstep.definitions.find import FORMS
+from wheelstep.definitions.forms import FORMS
 from wheelstep.definitions.interface import Kind
 from wheelstep.errors import SettingError, SeveralProblems
 from wheelstep.model import Workspace

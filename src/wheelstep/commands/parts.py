@@ -19,12 +19,14 @@ from wheelstep.repositories.interface import Snapshot
 from wheelstep.repositories.land import land
 from wheelstep.stages.building import build
 from wheelstep.stages.definitions import check_place, edits_for, find_definitions, show_edits
+from wheelstep.stages.git_source import with_sources
 from wheelstep.stages.landing import note_commit, wanted_pins
 from wheelstep.stages.publishing import work_folder
 from wheelstep.stages.records import pin_of
 from wheelstep.stages.rehearsing import read_after, rehearse_subjects, subjects_of
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import survey
+from wheelstep.stages.vendoring import Vendoring
 
 __all__ = ["build_only", "pin", "publish", "rehearse"]
 
@@ -72,7 +74,11 @@ def pin(run: Run, released: Sequence[str]) -> None:
         check_place(run, find_definitions(run, run.snapshot, known).kinds)
     refuse_nameless(run)
     pins = _published(run, wanted) if wanted else _latest(run)
+    if run.settings.pin == "git":
+        projects = discover(run.git, run.settings.packages)
+        pins = with_sources(run, pins, {one.normalized: one.directory for one in projects})
     names = [pin.name for pin in pins]
+    vendoring = Vendoring(run)
 
     decided: list[Change] = []
 
@@ -83,10 +89,12 @@ def pin(run: Run, released: Sequence[str]) -> None:
         edits = edits_for(run, snapshot, holding)
         show_edits(run.report, edits)
         changed = [edit for edit in edits.edits if edit.status == "changed"]
-        decided[:] = [edit.change() for edit in changed]
+        vendored = vendoring.changes(snapshot, edits)
+        decided[:] = [*(edit.change() for edit in changed), *vendored]
         with run.stage("rehearse"):
             subjects = [one for edit in changed for one in subjects_of(edit.path, edit.reading)]
-            rehearse_subjects(run, read_after(snapshot, edits), subjects, (), names)
+            read = read_after(snapshot, edits, vendoring.content)
+            rehearse_subjects(run, read, subjects, (), names)
         return decided
 
     if run.planning:
@@ -148,7 +156,7 @@ def _latest(run: Run) -> list[Pin]:
     with environments_of(run) as environments, run.stage("survey"):
         rows = [row for row in survey(run, environments).packages if row.package is not None]
     asked = [row.name for row in rows]
-    if run.settings.pin != "version":
+    if run.settings.pin in {"url", "bare-url"}:
         asked += sorted(records)
     listed = first.look(asked) if first is not None and asked else {}
     for row in rows:

@@ -15,10 +15,10 @@ from wheelstep.definitions.pinning import (
     Slot,
     read_slots,
     requirements_in,
-    target_of,
 )
 from wheelstep.definitions.pip_lines import logical_lines
 from wheelstep.definitions.requirement import new_line, parse
+from wheelstep.definitions.targets import target_of
 from wheelstep.model import PinChange
 
 __all__ = ["Added", "additions", "changes_in"]

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from wheelstep.model import Index, Pin, PinChange, Problem
 
 __all__ = [
+    "BuildContext",
     "Choose",
     "CondaPart",
     "Edited",
@@ -24,10 +25,12 @@ __all__ = [
     "Requirement",
     "Section",
     "Unedited",
+    "Vendor",
+    "VendoredFile",
     "Wanted",
 ]
 
-PinStyle = Literal["version", "url", "bare-url"]
+PinStyle = Literal["version", "url", "bare-url", "vendor", "git"]
 """How a definition names a package; see docs/definitions.md."""
 
 Read = Callable[[str], bytes | None]
@@ -140,6 +143,25 @@ class Environment:
     """Equal to `before` where the file states no version, or one that cannot be counted up."""
 
 
+Vendor = Callable[[str, str, int], str]
+"""Given a package, its wheel's file name and the line that names it, return how pip names the wheel
+there: a path in the image. Raises DefinitionUnresolvable where it is not in the image then."""
+
+
+@dataclass(frozen=True, slots=True)
+class VendoredFile:
+    """A wheel that is to lie in a build context."""
+
+    path: str
+    """Relative to the repository's root."""
+    file: str
+    """The wheel's file name."""
+    sha256: str
+    """"" where only the index that lists it knows it."""
+    name: str
+    """Of the package, normalised."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What an edit shall reach."""
@@ -160,6 +182,10 @@ class Wanted:
     """What the image is, for the markers of what packages require."""
     included: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """What the files that this definition includes require, by path: named there is named."""
+    python: str | None = None
+    """The Python of the image, for a definition that does not say it itself."""
+    vendor: Vendor | None = None
+    """For the style "vendor", in a build context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +245,16 @@ class Form(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class BuildContext:
+    """A folder that an image is built from."""
+
+    folder: str
+    """Relative to the repository's root; "." for the root."""
+    dockerfile: str
+    """Relative to the repository's root."""
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """A definition found in the repository."""
 
@@ -230,6 +266,8 @@ class Kind:
     """The paths of the definitions that it belongs to."""
     limits: bool = False
     """Whether it is a file of constraints: named by `-c` alone, or by nothing and called so."""
+    contexts: tuple[BuildContext, ...] = ()
+    """The builds that use it: a Dockerfile's own, and those that a file is installed in."""
 
 
 @dataclass(frozen=True, slots=True)

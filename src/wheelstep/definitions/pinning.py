@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
+from wheelstep.definitions.git_url import repointed
 from wheelstep.definitions.index_options import Addition, decide
 from wheelstep.definitions.interface import Requirement, Wanted
 from wheelstep.definitions.pip_lines import LogicalLine, logical_lines
@@ -23,6 +24,7 @@ from wheelstep.definitions.requirement import (
 )
 from wheelstep.definitions.source import leave_out
 from wheelstep.definitions.splice import EditNotProven, apply
+from wheelstep.definitions.targets import target_of
 from wheelstep.errors import DefinitionUnresolvable
 from wheelstep.model import Pin, PinChange, Problem
 
@@ -36,10 +38,7 @@ __all__ = [
     "pin_slots",
     "read_slots",
     "requirements_in",
-    "target_of",
 ]
-
-_UNKNOWN: Final = "known-after-build"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +141,7 @@ def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | No
     changed: list[tuple[int, str]] = []
     notes: list[Problem] = []
     unknown: list[str] = []
+    targets: dict[int, Target] = {}
     for position, one in enumerate(found):
         pin = pins.get(one.line.name)
         if pin is None:
@@ -150,16 +150,18 @@ def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | No
             notes.append(_kept(path, one, pin))
             continue
         hashed = bool(one.line.hashes)
+        python = python or wanted.python
         target, missing = target_of(path, one.at, pin, wanted, python, hashed=hashed)
         if has_pinned(one.line, target):
             continue
         splices[one.slot] += repin(slots[one.slot].text, one.logical, one.line, target)
         before = one.logical.text[slice(*one.line.body)]
         changed.append((position, before))
+        targets[position] = target
         unknown += missing
         notes += [*_overruled(path, one, target), *_form_changed(path, one, target)]
     texts = tuple(apply(slot.text, part) for slot, part in zip(slots, splices, strict=True))
-    _prove(path, slots, texts, pins, {position for position, _ in changed})
+    _prove(path, slots, texts, targets)
     ours = [(at, one.line) for at, one in enumerate(found) if one.line.name in pins]
     repinned = {position for position, _ in changed}
     return Pinned(
@@ -226,76 +228,6 @@ def _refuse_twice(
         others[marker] = one
 
 
-def target_of(
-    path: str, at: int, pin: Pin, wanted: Wanted, python: str | None, *, hashed: bool
-) -> tuple[Target, list[str]]:
-    """Return what a line of a section shall say, and what of it is not known yet.
-
-    Args:
-        path: For errors.
-        at: The line in the file, for errors.
-        pin: The package.
-        wanted: How to write it.
-        python: The image's Python, for the choice of a wheel.
-        hashed: Whether the line has `--hash` options.
-
-    Raises:
-        DefinitionUnresolvable: No wheel fits.
-    """
-    unknown = []
-    hashes = tuple(wheel.sha256 for wheel in pin.wheels)
-    if hashed and not hashes:
-        hashes = (_UNKNOWN,)
-        unknown.append(f"the hashes of {pin.name} {pin.version}")
-    if wanted.style == "version":
-        return Target(pin.name, pin.version, wanted.style, hashes=hashes), unknown
-    urls = dict(pin.urls)
-    digest = {wheel.file: wheel.sha256 for wheel in pin.wheels}
-    if urls:
-        file = wanted.choose(sorted(urls), python)
-        if file is None:
-            raise _none_fits(path, at, pin, sorted(urls), python)
-        url, sha256 = urls[file], digest.get(file, "")
-    else:
-        # a host that cannot exist (RFC 2606), should it ever be asked
-        base = pin.name.replace("-", "_")
-        url = f"https://{_UNKNOWN}.invalid/{base}-{pin.version}-py3-none-any.whl"
-        sha256 = ""
-        unknown.append(f"the URL of {pin.name} {pin.version}")
-    if wanted.style == "url" and not sha256:
-        sha256 = _UNKNOWN
-        unknown.append(f"the hash of {pin.name} {pin.version}")
-    places = tuple(one.partition("#")[0] for one in urls.values())
-    return (
-        Target(pin.name, pin.version, wanted.style, url, sha256, hashes, places),
-        unknown,
-    )
-
-
-def _none_fits(
-    path: str, line: int, pin: Pin, files: Sequence[str], python: str | None
-) -> DefinitionUnresolvable:
-    listed = ", ".join(files)
-    if python is None:
-        return DefinitionUnresolvable(
-            "This definition does not say exactly which Python the image has, and none of the "
-            f"wheels of {pin.name} {pin.version} fits every Python: {listed}.",
-            code="no-wheel-fits",
-            cure="Name the Python in the definition (`python=3.10` among the conda dependencies), "
-            "or pin by version.",
-            file=path,
-            line=line,
-        )
-    return DefinitionUnresolvable(
-        f"No wheel of {pin.name} {pin.version} fits Python {python} on the image's platform: "
-        f"{listed}.",
-        code="no-wheel-fits",
-        cure="Build a wheel for it, or check the option `platform`.",
-        file=path,
-        line=line,
-    )
-
-
 def _kept(path: str, found: FoundLine, pin: Pin) -> Problem:
     return note(
         path,
@@ -340,7 +272,18 @@ def _overruled(path: str, found: FoundLine, target: Target) -> Iterator[Problem]
 
 
 def _form_changed(path: str, found: FoundLine, target: Target) -> Iterator[Problem]:
-    if target.style == "version" and found.line.url is not None:
+    if target.style == "git" and found.line.kind == "git" and found.line.url is not None:
+        if repointed(found.line.url, target.url) == target.url != found.line.url:
+            yield note(
+                path,
+                found.at,
+                "pin-form-changed",
+                f"{target.name} was taken from another repository or folder, {found.line.url}; it "
+                "is taken from the released one now.",
+                "Nothing, if that is the package which is released here.",
+                severity="warning",
+            )
+    elif target.style == "version" and found.line.url is not None:
         yield note(
             path,
             found.at,
@@ -362,21 +305,25 @@ def _prove(
     path: str,
     slots: Sequence[Slot],
     texts: Sequence[str],
-    pins: Mapping[str, Pin],
-    changed: set[int],
+    targets: Mapping[int, Target],
 ) -> None:
     """Read the result as pip would, and compare it with what was there."""
     after = [Slot(text, slot.line_of) for slot, text in zip(slots, texts, strict=True)]
     pairs = zip(requirements_in(slots), requirements_in(after), strict=True)
     for position, (old, new) in enumerate(pairs):
-        if position not in changed:
+        target = targets.get(position)
+        if target is None:
             same = old.logical.text == new.logical.text
         else:
             same = (
                 (old.line.name, _marker(old)) == (new.line.name, _marker(new))
                 and _extras(old) == _extras(new)
-                and new.line.pinned is not None
-                and same_version(new.line.pinned, pins[new.line.name].version)
+                and (
+                    has_pinned(new.line, target)
+                    if target.style in {"git", "vendor"}
+                    else new.line.pinned is not None
+                    and same_version(new.line.pinned, target.version)
+                )
             )
         if not same:
             raise EditNotProven(f"{path}: line {old.at} would not read as it was meant to.")

@@ -15,6 +15,7 @@ import yaml
 
 from wheelstep.definitions.interface import Environment
 from wheelstep.definitions.pinning import note
+from wheelstep.definitions.python_references import follow_references
 from wheelstep.definitions.source import Source, decode
 from wheelstep.definitions.splice import Replacement, rewrite
 from wheelstep.definitions.tree import aliased, children, compose
@@ -31,6 +32,8 @@ _OTHER_ASSETS: Final = frozenset(
     | {"trial", "job", "target"}
 )
 """Keys whose text names an asset of another kind, which may have an environment's name."""
+
+_LOOKED_AT: Final = frozenset({"yml", "yaml", "py", "ipynb"})
 
 Read = Callable[[str], bytes | None]
 
@@ -54,6 +57,7 @@ class Followed:
     paths: tuple[str, ...] = ()
     """The files of the environments that were followed."""
     notes: tuple[Problem, ...] = ()
+    form: str = "azureml"
 
 
 def risen_in(edits: Mapping[str, Iterable[Environment]]) -> tuple[Risen, ...]:
@@ -71,7 +75,8 @@ def follow_all(read: Read, paths: Iterable[str], risen: Sequence[Risen]) -> dict
 
     Args:
         read: Reads a file as it is after the edits.
-        paths: The files to look at: those that are no YAML by their name are passed over.
+        paths: The files to look at: those that are neither YAML, a script nor a notebook by their
+            names are passed over.
         risen: The environments.
 
     Raises:
@@ -83,12 +88,24 @@ def follow_all(read: Read, paths: Iterable[str], risen: Sequence[Risen]) -> dict
     mentioned = re.compile(f"azureml:(?:{names}):".encode())
     found: dict[str, Followed] = {}
     for path in paths:
-        data = read(path) if path.lower().endswith((".yml", ".yaml")) else None
+        suffix = path.lower().rpartition(".")[2]
+        data = read(path) if suffix in _LOOKED_AT else None
         if data is not None and mentioned.search(data):
-            followed = follow(path, data, risen)
+            how = follow if suffix in {"yml", "yaml"} else _follow_in_code
+            followed = how(path, data, risen)
             if followed.data != data or followed.notes:
                 found[path] = followed
     return found
+
+
+def _follow_in_code(path: str, data: bytes, risen: Sequence[Risen]) -> Followed:
+    now = {(one.name, one.before): one.after for one in reversed(risen)}
+    after = follow_references(path, data, now)
+    paths = [
+        one.path for one in risen if after != data and f"{one.name}:{one.after}".encode() in after
+    ]
+    form = "notebook" if path.lower().endswith(".ipynb") else "python"
+    return Followed(after, tuple(dict.fromkeys(paths)), form=form)
 
 
 def follow(path: str, data: bytes, risen: Sequence[Risen]) -> Followed:

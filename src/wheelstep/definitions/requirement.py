@@ -18,6 +18,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
+from wheelstep.definitions.git_url import parse_git_url, repointed
 from wheelstep.definitions.interface import PinStyle
 from wheelstep.definitions.pip_lines import LogicalLine
 
@@ -86,7 +87,8 @@ class Target:
     version: str
     style: PinStyle
     url: str = ""
-    """The wheel's URL for the URL styles, without fragment."""
+    """The wheel's URL for the URL styles, without fragment; its path in the image for "vendor";
+    that of the commit, with its fragment, for "git"."""
     sha256: str = ""
     """The same wheel's."""
     hashes: tuple[str, ...] = ()
@@ -127,6 +129,8 @@ def parse(text: str) -> Line | None:
     if _is_place(body):
         return _parse_place(body, hashes)
     named = _NAMED.match(body)
+    kind: PinStyle = "version"
+    url: str | None = None
     try:
         requirement = Parsed(body)
     except InvalidRequirement as error:
@@ -141,15 +145,16 @@ def parse(text: str) -> Line | None:
     end = marker.start() if marker else len(body)
     written = body[named.end() : end]
     if direct:
-        pinned, kind, url = _version_in(direct["url"]), "url", direct["url"]
+        kind = "git" if direct["url"].startswith("git+") else "url"
+        pinned, url = _version_in(direct["url"]), direct["url"]
     else:
         exact = _EXACT.fullmatch(written)
-        pinned, kind, url = exact["version"] if exact else None, "version", None
+        pinned = exact["version"] if exact else None
     return Line(
         name=canonicalize_name(named["name"]),
         spelled=named["name"],
         extras=named["extras"] or "",
-        kind="url" if kind == "url" else "version",
+        kind=kind,
         pinned=pinned,
         url=url,
         head=named.span(),
@@ -222,10 +227,14 @@ def has_pinned(line: Line, target: Target) -> bool:
     A URL of the wanted version satisfies the version style, whatever place it names. A version
     does not satisfy a URL style: where wheels are taken by URL there may be no index to ask.
     """
+    if target.style == "git":
+        return line.url is not None and _repinned_url(line, target) == line.url
     if line.pinned is None or not same_version(line.pinned, target.version):
         return False
     if target.style == "version":
         return True
+    if target.style == "vendor":
+        return line.url is not None and line.url.removesuffix(line.extras) == target.url
     return line.url is not None and line.url.partition("#")[0] in target.urls
 
 
@@ -298,6 +307,10 @@ def repin(
     """
     start, end = line.pin
     head = line.spelled + line.extras if line.kind == "bare-url" else ""
+    if target.style == "vendor":
+        # a path takes extras behind it, and a semicolon may touch it (pip, parse_req_from_line)
+        place = (*logical.place(0, end), target.url + line.extras)
+        return [place, *_new_hashes(source, logical, line, target)]
     if target.style == "version":
         written = logical.text[start:end] if line.kind == "version" else ""
         new = head + _specifier(written, target.version)
@@ -306,7 +319,8 @@ def repin(
             start, new = 0, target.url
         else:
             fragment = f"#sha256={target.sha256}" if target.sha256 else ""
-            new = f"{head} @ {target.url}{fragment}"
+            url = _repinned_url(line, target) if target.style == "git" else target.url + fragment
+            new = url if _is_bare_git(line, target) else f"{head} @ {url}"
         if line.marker:
             # a semicolon that touches a URL would belong to it
             end = line.marker[1]
@@ -314,6 +328,19 @@ def repin(
             before, _, after = marker.partition(";")
             new += f"{before or ' '};{'' if after[:1].isspace() else ' '}{after}"
     return [(*logical.place(start, end), new), *_new_hashes(source, logical, line, target)]
+
+
+def _repinned_url(line: Line, target: Target) -> str:
+    """Return the URL of the target's commit, spelled as the line has it where it is the same."""
+    return repointed(line.url, target.url) if line.url is not None else target.url
+
+
+def _is_bare_git(line: Line, target: Target) -> bool:
+    """Tell whether a line is a bare `git+...#egg=name` URL, and can stay one."""
+    if line.kind != "bare-url" or target.style != "git" or line.url is None:
+        return False
+    old, new = parse_git_url(line.url), parse_git_url(target.url)
+    return old is not None and new is not None and old.same_place(new)
 
 
 def _specifier(written: str, version: str) -> str:

@@ -97,6 +97,7 @@ def rehearse(
     credentials: Sequence[IndexCredential] = (),
     instead: Mapping[str, str] | None = None,
     local_indexes: Sequence[str] = (),
+    commits: Mapping[str, str] | None = None,
     public: PipIndexes | None = None,
     parallel: int = 4,
     timeout: float | None = 600.0,
@@ -117,6 +118,8 @@ def rehearse(
             folder behind a `serve-url`).
         local_indexes: Indexes that no definition can name, searched for every one (a folder of
             this machine).
+        commits: By name, the commit that its new wheels were built from: a requirement by git of
+            that commit means them.
         public: What stands for the public index; what pip is configured with when None.
         parallel: How many resolutions at once.
         timeout: Seconds for each.
@@ -145,7 +148,7 @@ def rehearse(
             public=public,
             timeout=timeout,
         )
-        prepared = [prepare(subject, platform, asker, read) for subject in subjects]
+        prepared = [prepare(subject, platform, asker, read, commits or {}) for subject in subjects]
         asked = [each.question for each in prepared if isinstance(each, Prepared)]
         questions = list(dict.fromkeys(asked))
         with ThreadPoolExecutor(max(1, parallel)) as pool:
@@ -161,14 +164,20 @@ def rehearse(
     ]
 
 
-def prepare(subject: Subject, platform: str, asker: Asker, read: Read) -> Prepared | Verdict:
+def prepare(
+    subject: Subject, platform: str, asker: Asker, read: Read, commits: Mapping[str, str]
+) -> Prepared | Verdict:
     """Take a definition apart into what is asked of uv, or judge it where nothing has to be
     asked."""
     python, notices = python_of(subject)
     try:
         lines = flatten(subject.pip_lines, subject.path, read)
         section = take_apart(
-            lines, subject.path, asker.wheels, lambda path: asker.lay_down(path, read(path))
+            lines,
+            subject.path,
+            asker.wheels,
+            lambda path: asker.lay_down(path, read(path)),
+            commits,
         )
     except Fault as fault:
         problem = Problem(

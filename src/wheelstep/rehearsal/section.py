@@ -152,6 +152,7 @@ def take_apart(
     path: str,
     wheels: Mapping[str, Wheel],
     local: Callable[[str], Path | None],
+    commits: Mapping[str, str] | None = None,
 ) -> Section:
     """Sort a section's lines.
 
@@ -161,6 +162,7 @@ def take_apart(
         wheels: The new wheels (with `path`) by file name: they are not published yet, so that a
             URL of one means the file itself.
         local: Lays a wheel of the repository, by its path, on the disk; None where there is none.
+        commits: From which commit the new wheels of a name were built.
 
     Raises:
         Fault: A line that pip would refuse.
@@ -184,7 +186,11 @@ def take_apart(
                 for name, value in options_of(" ".join(words[first:]))
                 if name == "hash"
             }
-            if named.place is None:
+            built = built_from(named, wheels, commits or {})
+            if built is not None:
+                text = f"{built.name}{named.extras}=={built.version}{named.marker}"
+                keep(section, line, built.name, text, sums)
+            elif named.place is None:
                 keep(section, line, named.name, text, sums)
             else:
                 take_place(section, line, named, sums, folder=folder, wheels=wheels, local=local)
@@ -260,6 +266,20 @@ def named_by(text: str) -> Named:
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
     marker = f" ; {requirement.marker}" if requirement.marker else ""
     return Named(canonicalize_name(requirement.name), requirement.url, extras, marker)
+
+
+def built_from(
+    named: Named, wheels: Mapping[str, Wheel], commits: Mapping[str, str]
+) -> Wheel | None:
+    """Return a new wheel that was built from the very commit which a requirement names by git: it
+    stands for what pip would build of it; None where there is none."""
+    if named.place is None or not named.place.startswith("git+"):
+        return None
+    name = named.name or label_of(named.place)
+    commit = commits.get(name)
+    if not commit or not re.search(rf"@{re.escape(commit)}(?:#|$)", named.place):
+        return None
+    return next((one for one in wheels.values() if one.name == name and one.path), None)
 
 
 def label_of(place: str) -> str:

@@ -7,6 +7,7 @@ head would take our change back with the user's next commit. What the user has s
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import os
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from pathlib import Path
 from wheelstep.errors import CannotHere, StepError
 from wheelstep.ground.git import Git
 from wheelstep.ground.stopping import in_one_piece, raise_if_asked
-from wheelstep.repositories.objects import Entry, Touched
+from wheelstep.repositories.objects import Entry, Touched, index_lines
 from wheelstep.repositories.ref_update import BranchMoved, branch_held
 
 __all__ = ["Advanced", "advance"]
@@ -161,11 +162,12 @@ def _standing_of(  # noqa: PLR0911 - one return for each way a file can stand
     path = tree.directory / each.path
     there = os.path.lexists(path)
     if held is None:
-        if each.old is not None or not _folders_are_real(tree.directory, path):
+        taken_out = each.old is not None and each.new is not None
+        if taken_out or not _folders_are_real(tree.directory, path):
             return Standing.STAGED
         if not there:
             return Standing.CLEAN
-    elif held.entry not in {each.old, each.new} or held.entry is None:
+    elif held.entry is None or held.entry not in {each.old, each.new}:
         return Standing.STAGED
     entry = held.entry if held else None
     tag = held.tag if held else ""
@@ -183,9 +185,11 @@ def _standing_on_disk(tree: Git, each: Touched, entry: Entry | None) -> Standing
     """Compare a file whose index entry is the old or the new one with both."""
     path = tree.directory / each.path
     there = os.path.lexists(path)
+    if each.new is None and not there:
+        return Standing.NEW_ALREADY
     if there and not path.is_symlink() and path.is_file():
         now = tree.try_("hash-object", f"--path={each.path}", "--", str(path)).text.strip()
-        if now == each.new.oid:
+        if each.new is not None and now == each.new.oid:
             return Standing.NEW_ALREADY
         if entry == each.new and each.old is not None and now == each.old.oid:
             return Standing.CLEAN  # a run that was killed had set the index, and not the file yet
@@ -205,10 +209,13 @@ def _folders_are_real(root: Path, path: Path) -> bool:
 def _bring_along(tree: Git, touched: Sequence[Touched], places: Mapping[str, Place]) -> None:
     ours = [each for each in touched if places[each.path].standing is not Standing.STAGED]
     written = [each for each in ours if places[each.path].standing is Standing.CLEAN]
-    width = len(touched[0].new.oid)
+    width = next(len(entry.oid) for entry in (touched[0].new, touched[0].old) if entry)
     _set_index(tree, [(each.path, each.new) for each in ours], places, width)
     try:
-        _check_out(tree, [each.path for each in written])
+        _check_out(tree, [each.path for each in written if each.new])
+        for each in written:
+            if each.new is None:
+                _take_away(tree.directory, each.path)
     except StepError:
         # the branch does not move, so the files go back to where it is
         _set_index(tree, [(each.path, each.old) for each in ours], places, width)
@@ -222,14 +229,10 @@ def _bring_along(tree: Git, touched: Sequence[Touched], places: Mapping[str, Pla
 def _set_index(
     tree: Git, entries: Sequence[tuple[str, Entry | None]], places: Mapping[str, Place], width: int
 ) -> None:
-    # mode 0 takes a path out; its id is as many zeros as this repository's ids have digits
-    lines = "".join(
-        f"{entry.mode} {entry.oid}\t{path}\0" if entry else f"0 {'0' * width}\t{path}\0"
-        for path, entry in entries
-    )
     if not entries:
         return
-    done = tree.try_("update-index", "-z", "--index-info", stdin=_encoded(lines))
+    lines = index_lines(entries, width=width)
+    done = tree.try_("update-index", "-z", "--index-info", stdin=lines)
     if done.code != 0 and b"index.lock" in done.error:
         raise CannotHere(
             f"Another git is busy in {tree.directory}, or died there: it holds index.lock.",
@@ -258,6 +261,20 @@ def _check_out(tree: Git, paths: Sequence[str]) -> None:
     if paths:
         names = "".join(f"{path}\0" for path in paths)
         tree.output("checkout-index", "-f", "-u", "-z", "--stdin", stdin=_encoded(names))
+
+
+def _take_away(root: Path, path: str) -> None:
+    """Remove a file, and the folders that it leaves empty, as git does."""
+    place = root / path
+    try:
+        place.unlink(missing_ok=True)
+    except OSError as error:
+        raise CannotHere.from_os_error(error, "taking a file away", file=path) from error
+    with contextlib.suppress(OSError):  # the first folder that holds something else ends it
+        for folder in place.parents:
+            if folder == root:
+                break
+            folder.rmdir()
 
 
 def _encoded(text: str) -> bytes:

@@ -23,6 +23,7 @@ __all__ = [
     "History",
     "Touched",
     "build_commit",
+    "index_lines",
     "touched_between",
     "write_blobs",
 ]
@@ -51,7 +52,8 @@ class Touched:
     path: str
     old: Entry | None
     """None where the file is new."""
-    new: Entry
+    new: Entry | None
+    """None where the file goes."""
 
 
 class History:
@@ -188,6 +190,10 @@ def write_blobs(git: Git, snapshot: GitSnapshot, changes: Sequence[Change]) -> S
         check_path(change.path)
         old = snapshot.entries.get(change.path)
         _check_place(change.path, snapshot.entries)
+        if change.after is None:
+            if old is not None:
+                touched.append(Touched(change.path, old, None))
+            continue
         # --no-filters: what is committed are these bytes, whatever core.autocrlf and attributes say
         oid = (
             git.output("hash-object", "-w", "--no-filters", "--stdin", stdin=change.after)
@@ -222,14 +228,29 @@ def _check_place(path: str, entries: Mapping[str, Entry]) -> None:
 
 
 def touched_between(git: Git, old: str, new: str) -> Sequence[Touched]:
-    """Return what a commit of ours changed: files that are new or have other content."""
+    """Return what a commit of ours changed: files that are new, have other content, or went."""
     raw = git.records("diff-tree", "-r", "-z", "--no-renames", "--no-commit-id", old, new)
     touched = []
     for head, path in zip(raw[::2], raw[1::2], strict=True):
         old_mode, new_mode, old_id, new_id, _ = head.removeprefix(":").split(" ")
         before = None if set(old_id) == {"0"} else Entry(old_mode, old_id)
-        touched.append(Touched(path, before, Entry(new_mode, new_id)))
+        after = None if set(new_id) == {"0"} else Entry(new_mode, new_id)
+        touched.append(Touched(path, before, after))
     return touched
+
+
+def index_lines(entries: Iterable[tuple[str, Entry | None]], *, width: int) -> bytes:
+    """Return what `git update-index -z --index-info` is told.
+
+    Args:
+        entries: Paths and what they shall hold; None takes a path out.
+        width: How many digits this repository's object ids have.
+    """
+    # mode 0 takes a path out, whatever its id
+    return "".join(
+        f"{entry.mode} {entry.oid}\t{path}\0" if entry else f"0 {'0' * width}\t{path}\0"
+        for path, entry in entries
+    ).encode("utf-8", "surrogateescape")
 
 
 def build_commit(
@@ -256,7 +277,7 @@ def build_commit(
     Raises:
         CannotHere: Disk full.
     """
-    lines = "".join(f"{each.new.mode} {each.new.oid}\t{each.path}\0" for each in touched)
+    lines = index_lines([(each.path, each.new) for each in touched], width=len(snapshot.head))
     with tempfile.TemporaryDirectory(prefix="wheelstep-") as scratch:
         index = dict(extra or {}) | {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
         git.output("read-tree", snapshot.head, extra=index)
@@ -264,7 +285,7 @@ def build_commit(
             "update-index",
             "-z",
             "--index-info",
-            stdin=lines.encode("utf-8", "surrogateescape"),
+            stdin=lines,
             extra=index,
         )
         # --missing-ok: a partial clone need not have the files that stay as they are

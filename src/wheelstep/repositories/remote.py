@@ -31,12 +31,17 @@ from wheelstep.repositories.credentials import (
     need_config_by_environment,
 )
 
-__all__ = ["Remote", "commit_page", "remote_urls"]
+__all__ = ["Remote", "commit_page", "remote_urls", "served_url"]
 
 OURS: Final = "wheelstep-private"
 """Nobody's own remote: git would take two URLs of one name for a remote with two places."""
 COPIED: Final = ("url", "pushurl", "proxy", "proxyauthmethod", "uploadpack", "receivepack",
                  "promisor", "partialclonefilter")  # fmt: skip
+SSH: Final = re.compile(
+    r"(?:ssh://(?:[^@/]+@)?(?P<host>[^:/@]+)(?::\d+)?/|(?:[^@/:]+@)(?P<server>[^:/@]+):)(?P<path>.+)"
+)
+SAME_PATH: Final = frozenset({"github.com", "gitlab.com", "bitbucket.org"})
+"""Hosts that serve the same path by ssh and by HTTPS."""
 BUSY: Final = re.compile(r"shallow file has changed|shallow\.lock': File exists")
 LOCAL_ATTEMPTS: Final = 20
 ASKED: Final = 4
@@ -275,6 +280,28 @@ def remote_urls(git: Git, branch: str) -> list[str]:
         return []
     asked = [git.try_("remote", "get-url", *how, "--", name) for how in ((), ("--push",))]
     return [done.text.strip().partition("\n")[0] for done in asked if done.code == 0]
+
+
+def served_url(url: str) -> str | None:
+    """Return the URL at which anyone with access reads a remote by HTTP, without credentials.
+
+    Args:
+        url: The remote's, as git has it; in one of ssh's forms too.
+
+    Returns:
+        None where there is none for certain: a folder, ssh to a host that is not known.
+    """
+    if is_http(url):
+        parts = urlsplit(url)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    found = SSH.fullmatch(url)
+    if found is None:
+        return None
+    host, path = (found["host"] or found["server"]).lower(), found["path"].strip("/")
+    if host in {"ssh.dev.azure.com", "vs-ssh.visualstudio.com"}:
+        azure = re.fullmatch(r"v3/([^/]+)/([^/]+)/([^/]+)", path)
+        return f"https://dev.azure.com/{azure[1]}/{azure[2]}/_git/{azure[3]}" if azure else None
+    return f"https://{host}/{path}" if host in SAME_PATH else None
 
 
 def _usual(git: Git, branch: str) -> str:

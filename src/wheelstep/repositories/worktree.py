@@ -24,7 +24,8 @@ __all__ = ["WorkTree", "WorkTreeSnapshot"]
 
 @final
 class WorkTreeSnapshot:
-    """The tracked files as they lie on disk, and the lock, which may not be tracked yet."""
+    """The tracked files as they lie on disk; the lock and wheels also when git does not track them
+    yet: a run before this one may have written them."""
 
     def __init__(self, git: Git) -> None:
         """Keep where to read; each file is read once, and stays as it was then."""
@@ -49,7 +50,7 @@ class WorkTreeSnapshot:
             CannotHere: This user may not read it.
         """
         if path not in self._read:
-            known = path in self.tracked or path == FILE
+            known = path in self.tracked or path == FILE or path.endswith(".whl")
             self._read[path] = _bytes(self._git.directory, path) if known else None
         return self._read[path]
 
@@ -114,12 +115,12 @@ class WorkTree:
         try:
             for change in changes:
                 if change.after != change.before:
-                    _replace(root / change.path, change.after)
+                    _put(root / change.path, change.after)
                     written.append(change)
         except OSError as error:
             for change in written:
                 with contextlib.suppress(OSError):  # the first error is the one to tell
-                    _put_back(root / change.path, change.before)
+                    _put(root / change.path, change.before)
             raise CannotHere.from_os_error(
                 error, "writing the changed files", file=changes[len(written)].path
             ) from error
@@ -179,7 +180,7 @@ def _usual_mode() -> int:
     return 0o666 & ~mask
 
 
-def _put_back(place: Path, content: bytes | None) -> None:
+def _put(place: Path, content: bytes | None) -> None:
     if content is None:
         place.unlink(missing_ok=True)
     else:

@@ -10,8 +10,10 @@ from typing import Any, Final
 
 from wheelstep.definitions.choice import choose_for
 from wheelstep.definitions.closure import unread
-from wheelstep.definitions.find import NAMING, SUFFIXES, definitions_in, worth_reading
-from wheelstep.definitions.interface import Found, Kind, PinStyle, Read
+from wheelstep.definitions.dockerfile import is_dockerfile
+from wheelstep.definitions.find import definitions_in
+from wheelstep.definitions.forms import NAMING, SUFFIXES, worth_reading
+from wheelstep.definitions.interface import Found, Kind, PinStyle, Read, Wanted
 from wheelstep.definitions.plan import Edits, PlannedEdit, plan_edits
 from wheelstep.errors import StepError
 from wheelstep.model import Index, Pin
@@ -49,8 +51,10 @@ def _reader(run: Run, snapshot: Snapshot, names: Collection[str]) -> tuple[Read,
             spelled = ["[-_.]+".join(map(re.escape, name.split("-"))) for name in sorted(names)]
             # what Azure ML environments name may itself name no package: it is read one by one
             found = _grep(run, snapshot.head, (*spelled, *NAMING, "azureml:"), SUFFIXES)
-            # which scripts are a package's own modules, only the whole list tells
-            paths = worth = worth if found is None else sorted(set(found).intersection(worth))
+            if found is not None:
+                # which scripts are a package's own modules, only the whole list tells
+                worth = sorted(set(found).intersection(worth) | set(filter(is_dockerfile, worth)))
+                paths = [*worth, *(path for path in paths if path.endswith(".whl"))]
         contents |= snapshot.read_many(worth)
 
     @cache
@@ -146,20 +150,17 @@ def edits_on(
     day, released = _day(run, snapshot), _released(run, names)
 
     def decide(pins: Sequence[Pin]) -> Edits:
-        return plan_edits(
-            read,
-            paths,
-            patterns=run.settings.definitions,
-            pins=pins,
+        wanted = Wanted(
+            pins=tuple(pins),
             style=style or run.settings.pin,
             index=index,
             choose=choose_for(run.settings.platform),
             day=day,
-            released=released,
             keep_ranges=run.settings.keep_ranges,
             closure=run.settings.closure,
             platform=run.settings.platform,
         )
+        return plan_edits(read, paths, wanted, patterns=run.settings.definitions, released=released)
 
     edits = decide(pins := with_requires(run, pins))
     asked: set[str] = set()

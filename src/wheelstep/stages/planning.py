@@ -11,6 +11,7 @@ from wheelstep.rehearsal.interface import Verdict
 from wheelstep.report import PackageRow, PublishedRow, WheelRow
 from wheelstep.stages.building import added, build
 from wheelstep.stages.definitions import edits_on, show_edits
+from wheelstep.stages.git_source import with_sources
 from wheelstep.stages.landing import wanted_pins
 from wheelstep.stages.publishing import check_versions, lacking
 from wheelstep.stages.rehearsing import (
@@ -21,6 +22,7 @@ from wheelstep.stages.rehearsing import (
 )
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey, Surveyed
+from wheelstep.stages.vendoring import Vendoring
 
 __all__ = ["plan"]
 
@@ -64,7 +66,7 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
         ]
         note_verdicts(run, later, "known after build")
         subjects = [one for edit in known for one in subjects_of(edit.path, edit.reading)]
-        read = read_after(run.snapshot, edits)
+        read = read_after(run.snapshot, edits, Vendoring(run).content)
         rehearse_subjects(run, read, subjects, (), [row.name for row in found.packages])
     to_do = bool(new or lacks or more or changed)
     if to_do:
@@ -122,6 +124,7 @@ def _edits(run: Run, found: Survey) -> Edits:
         )
         for row in found.packages
     ]
-    pins = wanted_pins(pins, run.lock, run.snapshot)
+    directories = {row.name: row.project.directory for row in found.packages}
+    pins = with_sources(run, wanted_pins(pins, run.lock, run.snapshot), directories)
     first = run.destinations[0] if run.destinations else None
     return edits_on(run, run.snapshot, pins, Index(first.consumer_url) if first else None)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from wheelstep.definitions.interface import Read, Reading
+from wheelstep.definitions.interface import Read, Reading, VendoredFile
 from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.index import IndexDestination
@@ -38,10 +38,26 @@ def subjects_of(path: str, reading: Reading) -> list[Subject]:
     ]
 
 
-def read_after(snapshot: Snapshot, edits: Edits) -> Read:
-    """Return what reads a file as it would be after the edits: included files count as edited."""
+def read_after(
+    snapshot: Snapshot, edits: Edits, wheel: Callable[[VendoredFile], bytes] | None = None
+) -> Read:
+    """Return what reads a file as it would be after the edits: included files count as edited, and
+    wheels as vendored.
+
+    Args:
+        snapshot: The head.
+        edits: The edits.
+        wheel: Returns a wheel that is to be vendored; without it none is there.
+    """
     after = {edit.path: edit.after for edit in edits.edits if edit.status == "changed"}
-    return lambda path: after[path] if path in after else snapshot.read(path)
+    coming = {file.path: file for edit in edits.edits for file in edit.files}
+
+    def read(path: str) -> bytes | None:
+        if path in coming:
+            return wheel(coming[path]) if wheel is not None else None
+        return after[path] if path in after else snapshot.read(path)
+
+    return read
 
 
 def includes(reading: Reading) -> bool:
@@ -60,6 +76,8 @@ def rehearse_subjects(
     subjects: Sequence[Subject],
     wheels: Sequence[Wheel],
     released: Sequence[str],
+    *,
+    commits: Mapping[str, str] | None = None,
 ) -> None:
     """Resolve each definition that has a pip section; the report gets the verdicts.
 
@@ -69,6 +87,7 @@ def rehearse_subjects(
         subjects: The definitions to look at; those without a pip section are passed over.
         wheels: The wheels of this release that lie on this machine.
         released: Normalised names of all packages of the repository.
+        commits: By name, the commit that the wheels were built from.
 
     Raises:
         StepError: A definition does not resolve (7), or what it needs could not be read (5, 6).
@@ -89,6 +108,7 @@ def rehearse_subjects(
         credentials=_credentials(run) if subjects else (),
         instead=_instead(run),
         local_indexes=_local_indexes(run),
+        commits=commits,
         parallel=run.settings.parallel or 4,
     )
     note_verdicts(run, verdicts)
