@@ -130,7 +130,9 @@ def test_every_literal_is_read_as_python_reads_it(text: str) -> None:
             literal = literal_of(unit, node)
             if literal is not None:
                 assert literal.text == node.value
-                assert all(start <= a < b <= end for a, b in literal.spans)
+                assert all(
+                    start <= a < b <= end for a, b in zip(literal.starts, literal.ends, strict=True)
+                )
                 # proved inside by parsing again
                 added = "z" if literal.raw else "'\"\\\n\u00e9"
                 unit.rewritten(

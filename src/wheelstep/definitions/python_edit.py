@@ -103,25 +103,25 @@ def reading_of(scan: Scan) -> Reading:
     return Reading(tuple(sections), unedited=unedited)
 
 
-def _pip_lines(section: Gathered) -> Iterator[str]:
-    """Yield what azureml-core makes of the calls: of one package or one option that is set by
+def _pip_lines(section: Gathered) -> list[str]:
+    """Return what azureml-core makes of the calls: of one package or one option that is set by
     several of them, the last call stands (observed with azureml-core 1.61)."""
-    lines: dict[str, str] = {}
+    lines: list[str] = []
     options: dict[str, str] = {}
-    for number, group in enumerate(section.groups):
-        texts = [(piece.role, text) for piece in group for text in read_slots([_slot(piece)])[1]]
-        for at, (role, text) in enumerate(texts):
-            if role == "option":
-                flag = re.split(r"[\s=]", text, maxsplit=1)[0]
-                options[flag] = text
-            else:
-                by_name = _name(text) if len(group) == 1 and section.how == "call" else None
-                key = by_name or f"{number} {at}"
-                if by_name:
-                    lines = {one: kept for one, kept in lines.items() if _name(kept) != by_name}
-                lines[key] = text
-    yield from lines.values()
-    yield from options.values()
+    later: set[str] = set()
+    for group in reversed(section.groups):
+        call = len(group) == 1 and section.how == "call"
+        for piece in reversed(group):
+            for text in reversed(read_slots([_slot(piece)])[1]):
+                if piece.role == "option":
+                    options.setdefault(re.split(r"[\s=]", text, maxsplit=1)[0], text)
+                    continue
+                name = _name(text)
+                if name not in later:
+                    lines.append(text)
+                if name and call:
+                    later.add(name)
+    return [*reversed(lines), *reversed(options.values())]
 
 
 def _name(text: str) -> str | None:

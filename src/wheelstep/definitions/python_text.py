@@ -110,8 +110,9 @@ class Literal:
     unit: Unit
     node: ast.Constant
     text: str
-    spans: tuple[tuple[int, int], ...]
-    """Where each character of `text` stands in the unit's text."""
+    starts: Sequence[int]
+    """Where each character of `text` begins in the unit's text."""
+    ends: Sequence[int]
     empty: int
     """Where a first character of an empty text would stand."""
     raw: bool
@@ -119,7 +120,7 @@ class Literal:
 
     def line_of(self, index: int) -> int:
         """Return the line in the file of a character of `text`."""
-        place = self.spans[min(index, len(self.spans) - 1)][0] if self.spans else self.empty
+        place = self.starts[min(index, len(self.starts) - 1)] if self.starts else self.empty
         return self.unit.line_of(place)
 
     def splice(self, new: str) -> tuple[int, int, str]:
@@ -133,13 +134,13 @@ class Literal:
         lead = next((at for at in range(shorter) if old[at] != new[at]), shorter)
         most = shorter - lead
         trail = next((at for at in range(most) if old[-1 - at] != new[-1 - at]), most)
-        start = self.spans[lead][0] if lead < len(old) else self._end
-        end = self.spans[len(old) - trail - 1][1] if lead < len(old) - trail else start
+        start = self.starts[lead] if lead < len(old) else self._end
+        end = self.ends[len(old) - trail - 1] if lead < len(old) - trail else start
         return start, end, self._written(new[lead : len(new) - trail])
 
     @property
     def _end(self) -> int:
-        return self.spans[-1][1] if self.spans else self.empty
+        return self.ends[-1] if self.ends else self.empty
 
     def _written(self, part: str) -> str:
         if not self.raw:
@@ -211,6 +212,14 @@ def literal_of(unit: Unit, node: ast.Constant) -> Literal | None:
     if not isinstance(node.value, str):
         return None
     start, end = unit.span(node)
+    opening = _OPENING.match(unit.text, start)
+    if opening and "\\" not in node.value and "\n" not in node.value:
+        first, last, quote = opening.end(), end - len(opening["quote"]), opening["quote"]
+        if unit.text[first:last] == node.value and unit.text.startswith(quote, last):
+            # written as it is, as most are: quickly told
+            raw = opening["prefix"].lower() == "r"
+            places = range(first, last), range(first + 1, last + 1)
+            return Literal(unit, node, node.value, *places, first, raw, quote)
     parts = _parts(unit.text, start, end)
     if parts is None:
         return None
@@ -218,9 +227,10 @@ def literal_of(unit: Unit, node: ast.Constant) -> Literal | None:
     if len(telling) != 1 or "".join(part.text for part in parts) != node.value:
         return None
     # the others hold nothing but space, which stays where it is
-    spans = tuple(span for part in parts for span in part.spans)
+    starts = [start for part in parts for start, _ in part.spans]
+    ends = [end for part in parts for _, end in part.spans]
     (only,) = telling
-    return Literal(unit, node, node.value, spans, only.start, only.raw, only.quote)
+    return Literal(unit, node, node.value, starts, ends, only.start, only.raw, only.quote)
 
 
 @dataclass(frozen=True, slots=True)
