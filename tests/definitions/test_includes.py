@@ -14,6 +14,7 @@ from tests.packages.wheel_kit import wheel
 from wheelstep.definitions.azureml import AzureMl
 from wheelstep.definitions.conda import Conda
 from wheelstep.definitions.find import definitions_in
+from wheelstep.definitions.interface import Form
 from wheelstep.definitions.requirements import Requirements
 from wheelstep.errors import DefinitionUnresolvable
 from wheelstep.model import Pin
@@ -48,7 +49,7 @@ def edited(
 )
 def test_what_a_line_includes(line: str, expected: tuple[str, str | None, bool] | None) -> None:
     azureml, conda, requirements = AzureMl(), Conda(), Requirements()
-    files = {
+    files: dict[str, tuple[Form, str, int]] = {
         "d/r.txt": (requirements, f"x\n{line}\n", 2),
         "d/c.yml": (conda, f"dependencies:\n- pip:\n  - x\n  - >-\n    {line}\n", 5),
         "d/e.yml": (

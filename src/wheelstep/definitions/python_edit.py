@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from wheelstep.definitions.conda_part import packages_left_alone, python_of
+from wheelstep.definitions.environment_version import raised
 from wheelstep.definitions.interface import (
     CondaPart,
     Edited,
@@ -29,7 +30,6 @@ from wheelstep.model import Pin, PinChange, Problem
 
 __all__ = ["Decided", "decide_edits", "finished", "reading_of"]
 
-_PLAIN_INTEGER: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _LAST: Final = re.compile(r"(?P<folder>.*[/\\])?(?P<file>[^/\\]*)", re.DOTALL)
 
 
@@ -159,7 +159,7 @@ def _decide(source: Source, section: Gathered, wanted: Wanted, decided: Decided)
         decided.unknown += pinned.unknown
         named += [pinned] if pinned.names else []
     if any(id(piece.words) in decided.edits for group in section.groups for piece in group):
-        _raise(path, section, decided)
+        _raise(path, section, wanted, decided)
     decided.notes += packages_left_alone(path, CondaPart(tuple(section.conda)), wanted)
     if named or wheels:
         _refuse_secrets(source, section)
@@ -167,25 +167,28 @@ def _decide(source: Source, section: Gathered, wanted: Wanted, decided: Decided)
         decided.notes += _index(path, section, wanted, named)
 
 
-def _raise(path: str, section: Gathered, decided: Decided) -> None:
+def _raise(path: str, section: Gathered, wanted: Wanted, decided: Decided) -> None:
     """Raise the version of an environment that changed: a registered one never changes."""
     own = section.registered
     if own is None:
         return
     before = own.version.text if own.version else None
     after = before
-    if own.version and _PLAIN_INTEGER.fullmatch(own.version.text):
-        after = str(int(own.version.text) + 1)
-        decided.write(path, own.version, after)
+    higher = (
+        raised(before, day=wanted.day, taken=wanted.floors.get(own.name, ())) if before else None
+    )
+    if own.version and higher:
+        after = higher
+        decided.write(path, own.version, higher)
     elif own.version or own.computed:
         decided.notes.append(
             note(
                 path,
                 own.version.line_of(0) if own.version else own.computed,
                 "environment-version-not-raised",
-                f"The environment {own.name} changed, but its version is no plain integer in a "
-                "text of its own and was left alone; a version that is registered already cannot "
-                "change.",
+                f"The environment {own.name} changed, but its version is no number, date or "
+                "dotted version in a text of its own and was left alone; a version that is "
+                "registered already cannot change.",
                 "Use an integer in quotes, leave `version` out, or raise it yourself.",
                 severity="warning",
             )

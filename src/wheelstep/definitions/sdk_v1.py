@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wheelstep.definitions.conda_part import files_included, packages_left_alone, python_of
+from wheelstep.definitions.environment_version import raised
 from wheelstep.definitions.includes import beside
 from wheelstep.definitions.interface import (
     CondaPart,
@@ -39,20 +40,14 @@ from wheelstep.definitions.tree import compose, entry, scalar
 from wheelstep.errors import DefinitionUnresolvable, Refused, StepError
 from wheelstep.model import Problem
 
-__all__ = ["RunConfiguration", "SdkV1", "raised"]
+__all__ = ["RunConfiguration", "SdkV1"]
 
 _TELLING: Final = b"condaDependencies"
 """What `condaDependencies` and `condaDependenciesFile` have in common."""
 _SAVED: Final = "azureml_environment.json"
 _CONDA_FILE: Final = "conda_dependencies.yml"
-_PLAIN_INTEGER: Final = re.compile(r"0|[1-9][0-9]*")
 _PLACEHOLDER: Final = re.compile(r"\$\{[A-Za-z0-9_]+\}")
 _ESCAPED: Final = re.compile(r"\\u00([2-7][0-9a-fA-F])")
-
-
-def raised(version: str) -> str | None:
-    """Return the version that comes after, None where none is known to."""
-    return str(int(version) + 1) if _PLAIN_INTEGER.fullmatch(version) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,11 +203,13 @@ class _Edit:
         version = member(self.source, environment, "version")
         before = after = _version(version)
         if version is not None and before:
-            if (higher := raised(before)) is None:
+            taken = self.wanted.floors.get(name, ())
+            if (higher := raised(before, day=self.wanted.day, taken=taken)) is None:
                 self.notes.append(_not_raised(self.source, name, version))
             else:
                 after = higher
-                self.replacements.append((version, higher if version.text else int(higher)))
+                as_text = version.text is not None or not higher.isdigit()
+                self.replacements.append((version, higher if as_text else int(higher)))
         self.environments.append(Environment(name, before, after))
 
 
@@ -341,8 +338,9 @@ def _not_raised(source: Source, name: str, version: JsonNode) -> Problem:
         source.path,
         source.line(version.start),
         "environment-version-not-raised",
-        f"The environment {name} changed, but its version `{_version(version)}` is no plain "
-        "integer and was left alone; a version that is registered already cannot change.",
+        f"The environment {name} changed, but its version `{_version(version)}` is no number, "
+        "date or dotted version and was left alone; a version that is registered already cannot "
+        "change.",
         "Use an integer, set `version` to null, or raise it yourself.",
         severity="warning",
     )
