@@ -117,6 +117,8 @@ class _Look:
     """Files that may name others, taken or not."""
     included: set[str] = field(default_factory=set)
     """Files that others include: requirements files, whatever they are called."""
+    passing: set[str] = field(default_factory=set)
+    """Those taken only because they are included, and that name none of our packages."""
     notes: list[Problem] = field(default_factory=list)
     errors: list[StepError] = field(default_factory=list)
     needed: dict[str, frozenset[bytes]] = field(init=False)
@@ -209,11 +211,14 @@ class _Look:
 
     def _take_if_named(self, path: str, data: bytes) -> None:
         try:
-            reading = _REQUIREMENTS.read(path, data)
+            if self._names_ours(path, data):
+                self.forms[path] = _REQUIREMENTS
         except DefinitionUnresolvable:
             return  # `_take_included` says so, where what includes it is taken
-        if any(one.name in self.names for one in reading.requirements):
-            self.forms[path] = _REQUIREMENTS
+
+    def _names_ours(self, path: str, data: bytes) -> bool:
+        requirements = _REQUIREMENTS.read(path, data).requirements
+        return any(one.name in self.names for one in requirements)
 
     def form_of(self, path: str, data: bytes) -> Form | None:
         """Return the form of a file; what is included is a requirements file, as pip has it."""
@@ -316,6 +321,8 @@ class _Look:
             return []
         self.included.add(named.path)
         self.forms[named.path] = _REQUIREMENTS
+        if not self._names_ours(named.path, inside):
+            self.passing.add(named.path)
         return [named.path]
 
     def environments_among(self, paths: Sequence[str], left_out: frozenset[str]) -> None:
@@ -353,7 +360,14 @@ class _Look:
             users = [one for one in used_by.get(user, ()) if one not in seen]
             return any(rises(user, one, seen | {user}) for one in users)
 
-        taken = dict(self.forms)
+        # one that neither names a package nor leads to one is none of our business: it may well
+        # be part of a package, whose release it must make when it changes
+        idle = set(self.passing)
+        while leading := {
+            path for path in idle if (self.forms.keys() - idle) & {*uses.get(path, ())}
+        }:
+            idle -= leading
+        taken = {path: form for path, form in self.forms.items() if path not in idle}
         waiting = list(taken)
         while waiting:
             used = waiting.pop()
