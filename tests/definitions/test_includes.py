@@ -220,3 +220,19 @@ def test_a_constraint_is_pinned_and_requires_nothing() -> None:
     )
     assert texts["constraints.txt"] == "my-pkg==1.1\n"
     assert texts["requirements.txt"] == "-c constraints.txt\nmy-features==2.0\n"
+
+
+def test_what_names_nothing_of_ours_is_not_taken() -> None:
+    files = {
+        "requirements.txt": b"my-pkg\n-r packages/a/requirements.txt\n-r lead.txt\n",
+        "packages/a/requirements.txt": b"numpy\n-r more.txt\n",
+        "packages/a/more.txt": b"scipy\n-r gone.txt\n",
+        "lead.txt": b"-r last.txt\n",
+        "last.txt": b"my-pkg\n",
+    }
+    for patterns in (None, ["requirements.txt"]):
+        found = definitions_in(files.get, sorted(files), patterns=patterns, names=["my-pkg"])
+        taken = [kind.path for kind in found.kinds]
+        assert taken == ["last.txt", "lead.txt", "requirements.txt"]
+        assert found.kinds[2].uses == ("lead.txt",)
+        assert [one.file for one in found.notes] == ["packages/a/more.txt"]

@@ -239,11 +239,10 @@ class _Look:
 
     def _take_if_named(self, path: str, data: bytes) -> None:
         try:
-            reading = REQUIREMENTS.read(path, data)
+            if self._names_ours(REQUIREMENTS, path, data):
+                self.forms[path] = REQUIREMENTS
         except DefinitionUnresolvable:
-            return  # `_take_included` says so, where what includes it is taken
-        if any(one.name in self.names for one in reading.requirements):
-            self.forms[path] = REQUIREMENTS
+            return  # `_take_named` says so, where what includes it is taken
 
     def find_contexts(self) -> None:
         """Learn which Dockerfiles environments build, and where."""
@@ -307,6 +306,8 @@ class _Look:
                 self.notes.append(left_alone(path, named, error))
                 return []
             self.links.included.add(other)
+            if not self._names_ours(form, other, data):
+                self.links.passing.add(other)
         if form is None:
             compose(decode(other, data))
             self.notes.append(

@@ -37,6 +37,8 @@ class Links:
     """Files that may name others, taken or not."""
     included: set[str] = field(default_factory=set)
     """Files that others include: requirements files, whatever they are called."""
+    passing: set[str] = field(default_factory=set)
+    """Those taken only because they are included, and that name none of our packages."""
     builds: dict[str, list[str]] = field(default_factory=dict)
     """Dockerfile -> the folders that it is built in, as environments have it."""
     uses: dict[str, list[str]] = field(default_factory=dict)
@@ -107,7 +109,8 @@ class Links:
             all_users: Whether to take all that reach a package by what they include; else only
                 environments, which have to rise, and what is between.
         """
-        taken = dict(self.forms)
+        idle = self._idle()
+        taken = {path: form for path, form in self.forms.items() if path not in idle}
         waiting = list(taken)
         while waiting:
             used = waiting.pop()
@@ -128,6 +131,16 @@ class Links:
             )
             for path, form in sorted(taken.items())
         )
+
+    def _idle(self) -> set[str]:
+        """Return what neither names a package nor leads to one: it is none of our business, and may
+        well be part of a package, whose release it must make when it changes."""
+        idle = set(self.passing)
+        while leading := {
+            path for path in idle if (self.forms.keys() - idle) & {*self.uses.get(path, ())}
+        }:
+            idle -= leading
+        return idle
 
     def _limits(self, path: str, form: Form) -> bool:
         by_name = form is REQUIREMENTS and bool(_LIMITS.search(path))
