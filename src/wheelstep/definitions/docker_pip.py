@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final, Literal
 
@@ -95,7 +96,8 @@ class _Stage:
     python: str | None = None
 
 
-def installs(text: str) -> list[Install]:
+@lru_cache(maxsize=32)
+def installs(text: str) -> tuple[Install, ...]:
     """Return what a Dockerfile's RUN instructions install, in order."""
     found: list[Install] = []
     stages: dict[str, _Stage] = {}
@@ -122,7 +124,7 @@ def installs(text: str) -> list[Install]:
                 found += _run(one, stage)
             case _:
                 pass
-    return found
+    return tuple(found)
 
 
 def _from(

@@ -11,6 +11,7 @@ import posixpath
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from packaging.utils import canonicalize_name
@@ -65,19 +66,7 @@ class Dockerfile:
     def read(self, path: str, data: bytes) -> Reading:
         """Read it; the files that it names are relative to its own folder, as the context is where
         nothing else is said. Raises as the interface says."""
-        source = decode(path, data)
-        found = installs(source.text)
-        telling = [one for one in found if one.words or one.files]
-        sections = [
-            _section(source, one, only=len(telling) == 1)
-            for one in telling
-            if one.words or not all(file.kind == "conda" for file in one.files)
-        ]
-        return Reading(
-            tuple(sections),
-            tuple(_named(source, found)),
-            tuple(dict.fromkeys(gap for one in found for gap in _unedited(source, one))),
-        )
+        return _reading(path, data)
 
     def edit(self, path: str, data: bytes, wanted: Wanted, changed: Collection[str] = ()) -> Edited:
         """Pin the words of its commands; raises as the interface says."""
@@ -128,6 +117,23 @@ class Dockerfile:
                 if gap.name in pins
             ),
         )
+
+
+@lru_cache(maxsize=16)
+def _reading(path: str, data: bytes) -> Reading:
+    source = decode(path, data)
+    found = installs(source.text)
+    telling = [one for one in found if one.words or one.files]
+    sections = [
+        _section(source, one, only=len(telling) == 1)
+        for one in telling
+        if one.words or not all(file.kind == "conda" for file in one.files)
+    ]
+    return Reading(
+        tuple(sections),
+        tuple(_named(source, found)),
+        tuple(dict.fromkeys(gap for one in found for gap in _unedited(source, one))),
+    )
 
 
 def _is_editable(one: Install, word: Word) -> bool:

@@ -15,6 +15,7 @@ __all__ = ["Command", "Word", "commands", "quoted"]
 
 _SPACE: Final = " \t\r"
 _ENDS: Final = "\n;&|()"
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.,:/@%+=~^!?*\[\]{}-]+")
 _VARIABLE: Final = re.compile(r"\$(?:[A-Za-z_@*#?$!0-9-]|\{|\()")
 
 
@@ -59,7 +60,11 @@ class _Script:
 
     def read(self) -> list[Command]:
         while self.at < len(self.text):
-            self._step(self.text[self.at])
+            # most of a script: what means nothing but itself, and a `#` inside of a word
+            if plain := _PLAIN.match(self.text, self.at):
+                self._take(plain[0], len(plain[0]))
+            else:
+                self._step(self.text[self.at])
         self._end_command()
         return self.found
 
