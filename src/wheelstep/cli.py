@@ -157,7 +157,7 @@ def _add(command: argparse.ArgumentParser, row: Any) -> None:
                 default=None,
                 help=text,
             )
-        case "list" | "destinations":
+        case "list" | "destinations" | "allow":
             command.add_argument(
                 flag,
                 dest=row.name,
