@@ -7,8 +7,8 @@ from wheelstep.definitions.index_options import index_options
 from wheelstep.definitions.pip_lines import logical_lines
 from wheelstep.definitions.requirements import Requirements
 from wheelstep.errors import Refused
-from wheelstep.model import Index
 from wheelstep.ground.index_url import same_index
+from wheelstep.model import Index
 
 EXTRA = f"--extra-index-url {FEED}"
 MAIN = f"--index-url {FEED}"
