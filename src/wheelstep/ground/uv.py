@@ -30,6 +30,7 @@ __all__ = [
     "SolvedFile",
     "check_platform",
     "compile_requirements",
+    "default_index",
     "index_refusal",
     "platforms",
     "run_uv",
@@ -237,6 +238,18 @@ def platforms(environment: Mapping[str, str]) -> frozenset[str]:
     asked = run_uv(["pip", "compile", "--python-platform=", "-"], environment=environment)
     listed = re.search(r"\[possible values: ([^\]]+)\]", asked.error_text)
     return frozenset(re.split(r"[,\s]+", listed[1].strip())) if listed else frozenset()
+
+
+def default_index(environment: Mapping[str, str]) -> str | None:
+    """Return the index that pip and uv have where none is configured; None where uv does not say.
+
+    Args:
+        environment: As `run_uv` takes it.
+    """
+    asked = run_uv(["pip", "compile", "--help"], environment=environment)
+    said = " ".join(asked.out.decode("utf-8", "replace").split())
+    found = re.search(r"--default-index <[^>]*> The default [^<]*<(https://[^>\s]+)>", said)
+    return found[1] if found else None
 
 
 def check_platform(platform: str, environment: Mapping[str, str]) -> None:
