@@ -315,7 +315,8 @@ def take_place(
 def keep(section: Section, line: Line, name: str | None, text: str, sums: set[str]) -> None:
     """Add one requirement or constraint that can be resolved."""
     if name and sums:
-        section.hashes.setdefault(name, set()).update(sums)
+        # of several lines, pip allows what each of them allows
+        section.hashes[name] = section.hashes.get(name, sums) & sums
         section.require_hashes |= " --hash" in line.text  # one makes pip ask for all
     if line.constraint:
         section.constraints.append(text)
