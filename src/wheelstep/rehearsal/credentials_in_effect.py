@@ -18,7 +18,7 @@ from wheelstep.ground.connections import Connection
 from wheelstep.ground.credentials import organization_of
 from wheelstep.ground.proxies import is_below
 
-__all__ = ["ASSUMPTION", "NearMiss", "injected", "near_misses", "uncovered"]
+__all__ = ["ASSUMPTION", "NearMiss", "injected", "near_misses", "uncovered", "usual_target"]
 
 ASSUMPTION: Final = (
     "Azure ML documents only that the connection with the closest match to an index's URL is used. "
@@ -85,8 +85,8 @@ def near_misses(url: str, connections: Iterable[Connection]) -> list[NearMiss]:
                 NearMiss(
                     one,
                     "has the other host name of the same organization as its target",
-                    f"Make {_base(index)} the connection's target, or name the index with the host "
-                    f"{target.hostname} in the definition.",
+                    f"Make {usual_target(url)} the connection's target, or name the index with the "
+                    f"host {target.hostname} in the definition.",
                 )
             )
         elif same_host and target.scheme.lower() != index.scheme.lower():
@@ -94,7 +94,7 @@ def near_misses(url: str, connections: Iterable[Connection]) -> list[NearMiss]:
                 NearMiss(
                     one,
                     f"has a target with {target.scheme}://, and the index has {index.scheme}://",
-                    f"Make {_base(index)} the connection's target.",
+                    f"Make {usual_target(url)} the connection's target.",
                 )
             )
         elif same_host:
@@ -102,7 +102,7 @@ def near_misses(url: str, connections: Iterable[Connection]) -> list[NearMiss]:
                 NearMiss(
                     one,
                     "has a target on the same host that the index's URL does not begin with",
-                    f"Make its target wider: {_base(index)}.",
+                    f"Make its target wider: {usual_target(url)}.",
                 )
             )
     return found
@@ -128,7 +128,7 @@ def uncovered(url: str, connections: Sequence[Connection]) -> tuple[str, str]:
         f"{message} {near}".rstrip(),
         cure
         or f"Create a connection of the category PythonFeed with the target "
-        f"{_base(urlsplit(url))}, and name it in the settings (`connection`).",
+        f"{usual_target(url)}, and name it in the settings (`connection`).",
     )
 
 
@@ -140,13 +140,15 @@ def _port(parts: SplitResult) -> int | None:
     return parts.port or {"https": 443, "http": 80}.get(parts.scheme.lower())
 
 
-def _base(parts: SplitResult) -> str:
+def usual_target(url: str) -> str:
     """Return the widest target that is usual for an index: the organization of an Azure Artifacts
-    feed, else the host."""
+    feed, else the host.
+
+    Args:
+        url: The index.
+    """
+    parts = urlsplit(url)
     host = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     first = _segments(parts)[:1]
-    if organization_of(f"{host}/{'/'.join(first)}") and (parts.hostname or "").endswith(
-        ".dev.azure.com"
-    ):
-        return f"{host}/{first[0]}"
-    return f"{host}/"
+    shared = (parts.hostname or "").endswith(".dev.azure.com")
+    return f"{host}/{first[0]}" if shared and first else f"{host}/"

@@ -27,6 +27,8 @@ class Subject:
     """(normalised name, line) of the requirements, where known: for errors about one of them."""
     place: str = ""
     """Which of the file's environments it is, "jobs.train.environment"; "" for the file itself."""
+    connected: bool = True
+    """Whether workspace connections reach this build: not so in a Dockerfile's context."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,6 @@ class Need:
     specifiers: SpecifierSet
     by_url: bool = False
     """A file is named: no index is asked for it."""
-    direct: bool = False
-    """The definition itself names it."""
 
     @property
     def exact(self) -> bool:
@@ -92,12 +90,10 @@ def needs(
         By normalised name. A range that only perhaps applies is left out of the specifiers.
     """
     found: dict[str, Need] = {}
-    waiting: list[tuple[Requirement, bool, bool]] = [
-        (Requirement(text), True, True) for text in requirements
-    ]
+    waiting: list[tuple[Requirement, bool]] = [(Requirement(text), True) for text in requirements]
     seen: set[tuple[str, bool]] = set()
     while waiting:
-        requirement, certain, direct = waiting.pop(0)
+        requirement, certain = waiting.pop(0)
         name = canonicalize_name(requirement.name)
         applies, surely = _applies(requirement, markers)
         certain = certain and surely
@@ -107,11 +103,10 @@ def needs(
         found[name] = Need(
             before.specifiers & requirement.specifier if certain else before.specifiers,
             by_url=before.by_url or (certain and requirement.url is not None),
-            direct=before.direct or direct,
         )
         if (name, certain) not in seen:
             seen.add((name, certain))
-            waiting += [(each, certain, False) for each in graph.get(name, ())]
+            waiting += [(each, certain) for each in graph.get(name, ())]
     for limit in map(Requirement, constraints):
         name = canonicalize_name(limit.name)
         if name in found and _applies(limit, markers)[1]:
