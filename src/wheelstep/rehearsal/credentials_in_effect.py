@@ -67,7 +67,9 @@ def near_misses(url: str, connections: Iterable[Connection]) -> list[NearMiss]:
     for one in connections:
         try:
             target, index = urlsplit(one.target), urlsplit(url)
-            same_host = (target.hostname, _port(target)) == (index.hostname, _port(index))
+            same_host = target.hostname == index.hostname and (
+                _port(target) == _port(index) or (target.port, index.port) == (None, None)
+            )
         except ValueError:
             continue
         organization = organization_of(url)
