@@ -18,6 +18,7 @@ from tests.rehearsal.made import make_wheel
 from tests.servers.pypi import PypiServer, pypi_server
 from wheelstep.errors import Refused
 from wheelstep.ground.allowances import Allowance, Allowances
+from wheelstep.ground.connections import Connection
 from wheelstep.ground.index_page import ask
 from wheelstep.ground.public_index import PipIndexes
 from wheelstep.ground.transport import Response, Transport
@@ -315,3 +316,21 @@ def test_names_that_only_others_require_are_found(three: Three, tmp_path: Path) 
     free = make_wheel(tmp_path / "dist", f"free-{needed}", "1.0", [f"{needed}>=1.0"])
     found = three.rehearse("--extra-index-url {ours}", f"{free.name}==1.0", wheels=(free, mine))
     assert "dependency-confusion" in {problem.code for problem in found.problems}, found
+
+
+def test_a_private_index_protects_only_with_the_version(three: Three) -> None:
+    three.put(three.public, "0.1", "theirs")
+    three.put(three.ours, "1.0", "ours")
+    # released once, but never this one: whoever owns the public name may publish it
+    verdict = three.rehearse("--extra-index-url {ours}", "{name}==1.1")
+    confused = verdict.problems[0]
+    assert (verdict.status, confused.code) == ("failed", "dependency-confusion")
+    assert f"{three.name}==1.1" in confused.message
+    # an index that is covered by a connection, and does not have it, protects nothing
+    connected = Connection("ml", three.other.url)
+    lines = ("--index-url {ours}", "--extra-index-url {public}", "--extra-index-url {other}", PIN)
+    verdict = three.rehearse(*lines, connections=(connected,))
+    assert verdict.problems[0].code == "dependency-confusion", verdict
+    # not built yet, it will be there
+    ahead = three.rehearse("--extra-index-url {ours}", "{name}==1.1", resolve=False)
+    assert (ahead.status, ahead.problems) == ("skipped", ()), ahead

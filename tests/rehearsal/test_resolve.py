@@ -251,18 +251,17 @@ def test_an_index_read_in_place_of_one_that_is_not_served_yet(scene: Scene) -> N
 def test_definitions_that_ask_the_same_are_resolved_once(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from wheelstep.rehearsal import question
+    from wheelstep.rehearsal.asker import Asker
+    from wheelstep.rehearsal.question import Answer, Question
 
     asked: list[object] = []
-    original = question.Asker.resolve
+    original = Asker.resolve
 
-    def counted(
-        self: question.Asker, one: question.Question, order: Order, work: Path, looked: Looked
-    ) -> question.Answer:
+    def counted(self: Asker, one: Question, order: Order, work: Path, looked: Looked) -> Answer:
         asked.append(one)
         return original(self, one, order, work, looked)
 
-    monkeypatch.setattr(question.Asker, "resolve", counted)
+    monkeypatch.setattr(Asker, "resolve", counted)
     subjects = [Subject(f"{name}.yml", ("left",), "3.10") for name in "abc"]
     subjects.append(replace(subjects[0], path="d.yml", python="3.11"))
     verdicts = rehearse(

@@ -43,9 +43,10 @@ from wheelstep.ground.uv import compile_requirements
 from wheelstep.hosts import host_of
 from wheelstep.model import Listed, Problem
 from wheelstep.packages.environments import BuildEnvironments
+from wheelstep.rehearsal.asker import Asker
 from wheelstep.rehearsal.pages import Pages
 from wheelstep.rehearsal.places import Indexes
-from wheelstep.rehearsal.question import Asker, Question
+from wheelstep.rehearsal.question import Question
 from wheelstep.report import Report
 from wheelstep.settings import load
 from wheelstep.stages.run import open_run

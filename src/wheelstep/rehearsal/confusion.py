@@ -26,6 +26,8 @@ class Standing:
     kind: Literal["ours", "public", "other"]
     has: bool = False
     """It lists a file of that name."""
+    holds: bool = False
+    """It has, or will have, a file that the definition's range admits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +63,35 @@ def confusion(
         stands_alone: Our index serves the public packages, too.
     """
     public = [at for at, each in enumerate(order) if each.kind == "public" and each.has]
-    ours = [at for at, each in enumerate(order) if each.kind == "ours"]
+    private = [at for at, each in enumerate(order) if each.kind != "public" and each.holds]
     if not public or need.by_url or hashed:
         return None
-    if need.exact and ours and max(public) < max(ours):
+    last = bool(private) and max(public) < max(private)
+    if need.exact and last:
         return None
     index = order[public[-1]].shown
-    private = order[ours[-1]].shown if ours else ""
+    ours = [each.shown for each in order if each.kind == "ours"]
+    mine = ours[-1] if ours else order[private[-1]].shown if private else ""
     pin = f"{name}=={version}" if version else f"{name}==VERSION"
     by_url = f'name the file itself: `{name} @ URL#sha256=...` (the setting `pin = "url"`)'
-    alone = f"Make {private} the only index (`--index-url {private}`): it serves the public ones."
-    if not ours:
+    alone = f"Make {mine} the only index (`--index-url {mine}`): it serves the public ones."
+    if not mine:
         why = "The definition names no private index that has it."
         cure = f"Name the private index after the public one and pin {pin}, or {by_url}."
+    elif need.exact and not private:
+        why = f"No private index of the definition has {name}{need.specifiers}."
+        cure = "Pin a version that is released, or release this one."
     elif need.exact:
         why = (
-            f"{index} is searched after {private}, and of files of one version pip takes that of "
-            "the index named last."
+            f"{index} is searched after {order[private[-1]].shown}, and of files of one version "
+            "pip takes that of the index named last."
         )
-        cure = alone if stands_alone else f"List the private index {private} last."
+        cure = alone if stands_alone else f"List the private index {mine} last."
     else:
         why = (
             "The definition does not pin it exactly, and pip takes the highest version that any "
             "of its indexes has."
         )
-        last = max(public) < max(ours)
-        where = "" if last else f" and list the private index {private} last"
+        where = "" if last else f" and list the private index {mine} last"
         cure = alone if stands_alone else f"Pin it exactly ({pin}){where}, or {by_url}."
     return Confusion(name, index, why, cure)

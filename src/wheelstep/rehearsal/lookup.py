@@ -38,6 +38,8 @@ class Order:
     """Those that say which files are taken (`candidates.options_of`)."""
     hashes: Mapping[str, frozenset[str]] = field(default_factory=dict)
     connected: bool = True
+    built: bool = True
+    """False: new wheels are not there yet, but will be published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +207,12 @@ def confused_by(  # noqa: PLR0917 - all that decides it
         files = listed[place.url, False]
         mirror = any((one.file, one.sha256) in known for one in files)
         kind = "other" if place.kind == "public" and mirror else place.kind
-        standings.append(Standing(place.shown, kind, bool(files)))
+        holds = (place.published and not order.built) or any(
+            need.specifiers.contains(found, prereleases=True)
+            for found in (version_of(one.file) for one in files)
+            if found is not None
+        )
+        standings.append(Standing(place.shown, kind, bool(files), holds))
         ours += [place.url] if place.kind == "ours" and place.url else []
     hashed = bool(order.hashes.get(name))
     found = confusion(name, need, standings, hashed=hashed, version=version)

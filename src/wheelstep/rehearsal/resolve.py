@@ -33,13 +33,14 @@ from wheelstep.ground.public_index import (
 from wheelstep.ground.transport import Transport
 from wheelstep.ground.uv import check_platform, default_index, working_folder
 from wheelstep.model import Problem, Wheel
+from wheelstep.rehearsal.asker import Asker
 from wheelstep.rehearsal.candidates import index_order, options_of
 from wheelstep.rehearsal.interface import Subject, Verdict
 from wheelstep.rehearsal.judge import judge, line_of, unproven
 from wheelstep.rehearsal.needs import requirements_of
 from wheelstep.rehearsal.pages import Pages
 from wheelstep.rehearsal.places import Indexes
-from wheelstep.rehearsal.question import Asker, Question
+from wheelstep.rehearsal.question import Question
 from wheelstep.rehearsal.section import Fault, flatten, take_apart
 
 __all__ = ["errors_of", "rehearse", "skipped"]
