@@ -11,6 +11,7 @@ import pytest
 
 from tests.rehearsal.conftest import Scene
 from tests.rehearsal.made import make_wheel
+from tests.servers.feed import Stored, feed_server
 from tests.servers.pypi import PypiServer, pypi_server
 from wheelstep.errors import DefinitionUnresolvable, ServiceRefused
 from wheelstep.ground.connections import Connection
@@ -199,6 +200,39 @@ def test_a_dockerfile_that_brings_its_own_credential(scene: Scene, server: PypiS
         connected=False,
     )
     assert verdict.status == "resolved", verdict
+
+
+@pytest.mark.parametrize(
+    ("target", "token", "code"),
+    [
+        ("/contoso", "reader-token-0815", None),
+        ("/contoso/ml/_packaging/wheels/pypi/simple/", "reader-token-0815", None),
+        ("/contoso", "stranger-token-99", "connection-refused"),
+        ("/contoso", "expired-last-night-1", "connection-refused"),
+        ("/contos", "reader-token-0815", "index-not-covered"),
+        ("/contoso/other", "reader-token-0815", "index-not-covered"),
+    ],
+)
+def test_an_azure_artifacts_feed(scene: Scene, target: str, token: str, code: str | None) -> None:
+    wheel = make_wheel(scene.folder / "w", "acme-core", "0.9")
+    assert wheel.path is not None
+    data = wheel.path.read_bytes()
+    with feed_server() as feed:
+        feed.files[wheel.file] = Stored(wheel.name, wheel.version, wheel.file, data, None, 0)
+        verdict = scene.rehearse(
+            f"--index-url {feed.simple_url}",
+            "acme-core==0.9",
+            published=(feed.simple_url,),
+            released=("acme-core",),
+            connections=(Connection("ml", f"{feed.base}{target}", secret=Secret(token)),),
+            credentials=(IndexCredential(feed.simple_url, "step", Secret(feed.token)),),
+        )
+        passwords = {request.password for request in feed.requests}
+    errors = errors_of([verdict])
+    assert [error.code for error in errors] == ([code] if code else []), verdict
+    assert (verdict.status == "resolved") == (code is None)
+    # what the step publishes with was never used, and no token left its prefix
+    assert passwords - {None} == ({token} if code != "index-not-covered" else set())
 
 
 def test_the_token_is_in_no_argument_and_no_file(
