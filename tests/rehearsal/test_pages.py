@@ -120,3 +120,10 @@ def test_a_yanked_release_is_not_taken_and_that_is_said(scene: Scene) -> None:
     assert "Yanked" in verdict.problems[0].message
     pinned = scene.rehearse(lines[0], "acme-base==0.9", released=("acme-base",))
     assert pinned.status == "resolved", pinned
+
+
+@pytest.mark.parametrize("url", ["https://[bad", "https://index.example:port/simple", "https:///x"])
+def test_an_index_that_is_no_url_is_the_definitions_fault(scene: Scene, url: str) -> None:
+    lines = (f"--extra-index-url {url}", "acme-base==0.9")
+    verdict = scene.rehearse(*lines, released=("acme-base",))
+    assert (verdict.status, verdict.problems[0].exit_code) == ("failed", 7), verdict

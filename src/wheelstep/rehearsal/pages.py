@@ -20,7 +20,13 @@ from packaging.utils import (
     parse_wheel_filename,
 )
 
-from wheelstep.errors import CannotHere, ServiceRefused, StepError
+from wheelstep.errors import (
+    CannotHere,
+    DefinitionUnresolvable,
+    ServiceRefused,
+    SettingError,
+    StepError,
+)
 from wheelstep.ground.index_page import SUPPRESS_SIGN_IN, ask, files_on
 from wheelstep.ground.public_index import IndexCredential
 from wheelstep.ground.secret import Secret, without_credentials
@@ -101,9 +107,18 @@ class Pages:
 
     def _read(self, asked: Asked) -> Page:
         try:
-            if urlsplit(asked.url).scheme == "file":
-                return Page(tuple(_on_disk(asked)))
-            return self._over_the_network(asked)
+            match urlsplit(asked.url).scheme.lower():
+                case "file":
+                    return Page(tuple(_on_disk(asked)))
+                case "http" | "https":
+                    return self._over_the_network(asked)
+                case _:
+                    return Page()  # uv says what it thinks of it
+        except ValueError:
+            return Page(error=_no_url(asked.url))
+        except SettingError as error:
+            # what a definition names is no setting
+            return Page(error=_no_url(asked.url) if error.code == "url-invalid" else error)
         except StepError as error:
             return Page(error=error)
 
@@ -132,6 +147,14 @@ def _credentials(credential: IndexCredential | None) -> Credentials | None:
     if credential is None:
         return None
     return Credentials(credential.url, credential.user, credential.password or Secret(""))
+
+
+def _no_url(url: str) -> DefinitionUnresolvable:
+    return DefinitionUnresolvable(
+        f"{without_credentials(url)!r} is no URL that an index could have.",
+        code="unresolvable",
+        cure="Mend it: pip would fail there, too.",
+    )
 
 
 def _refused(asked: Asked, response: Response) -> ServiceRefused:

@@ -150,9 +150,10 @@ class Indexes:
             who = IndexCredential(one.target, one.user or ANY_USER, one.secret)
             return (who if one.secret else None), "connection", one
         if connected and not self.connections:
-            who = credential_for(url, (*self.credentials, *self.public.credentials))
-            if who is not None:
+            if who := credential_for(url, self.credentials):
                 return who, "settings", None
+            if who := credential_for(url, self.public.credentials):
+                return who, "public", None
         who = credential_for(url, own)
         return who, "definition" if who else "nobody", None
 

@@ -121,6 +121,7 @@ def rehearse(
     no_public: bool = False,
     resolve: bool = True,
     parallel: int = 4,
+    transfers: int = 16,
     timeout: float | None = 600.0,
     budget: RetryBudget | None = None,
     clock: Clock | None = None,
@@ -156,6 +157,7 @@ def rehearse(
         resolve: False: only look what pip could take from a public index; the verdicts are
             "skipped" where nothing was found.
         parallel: How many resolutions at once.
+        transfers: How many pages are read at once.
         timeout: Seconds for each.
         budget: How much waiting for services the run may spend.
         clock: What waits.
@@ -206,8 +208,9 @@ def rehearse(
         prepared = [prepare(subject, platform, asker, read) for subject in subjects]
         asked = [each.question for each in prepared if isinstance(each, Prepared)]
         questions = list(dict.fromkeys(asked))
-        with ThreadPoolExecutor(max(1, parallel)) as pool:
+        with ThreadPoolExecutor(max(1, transfers)) as pool:
             asker.read_first(questions, pool)
+        with ThreadPoolExecutor(max(1, parallel)) as pool:
             found = pool.map(partial(asker.answer, resolve=resolve), questions)
             answers = dict(zip(questions, found, strict=True))
     verdicts = [

@@ -112,6 +112,7 @@ def rehearse_subjects(  # noqa: PLR0917 - what is asked, and of which state
         announce=partial(_names_asked, run),
         no_public=run.settings.no_public_index,
         parallel=run.settings.parallel or 4,
+        transfers=run.transfers,
         clock=run.clock,
     )
     looked = ask(ahead, resolve=False)
