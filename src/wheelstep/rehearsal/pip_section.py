@@ -31,11 +31,20 @@ from wheelstep.rehearsal.pip_rules import (
 )
 from wheelstep.rehearsal.section import Section
 
-__all__ = ["Image", "Pages", "decide", "gather", "marker_environment"]
+__all__ = ["At", "Image", "Pages", "decide", "gather", "marker_environment"]
 
 Pages = Callable[[str | None, str, bool], Iterable[Listed]]
 """(an index as `IndexOrder` has it or a place of find-links, a normalised name, whether it is one
 of find-links) -> what it lists, in the page's order; nothing where there is no such page."""
+
+
+At = Callable[[str], Listed | None]
+"""The URL of a file, without fragment -> what the file itself says: its SHA-256 and, as
+`requires_python`, what its metadata says; None where it was not read."""
+
+
+def nothing_known(_url: str) -> None:
+    """Know nothing of any file but what a page says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +115,7 @@ def marker_environment(python: str, platform: str) -> dict[str, str]:
     }
 
 
-def gather(order: IndexOrder, name: str, pages: Pages) -> list[Offer]:
+def gather(order: IndexOrder, name: str, pages: Pages, at: At = nothing_known) -> list[Offer]:
     """Return all files that pip looks at for a name, in its order: of equals it takes the last.
 
     Files that find-links name or hold in a folder come first, by their URL downwards; then what
@@ -116,11 +125,14 @@ def gather(order: IndexOrder, name: str, pages: Pages) -> list[Offer]:
         order: Where pip looks.
         name: Normalised.
         pages: What each place lists.
+        at: What is known of the files themselves.
     """
     files: list[Offer] = []
     listings: list[Offer] = []
     for link in dict.fromkeys(order.find_links):
-        offers = [Offer(each, link, from_links=True) for each in pages(link, name, True)]
+        offers = [
+            Offer(each, link, from_links=True, own=at(each.url)) for each in pages(link, name, True)
+        ]
         if is_page(link):
             listings += offers
         else:
@@ -131,7 +143,9 @@ def gather(order: IndexOrder, name: str, pages: Pages) -> list[Offer]:
         place = index.rstrip("/") if index else None
         if place not in seen:
             seen.add(place)
-            listings += once(Offer(each, index) for each in pages(index, name, False))
+            listings += once(
+                Offer(each, index, own=at(each.url)) for each in pages(index, name, False)
+            )
     return [*files, *listings]
 
 
@@ -156,7 +170,7 @@ def decide(
     image: Image,
     pages: Pages,
     *,
-    at: Callable[[str], Listed | None] = lambda _url: None,
+    at: At = nothing_known,
     names: Iterable[str] | None = None,
 ) -> dict[str, Choice]:
     """Return which file pip takes for each name that a section asks for by name or by a wheel's
@@ -167,8 +181,8 @@ def decide(
         order: From `candidates.index_order`.
         image: Where pip runs.
         pages: What each index lists.
-        at: What is known of the file at a wheel's URL (without fragment): its SHA-256 and, as
-            `requires_python`, what its own metadata says.
+        at: What is known of the files themselves, also of those that are named by URL: a page
+            may be silent about the Python that a file needs.
         names: Those that are wanted, normalised; all when None.
 
     Returns:
@@ -195,7 +209,7 @@ def decide(
             choices[name] = refused(name, "hash", text)
             continue
         choices[name] = choose(
-            name, gather(order, name, pages), rules_for(name, wanted, section, options, image)
+            name, gather(order, name, pages, at), rules_for(name, wanted, section, options, image)
         )
     return choices if knows(options, image) else doubted(choices)
 
@@ -259,7 +273,7 @@ def by_url(
     wanted: Wanted,
     section: Section,
     image: Image,
-    at: Callable[[str], Listed | None],
+    at: At,
 ) -> Choice:
     """Judge a wheel that is named by URL: pip takes it or fails."""
     if len(set(wanted.urls)) > 1:
