@@ -3,6 +3,7 @@ that asks for some of them."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import random
@@ -69,7 +70,11 @@ def make_sdist(folder: Path, name: str, version: str, note: str) -> Path:
         'backend-path = ["."]\n',
         "backend.py": f"# {note}\n{BACKEND}",
     }
-    with tarfile.open(path, "w:gz") as archive:
+    # without the time of day, so that a case is the same every time
+    with (
+        gzip.GzipFile(path, "wb", mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w") as archive,
+    ):
         for file, text in texts.items():
             member = tarfile.TarInfo(f"{name}-{version}/{file}")
             member.size = len(text)
@@ -163,7 +168,7 @@ class Maker:
         own_python = page_python
         if self.one_in(8) and not self.one_in(3):
             own_python = chance.choice(PYTHONS)
-        if self.one_in(7):
+        if self.one_in(9):
             path = make_sdist(folder, name.replace("-", "_"), version, note)
             page_python = own_python = None
         else:

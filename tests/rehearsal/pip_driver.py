@@ -1,12 +1,13 @@
 """Runs many pip commands in one process that has imported pip once.
 
-Its argument is a folder with an unpacked pip. Each line of the input is {"args", "said"}: the arguments, and the
-file for all that pip says; each line of the output is its exit code. On POSIX every command runs in
-a fork, elsewhere in a fresh process.
+Its argument is a folder with an unpacked pip. Each line of the input is {"args", "said"}: the
+arguments, and the file for all that pip says; each line of the output is its exit code. On POSIX
+every command runs in a fork, elsewhere in a fresh process.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -52,6 +53,7 @@ def main() -> None:
     sys.path.insert(0, sys.argv[1])
     for name in ("cli.main", "commands.install", "resolution.resolvelib.resolver"):
         import_module(f"pip._internal.{name}")
+    gc.freeze()  # so that forks share it
     for line in sys.stdin:
         asked = json.loads(line)
         one = forked if hasattr(os, "fork") else fresh
