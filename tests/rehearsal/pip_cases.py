@@ -53,10 +53,11 @@ IMAGES = (
 )
 BACKEND = """import os
 def prepare_metadata_for_build_wheel(folder, config_settings=None):
-    os.mkdir(os.path.join(folder, "x.dist-info"))
-    with open(os.path.join(folder, "x.dist-info", "METADATA"), "w") as file:
+    info = "{name}-{version}.dist-info"
+    os.mkdir(os.path.join(folder, info))
+    with open(os.path.join(folder, info, "METADATA"), "w") as file:
         file.write(open("PKG-INFO").read())
-    return "x.dist-info"
+    return info
 """
 
 
@@ -68,7 +69,7 @@ def make_sdist(folder: Path, name: str, version: str, note: str) -> Path:
         "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\n'
         'backend-path = ["."]\n',
-        "backend.py": f"# {note}\n{BACKEND}",
+        "backend.py": f"# {note}\n{BACKEND.format(name=name, version=version)}",
     }
     # without the time of day, so that a case is the same every time
     with (
@@ -165,9 +166,10 @@ class Maker:
         version = chance.choice(VERSIONS)
         note = chance.choice((place, place, place, "the same everywhere"))
         page_python = chance.choice(PYTHONS)
-        own_python = page_python
-        if self.one_in(8) and not self.one_in(3):
-            own_python = chance.choice(PYTHONS)
+        own_python = chance.choice(PYTHONS) if self.one_in(8) else page_python
+        if self.case.python:
+            # told of another Python, pip 24.0 holds the metadata to the one that runs it
+            own_python = None
         if self.one_in(9):
             path = make_sdist(folder, name.replace("-", "_"), version, note)
             page_python = own_python = None
@@ -289,6 +291,8 @@ class Maker:
     def make(self) -> Case:
         """Put it all together."""
         case, chance = self.case, self.chance
+        if self.one_in(3):
+            case.python, case.platform = chance.choice(IMAGES)
         options = self.option_lines()
         asked = [self.requirement()]
         if self.one_in(10) and "--hash" not in asked[0]:
@@ -302,8 +306,6 @@ class Maker:
             options = ["-r more.txt"]
         # all options count, wherever they stand
         case.lines = [*options, *asked] if chance.random() < 0.6 else [*asked, *options]
-        if self.one_in(3):
-            case.python, case.platform = chance.choice(IMAGES)
         return case
 
 

@@ -48,16 +48,33 @@ def fresh(args: Sequence[str], said: str) -> int:
         ).returncode
 
 
+def warm(folder: str) -> None:
+    """Import and compute once what every command needs."""
+    sys.path.insert(0, folder)
+    # what pip says of itself to a server, and the certificates it trusts: it runs programs for the
+    # one and reads hundreds of the others, and no index here is a server
+    session = import_module("pip._internal.network.session")
+    vars(session)["user_agent"] = lambda: "pip"
+    if (Path(folder) / "pip" / "_internal" / "cli" / "index_command.py").is_file():
+        command = import_module("pip._internal.cli.index_command")
+        vars(command)["_create_truststore_ssl_context"] = lambda: None
+    said = (os.dup(1), os.dup(2))
+    args = ("install", "--dry-run", "--no-index", "--no-deps", "--ignore-installed", "-q", "none")
+    run(args, os.devnull)
+    for number, file in enumerate(said, start=1):
+        os.dup2(file, number)
+    gc.freeze()  # so that forks share it
+
+
 def main() -> None:
     """Serve until the input ends."""
-    sys.path.insert(0, sys.argv[1])
-    for name in ("cli.main", "commands.install", "resolution.resolvelib.resolver"):
-        import_module(f"pip._internal.{name}")
-    gc.freeze()  # so that forks share it
+    forks = hasattr(os, "fork")
+    if forks:
+        warm(sys.argv[1])
     for line in sys.stdin:
         asked = json.loads(line)
-        one = forked if hasattr(os, "fork") else fresh
-        sys.stdout.write(f"{one(asked['args'], asked['said'])}\n")
+        code = (forked if forks else fresh)(asked["args"], asked["said"])
+        sys.stdout.write(f"{code}\n")
         sys.stdout.flush()
 
 

@@ -193,8 +193,6 @@ def take_apart(
         except ValueError as error:
             message = f"pip cannot read the line `{shown(line.text)}`: {error}."
             raise Fault(message, line.file, line.number) from error
-    for name in section.from_source:
-        section.hashes.pop(name, None)
     return section
 
 
