@@ -15,6 +15,12 @@ from tests.rehearsal.pips import Taken, answers, pins, unpacked
 from wheelstep.rehearsal.pip_choice import Choice
 
 COUNT = 500
+FALSE_REDS = 0
+"""Cases that every pip takes alike and of which we are not certain, where the definition does not
+say its pip. There would be some if less was known of the files: an index that names no SHA-256
+beside `--hash`, or a URL that nobody has read."""
+
+pytestmark = pytest.mark.timeout(900)
 
 
 @dataclass
@@ -81,7 +87,7 @@ def test_of_an_unknown_pip_nothing_is_said_that_one_of_them_does_not(asked: Aske
             assert all(said(choices) == each for each in theirs), told(case, theirs=theirs)
         elif theirs[0] is not None and all(each == theirs[0] for each in theirs):
             false_red.append(told(case, theirs=theirs, ours=choices))
-    assert len(false_red) == 0, "\n\n".join(false_red)
+    assert len(false_red) == FALSE_REDS, "\n\n".join(false_red)
 
 
 def test_the_cases_cover_what_pip_does(asked: Asked) -> None:

@@ -130,9 +130,9 @@ def gather(order: IndexOrder, name: str, pages: Pages, at: At = nothing_known) -
     files: list[Offer] = []
     listings: list[Offer] = []
     for link in dict.fromkeys(order.find_links):
-        offers = [
+        offers = once(
             Offer(each, link, from_links=True, own=at(each.url)) for each in pages(link, name, True)
-        ]
+        )
         if is_page(link):
             listings += offers
         else:
@@ -151,9 +151,10 @@ def gather(order: IndexOrder, name: str, pages: Pages, at: At = nothing_known) -
 
 def once(offers: Iterable[Offer]) -> list[Offer]:
     """Leave out a link that a page lists again."""
-    return list(
-        {(each.listed.url, each.listed.sha256): each for each in reversed([*offers])}.values()
-    )[::-1]
+    found: dict[tuple[str, str | None], Offer] = {}
+    for each in offers:
+        found.setdefault((each.listed.url, each.listed.sha256), each)
+    return list(found.values())
 
 
 def is_page(link: str) -> bool:
@@ -202,15 +203,17 @@ def decide(
         if wanted.urls:
             choices[name] = by_url(name, wanted, section, image, at)
             continue
-        hashes = section.hashes.get(name)
-        if section.require_hashes and (hashes is None or not wanted.pinned):
-            lacking = "has none" if hashes is None else "is not pinned with =="
-            text = f"One requirement with a hash makes pip ask for all, and {name} {lacking}."
-            choices[name] = refused(name, "hash", text)
-            continue
-        choices[name] = choose(
-            name, gather(order, name, pages, at), rules_for(name, wanted, section, options, image)
+        choice = hash_lacking(name, wanted, section, image) or by_name(
+            name,
+            gather(order, name, pages, at),
+            rules_for(name, wanted, section, options, image),
+            wanted,
         )
+        strict = not all(era.unpinned_hashes for era in eras_of(image.pip))
+        if strict and section.require_hashes and not wanted.pinned and choice.offer:
+            doubt = f"pip before 26.1 wants {name} pinned with ==, since it has a hash."
+            choice = replace(choice, doubts=(*choice.doubts, doubt))
+        choices[name] = choice
     return choices if knows(options, image) else doubted(choices)
 
 
@@ -231,6 +234,37 @@ def wants(section: Section, image: Image) -> dict[str, Wanted]:
             else:
                 wanted.limits.append(requirement.specifier)
     return found
+
+
+def hash_lacking(name: str, wanted: Wanted, section: Section, image: Image) -> Choice | None:
+    """Return the choice of nothing where pip, told to check hashes, finds none to check."""
+    if not section.require_hashes:
+        return None
+    if name not in section.hashes:
+        text = f"One requirement with a hash makes pip ask for all, and {name} has none."
+        return refused(name, "hash", text)
+    if not wanted.pinned and not any(era.unpinned_hashes for era in eras_of(image.pip)):
+        text = f"pip before 26.1 wants {name} pinned with ==, since it has a hash."
+        return refused(name, "hash", text)
+    return None
+
+
+def by_name(name: str, offers: Sequence[Offer], rules: Rules, wanted: Wanted) -> Choice:
+    """Choose as pip does, which takes up one requirement after the other: it fails at the first
+    one that leaves nothing, though a later one, as an exact pin, would let more in."""
+    limits = SpecifierSet()
+    for limit in wanted.limits:
+        limits &= limit
+    doubts: dict[str, None] = {}
+    so_far = limits
+    for specifiers in wanted.specifiers[:-1]:
+        so_far &= specifiers
+        first = choose(name, offers, replace(rules, specifiers=so_far))
+        if first.offer is None:
+            return first
+        doubts |= dict.fromkeys(first.doubts)
+    choice = choose(name, offers, rules)
+    return replace(choice, doubts=(*doubts, *(d for d in choice.doubts if d not in doubts)))
 
 
 def rules_for(
