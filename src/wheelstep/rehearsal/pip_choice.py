@@ -53,9 +53,9 @@ class Offer:
     """The index that lists it, as `IndexOrder` has it; None is pip's default one."""
     from_links: bool = False
     """`index` is a place of find-links."""
-    own_python: str | None = None
-    """The Requires-Python of the file's own metadata, where that is known and the page says none:
-    pip heeds it too, though only after it has chosen the file of a version."""
+    own: Listed | None = None
+    """What the file itself says, where it was read: its SHA-256 and, as `requires_python`, what its
+    metadata says. pip heeds them too, but only after it has chosen the file of a version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,10 +236,11 @@ def choose_in(name: str, offers: Sequence[Offer], rules: Rules, era: Era) -> Cho
     ranked = []
     python = full_python(rules.python)
     for version, offer in best.items():
-        if admits_python(offer.own_python, python, era):
+        requires = offer.own.requires_python if offer.own else None
+        if admits_python(requires, python, era):
             ranked.append(offer)
         else:
-            sieve.drop("requires-python", offer, f"{version} ({offer.own_python})")
+            sieve.drop("requires-python", offer, f"{version} ({requires})")
     return checked(name, ranked, rules, sieve)
 
 
@@ -248,19 +249,24 @@ def checked(name: str, ranked: list[Offer], rules: Rules, sieve: Sieve) -> Choic
     allowed = rules.hashes
     doubts: list[str] = []
     if ranked and allowed is not None:
-        if ranked[0].listed.sha256 is None:
+        if (sha256 := sum_of(ranked[0])) is None:
             doubts.append(
                 f"The index names no SHA-256 of {ranked[0].listed.file}, so that only the file "
                 "itself can show whether it has one of those that the definition allows."
             )
-        elif ranked[0].listed.sha256 not in allowed:
+        elif sha256 not in allowed:
             sieve.drop("hash", ranked[0], ranked[0].listed.file)
             ranked = []
-        ranked = [each for each in ranked if each.listed.sha256 in {None, *allowed}]
+        ranked = [each for each in ranked if sum_of(each) in {None, *allowed}]
     refusals = sieve.refusals(rules)
     if not ranked and not refusals:
         refusals = (Refusal("not-listed", "No index lists a file of it that pip can install."),)
     return Choice(name, ranked[0] if ranked else None, tuple(ranked), refusals, tuple(doubts))
+
+
+def sum_of(offer: Offer) -> str | None:
+    """Return the SHA-256 that pip finds once it has the file, where known."""
+    return (offer.own.sha256 if offer.own else None) or offer.listed.sha256
 
 
 def candidates(

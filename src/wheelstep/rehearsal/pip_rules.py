@@ -1,7 +1,7 @@
 """What pip's rules of choice depend on: its version, and the names that it reads.
 
 Source: pip's own code, `_internal/index/package_finder.py` and `_internal/models/wheel.py`, in the
-versions 22.3.1, 24.0, 24.1, 24.3.1, 25.0.1, 25.1, 25.3, 26.0 and 26.3.
+versions 22.3.1, 24.0, 24.1, 24.3.1, 25.0.1, 25.1, 25.3, 26.0, 26.1.2 and 26.3.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ class Era:
     """A range that only pre-releases meet lets them in (PEP 440); before, only no range did."""
     release_options: bool = False
     """It knows --all-releases and --only-final."""
+    unpinned_hashes: bool = False
+    """A requirement with hashes need not be pinned with ==."""
 
 
 ERAS = (
@@ -62,7 +64,15 @@ ERAS = (
     Era((24, 1), "pip 24.1 to 24.3", open_ends=False),
     Era((25, 0), "pip 25.0 to 25.2"),
     Era((25, 3), "pip 25.3", lenient_names=False),
-    Era((26, 0), "pip 26 and later", lenient_names=False, fallback=True, release_options=True),
+    Era((26, 0), "pip 26.0", lenient_names=False, fallback=True, release_options=True),
+    Era(
+        (26, 1),
+        "pip 26.1 and later",
+        lenient_names=False,
+        fallback=True,
+        release_options=True,
+        unpinned_hashes=True,
+    ),
 )
 
 

@@ -31,11 +31,20 @@ from wheelstep.rehearsal.pip_rules import (
 )
 from wheelstep.rehearsal.section import Section
 
-__all__ = ["Image", "Pages", "decide", "gather", "marker_environment"]
+__all__ = ["At", "Image", "Pages", "decide", "gather", "marker_environment"]
 
 Pages = Callable[[str | None, str, bool], Iterable[Listed]]
 """(an index as `IndexOrder` has it or a place of find-links, a normalised name, whether it is one
 of find-links) -> what it lists, in the page's order; nothing where there is no such page."""
+
+
+At = Callable[[str], Listed | None]
+"""The URL of a file, without fragment -> what the file itself says: its SHA-256 and, as
+`requires_python`, what its metadata says; None where it was not read."""
+
+
+def nothing_known(_url: str) -> None:
+    """Know nothing of any file but what a page says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +115,7 @@ def marker_environment(python: str, platform: str) -> dict[str, str]:
     }
 
 
-def gather(order: IndexOrder, name: str, pages: Pages) -> list[Offer]:
+def gather(order: IndexOrder, name: str, pages: Pages, at: At = nothing_known) -> list[Offer]:
     """Return all files that pip looks at for a name, in its order: of equals it takes the last.
 
     Files that find-links name or hold in a folder come first, by their URL downwards; then what
@@ -116,11 +125,14 @@ def gather(order: IndexOrder, name: str, pages: Pages) -> list[Offer]:
         order: Where pip looks.
         name: Normalised.
         pages: What each place lists.
+        at: What is known of the files themselves.
     """
     files: list[Offer] = []
     listings: list[Offer] = []
     for link in dict.fromkeys(order.find_links):
-        offers = [Offer(each, link, from_links=True) for each in pages(link, name, True)]
+        offers = once(
+            Offer(each, link, from_links=True, own=at(each.url)) for each in pages(link, name, True)
+        )
         if is_page(link):
             listings += offers
         else:
@@ -131,15 +143,18 @@ def gather(order: IndexOrder, name: str, pages: Pages) -> list[Offer]:
         place = index.rstrip("/") if index else None
         if place not in seen:
             seen.add(place)
-            listings += once(Offer(each, index) for each in pages(index, name, False))
+            listings += once(
+                Offer(each, index, own=at(each.url)) for each in pages(index, name, False)
+            )
     return [*files, *listings]
 
 
 def once(offers: Iterable[Offer]) -> list[Offer]:
     """Leave out a link that a page lists again."""
-    return list(
-        {(each.listed.url, each.listed.sha256): each for each in reversed([*offers])}.values()
-    )[::-1]
+    found: dict[tuple[str, str | None], Offer] = {}
+    for each in offers:
+        found.setdefault((each.listed.url, each.listed.sha256), each)
+    return list(found.values())
 
 
 def is_page(link: str) -> bool:
@@ -156,7 +171,7 @@ def decide(
     image: Image,
     pages: Pages,
     *,
-    at: Callable[[str], Listed | None] = lambda _url: None,
+    at: At = nothing_known,
     names: Iterable[str] | None = None,
 ) -> dict[str, Choice]:
     """Return which file pip takes for each name that a section asks for by name or by a wheel's
@@ -167,8 +182,8 @@ def decide(
         order: From `candidates.index_order`.
         image: Where pip runs.
         pages: What each index lists.
-        at: What is known of the file at a wheel's URL (without fragment): its SHA-256 and, as
-            `requires_python`, what its own metadata says.
+        at: What is known of the files themselves, also of those that are named by URL: a page
+            may be silent about the Python that a file needs.
         names: Those that are wanted, normalised; all when None.
 
     Returns:
@@ -188,15 +203,17 @@ def decide(
         if wanted.urls:
             choices[name] = by_url(name, wanted, section, image, at)
             continue
-        hashes = section.hashes.get(name)
-        if section.require_hashes and (hashes is None or not wanted.pinned):
-            lacking = "has none" if hashes is None else "is not pinned with =="
-            text = f"One requirement with a hash makes pip ask for all, and {name} {lacking}."
-            choices[name] = refused(name, "hash", text)
-            continue
-        choices[name] = choose(
-            name, gather(order, name, pages), rules_for(name, wanted, section, options, image)
+        choice = hash_lacking(name, wanted, section, image) or by_name(
+            name,
+            gather(order, name, pages, at),
+            rules_for(name, wanted, section, options, image),
+            wanted,
         )
+        strict = not all(era.unpinned_hashes for era in eras_of(image.pip))
+        if strict and section.require_hashes and not wanted.pinned and choice.offer:
+            doubt = f"pip before 26.1 wants {name} pinned with ==, since it has a hash."
+            choice = replace(choice, doubts=(*choice.doubts, doubt))
+        choices[name] = choice
     return choices if knows(options, image) else doubted(choices)
 
 
@@ -217,6 +234,37 @@ def wants(section: Section, image: Image) -> dict[str, Wanted]:
             else:
                 wanted.limits.append(requirement.specifier)
     return found
+
+
+def hash_lacking(name: str, wanted: Wanted, section: Section, image: Image) -> Choice | None:
+    """Return the choice of nothing where pip, told to check hashes, finds none to check."""
+    if not section.require_hashes:
+        return None
+    if name not in section.hashes:
+        text = f"One requirement with a hash makes pip ask for all, and {name} has none."
+        return refused(name, "hash", text)
+    if not wanted.pinned and not any(era.unpinned_hashes for era in eras_of(image.pip)):
+        text = f"pip before 26.1 wants {name} pinned with ==, since it has a hash."
+        return refused(name, "hash", text)
+    return None
+
+
+def by_name(name: str, offers: Sequence[Offer], rules: Rules, wanted: Wanted) -> Choice:
+    """Choose as pip does, which takes up one requirement after the other: it fails at the first
+    one that leaves nothing, though a later one, as an exact pin, would let more in."""
+    limits = SpecifierSet()
+    for limit in wanted.limits:
+        limits &= limit
+    doubts: dict[str, None] = {}
+    so_far = limits
+    for specifiers in wanted.specifiers[:-1]:
+        so_far &= specifiers
+        first = choose(name, offers, replace(rules, specifiers=so_far))
+        if first.offer is None:
+            return first
+        doubts |= dict.fromkeys(first.doubts)
+    choice = choose(name, offers, rules)
+    return replace(choice, doubts=(*doubts, *(d for d in choice.doubts if d not in doubts)))
 
 
 def rules_for(
@@ -259,7 +307,7 @@ def by_url(
     wanted: Wanted,
     section: Section,
     image: Image,
-    at: Callable[[str], Listed | None],
+    at: At,
 ) -> Choice:
     """Judge a wheel that is named by URL: pip takes it or fails."""
     if len(set(wanted.urls)) > 1:

@@ -193,8 +193,6 @@ def take_apart(
         except ValueError as error:
             message = f"pip cannot read the line `{shown(line.text)}`: {error}."
             raise Fault(message, line.file, line.number) from error
-    for name in section.from_source:
-        section.hashes.pop(name, None)
     return section
 
 
@@ -293,6 +291,8 @@ def take_place(
         name = canonicalize_name(parse_wheel_filename(file)[0])
     except InvalidWheelFilename as error:
         raise Fault(f"{file} is no valid wheel name.") from error
+    if named.name not in {None, name}:
+        raise Fault(f"{file} is a wheel of {name}, and is named as one of {named.name}.")
     if fragment := HASH.search(place):
         sums.add(fragment[1].lower())
     wheel = wheels.get(file)
