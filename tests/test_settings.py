@@ -246,6 +246,23 @@ def test_a_pyproject_without_our_table(tmp_path: Path, text: str) -> None:
         ('publish-to = [{url = "x", token = "y"}]', "token"),
         ('publish-to = [{url = "x", serve_url = "y"}]', "serve_url"),
         ("publish-to = [{url = 3}]", "url"),
+        ("allow = 3", "allow"),
+        ('allow = "dependency-confusion acme-core"', "reason"),
+        ('allow = ["dependency-confusion"]', "name of a package"),
+        ('allow = ["confusion acme-core It is ours."]', "dependency-confusion"),
+        ('allow = [{code = "dependency-confusion", name = "acme"}]', "reason"),
+        ('allow = [{code = "dependency-confusion", name = "a b", reason = "x"}]', "a b"),
+        ('allow = [{code = "x", why = "y"}]', "why"),
+        ("allow = [3]", "table"),
+        ('connection = [{name = "ml-feed"}]', "target"),
+        ('connection = [{target = "https://h/", token = "x"}]', "token-env"),
+        ('connection = [{target = "https://h/", category = "Feed"}]', "PythonFeed"),
+        ('connection = [{target = "https://h/", name = "x"}]', "3 to 33"),
+        ('connection = ["ml-feed"]', "table"),
+        ('connection = "-x"', "3 to 33"),
+        ('connection-target = "pkgs.dev.azure.com/acme"', "http or https"),
+        ('connection-target = "https://me:pat-1234@h/"', "token-env"),
+        ('connection-category = "python_feed"', "PythonFeed"),
     ],
 )
 def test_a_wrong_value_names_the_setting_and_the_place(
@@ -403,3 +420,101 @@ def test_a_table_of_definitions_that_is_wrong(tmp_path: Path, table: str, said: 
     error = refused(tmp_path)
     assert said in error.message
     assert (error.file, error.line) == ("wheelstep.toml", 2)
+
+
+# --- connections, and what is allowed ---------------------------------------------------------
+
+
+def test_one_connection(tmp_path: Path) -> None:
+    environment = {
+        "WHEELSTEP_CONNECTION": "ml-feed",
+        "WHEELSTEP_CONNECTION_TARGET": "https://pkgs.dev.azure.com/acme",
+        "WHEELSTEP_CONNECTION_USER": "ada",
+        "WHEELSTEP_CONNECTION_TOKEN": "made-up-token-3",
+    }
+    (one,) = read(tmp_path, environment=environment).connections
+    assert (one.name, one.target, one.category, one.user) == (
+        "ml-feed",
+        "https://pkgs.dev.azure.com/acme",
+        "PythonFeed",
+        "ada",
+    )
+    assert one.secret is not None
+    assert one.secret.reveal() == "made-up-token-3"
+    assert "made-up-token-3" not in repr(read(tmp_path, environment=environment))
+    assert read(tmp_path).connections == ()
+    # of a token alone, the destination makes the target
+    (made,) = read(tmp_path, environment={"WHEELSTEP_CONNECTION_TOKEN": "made-up-4"}).connections
+    assert (made.name, made.target) == ("", "")
+    flags = {"connection-target": "https://h.example/", "connection-category": "Git"}
+    assert read(tmp_path, flags=flags).connections[0].category == "Git"
+
+
+CONNECTIONS = """
+[[connection]]
+name = "ml-feed"
+target = "https://pkgs.dev.azure.com/acme"
+token-env = "ML_TOKEN"
+
+[[connection]]
+target = "https://index.example/"
+user = "ada"
+"""
+
+
+def test_several_connections_are_tables(tmp_path: Path) -> None:
+    file(tmp_path, CONNECTIONS)
+    environment = {"ML_TOKEN": "made-up-token-5\n"}
+    first, second = read(tmp_path, environment=environment).connections
+    assert first.secret is not None
+    assert first.secret.reveal() == "made-up-token-5"
+    assert (second.target, second.user, second.secret) == ("https://index.example/", "ada", None)
+    assert refused(tmp_path).code == "missing-token"
+    error = refused(tmp_path, ML_TOKEN="made-up-5", WHEELSTEP_CONNECTION_USER="bob")
+    assert "table" in error.cure
+    file(tmp_path, CONNECTIONS.replace("ML_TOKEN", "GITHUB_TOKEN"))
+    assert "GITHUB_TOKEN" in refused(tmp_path, GITHUB_TOKEN="made-up-6").message
+
+
+@pytest.mark.parametrize("text", [CONNECTIONS, 'connection-target = "https://collects.example/"\n'])
+def test_no_connections_token_goes_to_where_a_pull_request_says(tmp_path: Path, text: str) -> None:
+    file(tmp_path, text)
+    environment = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_EVENT_NAME": "pull_request",
+        "INPUT_CONNECTION_TOKEN": "made-up-token-7",
+        "ML_TOKEN": "made-up-token-5",
+    }
+    settings = read(tmp_path, environment=environment)
+    assert settings.connections
+    assert {one.secret for one in settings.connections} == {None}
+
+
+def test_what_is_allowed(tmp_path: Path) -> None:
+    line = "dependency-confusion  Acme_Core   It is ours  there, too."
+    (one,) = read(tmp_path, environment={"WHEELSTEP_ALLOW": f"\n{line}\n"}).allow
+    assert (one.code, one.name, one.reason) == (
+        "dependency-confusion",
+        "acme-core",
+        "It is ours there, too.",
+    )
+    assert read(tmp_path, flags={"allow": [line]}).allow == (one,)
+    file(
+        tmp_path,
+        """
+[[allow]]
+code = "dependency-confusion"
+name = "*"
+reason = "The public index here is a curated mirror."
+""",
+    )
+    (every,) = read(tmp_path).allow
+    assert (every.name, every.reason) == ("*", "The public index here is a curated mirror.")
+
+
+def test_no_public_index(tmp_path: Path) -> None:
+    for text in ("none", "None"):
+        settings = read(tmp_path, flags={"public-index": text})
+        assert (settings.public_index, settings.no_public_index) == (None, True)
+    settings = read(tmp_path, flags={"public-index": "https://none.example/"})
+    assert (settings.public_index, settings.no_public_index) == ("https://none.example/", False)

@@ -157,7 +157,7 @@ def _add(command: argparse.ArgumentParser, row: Any) -> None:
                 default=None,
                 help=text,
             )
-        case "list" | "destinations" | "definitions":
+        case "list" | "destinations" | "definitions" | "allow":
             command.add_argument(
                 flag,
                 dest=row.name,

@@ -13,7 +13,16 @@ from typing import Final, Literal
 __all__ = ["COMMANDS", "NOT_YET", "OPTIONS", "OUTPUTS", "Command", "Option", "Output", "option"]
 
 Kind = Literal[
-    "text", "list", "switch", "choice", "number", "secret", "destinations", "definitions"
+    "text",
+    "list",
+    "switch",
+    "choice",
+    "number",
+    "secret",
+    "destinations",
+    "definitions",
+    "connections",
+    "allow",
 ]
 Command = Literal["release", "plan", "build", "publish", "pin", "rehearse", "demo"]
 
@@ -120,8 +129,20 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("commit-message", "The message of the commit.", "text", "a clear sentence", COMMITTING),
     Option("skip-ci", "Mark the commit so that it does not start a pipeline run of its own.", "switch", "on",
            COMMITTING),
-    Option("public-index", "The index that stands for the public one.", "text",
+    Option("public-index", "The index that stands for the public one; `none`: nothing does, and no name is looked up there.", "text",
            "the one pip is configured with", ALL, placeholder="URL"),
+    Option("connection", "The name of the workspace connection that Azure ML authenticates with; in the file also tables with `name`, `target`, `category`, `user` and `token-env`.", "connections",
+           "made from its target", DEFINING, placeholder="NAME"),
+    Option("connection-target", "The base URL that Azure ML matches index URLs against.", "text",
+           "made from the destination", DEFINING, placeholder="URL"),
+    Option("connection-category", "What the connection is for.", "choice", "`PythonFeed`", DEFINING,
+           choices=("PythonFeed", "Git")),
+    Option("connection-user", "The user name of the connection (feeds take any).", "text",
+           "`wheelstep`", DEFINING, placeholder="NAME"),
+    _secret("connection-token", "The token of the connection, with which the rehearsal reads (Packaging: Read is enough).",
+            "none: then what Azure ML authenticates with is not known here", DEFINING),
+    Option("allow", "Findings that shall not end the run: `CODE NAME REASON`; in the file also tables with `code`, `name` and `reason`.", "allow",
+           "none", DEFINING, placeholder="TEXT"),
     Option("parallel", "How many things at once.", "number",
            "processors for building, 16 for transfers", ALL, placeholder="N"),
     Option("dry-run", "The same as the command `plan`.", "switch", "off", frozenset({"release"})),
@@ -156,9 +177,8 @@ OUTPUTS: Final[tuple[Output, ...]] = (
 NOT_YET: Final = frozenset(
     {
         "connect", "promote", "mirror", "doctor",
-        "view", "connection", "connection-target", "connection-category",
-        "connection-user", "connection-token", "connection-expires", "register",
-        "definition-repository", "definition-repository-token", "allow",
+        "view", "connection-expires", "register",
+        "definition-repository", "definition-repository-token",
     }
 )  # fmt: skip
 """Commands and options of the plan that this version does not have: asked for, they are an error

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from wheelstep.options import OPTIONS, Kind, Option
 
-__all__ = ["DESTINATION_KEYS", "settings_schema", "validate_pyproject_schema"]
+__all__ = [
+    "ALLOW_KEYS",
+    "CONNECTION_KEYS",
+    "DESTINATION_KEYS",
+    "settings_schema",
+    "validate_pyproject_schema",
+]
 
 TEXTS: Final = {"type": "array", "items": {"type": "string"}}
 
@@ -18,15 +25,37 @@ DESTINATION_KEYS: Final = {
     "token-env": "The environment variable that holds the token or password.",
 }
 
-DESTINATION: Final = {
-    "type": "object",
-    "properties": {
-        key: {"type": "string", "minLength": 1, "description": meaning}
-        for key, meaning in DESTINATION_KEYS.items()
-    },
-    "required": ["url"],
-    "additionalProperties": False,
+CONNECTION_KEYS: Final = {
+    "name": "The connection's name in the workspace.",
+    "target": "The base URL that Azure ML matches index URLs against.",
+    "category": "PythonFeed, or Git.",
+    "user": "The user name; feeds take any.",
+    "token-env": "The environment variable that holds the token or password.",
 }
+
+ALLOW_KEYS: Final = {
+    "code": "The code of the finding, e.g. dependency-confusion.",
+    "name": "The package it is excused for; * for all.",
+    "reason": "Why; the report repeats it.",
+}
+
+
+def _table(keys: Mapping[str, str], required: Sequence[str]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {
+            key: {"type": "string", "minLength": 1, "description": meaning}
+            for key, meaning in keys.items()
+        },
+        "required": [*required],
+        "additionalProperties": False,
+    }
+
+
+def _tables(keys: Mapping[str, str], required: Sequence[str], text: str) -> dict[str, Any]:
+    items = {"oneOf": [{"type": "string"}, _table(keys, required)]}
+    return {"oneOf": [{"type": "array", "items": items}, {"type": "string", "description": text}]}
+
 
 FORMS: Final[dict[Kind, dict[str, Any]]] = {
     "text": {"type": "string"},
@@ -44,12 +73,14 @@ FORMS: Final[dict[Kind, dict[str, Any]]] = {
     },
     "switch": {"type": "boolean"},
     "number": {"type": "integer", "minimum": 1, "maximum": 1000},
-    "destinations": {
+    "destinations": _tables(DESTINATION_KEYS, ["url"], "One a line."),
+    "connections": {
         "oneOf": [
-            {"type": "array", "items": {"oneOf": [{"type": "string"}, DESTINATION]}},
-            {"type": "string", "description": "One a line."},
+            {"type": "array", "items": _table(CONNECTION_KEYS, ["target"])},
+            {"type": "string", "description": "The name of the one connection."},
         ]
     },
+    "allow": _tables(ALLOW_KEYS, [*ALLOW_KEYS], "One a line."),
 }
 """The form of a value; a choice has its own, and a secret is never in a file."""
 

@@ -11,16 +11,19 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from wheelstep.destinations.interface import Wanted
 from wheelstep.errors import SettingError
+from wheelstep.ground.allowances import Allowance
+from wheelstep.ground.connections import Connection
 from wheelstep.ground.secret import Secret
 from wheelstep.hosts.interface import Host
 from wheelstep.model import Workspace
 from wheelstep.options import NOT_YET, OPTIONS, Command, option
 from wheelstep.settings_file import Value, from_file, root_of
+from wheelstep.settings_safety import allowances, connections, texts_of, token_of
 
 __all__ = ["OPTIONS", "Settings", "load"]
 
@@ -28,8 +31,6 @@ OTHER_VARIABLES: Final = frozenset({"WHEELSTEP_RESOURCE_MANAGER", "WHEELSTEP_CAC
 """Variables of ours that are no options."""
 
 TABLE_KEYS: Final = ("name", "url", "serve-url", "user", "token-env")
-HOSTS_OWN: Final = ("ACTIONS_", "AZURE_CLIENT_", "ENDPOINT_", "GITHUB_", "INPUT_")
-"""How variables begin whose secret belongs to the host or to Azure: `token-env` names none."""
 
 WORKSPACE: Final = re.compile(
     r"(?:(?P<id>subscriptions/)|(?!subscriptions/))(?P<subscription>[A-Za-z0-9-]+)"
@@ -73,6 +74,12 @@ class Settings:
     skip_ci: bool
     public_index: str | None
     """None: what pip is configured with."""
+    no_public_index: bool
+    """Nothing stands for the public one, and no name is looked up there."""
+    connections: tuple[Connection, ...]
+    """The workspace connections that are known; none: what Azure ML will authenticate with is
+    not known here."""
+    allow: tuple[Allowance, ...]
     parallel: int | None
     """None: processors for building, 16 for transfers."""
     repository_token: Secret | None
@@ -108,10 +115,12 @@ def load(
     repository = directory / _text(values.get("repository"), ".")
     for name, value in from_file(root_of(repository)).items():
         values.setdefault(name, value)
-    tokens = {name: _secret(values.get(name)) for name in ("feed-token", "repository-token")}
+    tokens = {row.name: _secret(values.get(row.name)) for row in OPTIONS if row.kind == "secret"}
     wanted = _destinations(values, tokens["feed-token"], environment, host)
     definitions, read_by = _definitions(values.get("definitions"))
     dry_run = _switch(values.get("dry-run"), default=False)
+    public = _text(values.get("public-index"), "")
+    no_public = public.lower() == "none"
     commit_default = "push" if host.is_ci else "none"
     return Settings(
         repository=repository,
@@ -133,7 +142,15 @@ def load(
         branch=_text(values.get("branch"), "") or None,
         commit_message=_text(values.get("commit-message"), "") or None,
         skip_ci=_switch(values.get("skip-ci"), default=True),
-        public_index=_text(values.get("public-index"), "") or None,
+        public_index=None if no_public else public or None,
+        no_public_index=no_public,
+        connections=connections(
+            values,
+            tokens["connection-token"],
+            environment,
+            pull_request=host.trigger().pull_request,
+        ),
+        allow=allowances(values.get("allow")),
         parallel=_number(values.get("parallel")),
         repository_token=tokens["repository-token"],
         dry_run=dry_run or command == "plan",
@@ -310,7 +327,7 @@ def _destinations(
     # a pull request may have written the file: no token goes to where the file says
     anonymous = value.file is not None and host.trigger().pull_request
     wanted = [
-        _table(value, item, {} if anonymous else environment, anonymous=anonymous)
+        _table(value, item, environment, anonymous=anonymous)
         if isinstance(item, dict)
         else Wanted(_text(Value(item, value.origin, value.file, value.line), ""))
         for item in raw
@@ -355,35 +372,11 @@ def _host(url: str) -> str | None:
 def _table(
     value: Value, item: dict[str, Any], environment: Mapping[str, str], *, anonymous: bool
 ) -> Wanted:
-    for key, text in item.items():
-        if key not in TABLE_KEYS:
-            near = difflib.get_close_matches(key, TABLE_KEYS, 1, 0.6)
-            raise value.error(
-                f"a destination has no key {key!r}.",
-                f"Perhaps you meant {near[0]}." if near else f"Use {', '.join(TABLE_KEYS)}.",
-                "unknown-setting",
-            )
-        if not isinstance(text, str):
-            raise value.error(f"the key {key!r} wants a text.", "Put it in quotes.")
-    fields = cast("dict[str, str]", item)
+    fields = texts_of(value, item, TABLE_KEYS, "a destination")
     if not fields.get("url"):
         raise value.error("a destination needs a url.", 'Add url = "https://...".')
-    token: Secret | None = None
     name = fields.get("token-env", "")
-    if name.upper().startswith(HOSTS_OWN):
-        raise value.error(
-            f"token-env is {name}, which holds no secret of a destination.",
-            "Hand the destination's own token to the step under a name of its own.",
-        )
-    if name and not anonymous:
-        given = environment.get(name, "")
-        if not given:
-            raise value.error(
-                f"the environment variable {name}, named by token-env, is not set.",
-                f"Hand {name} to the step's environment from the secret store.",
-                "missing-token",
-            )
-        token = Secret(given.strip())
+    token = token_of(value, name, environment, "destination", hidden=anonymous)
     return Wanted(
         fields["url"], fields.get("name"), fields.get("serve-url"), fields.get("user"), token
     )

@@ -3,10 +3,11 @@ from __future__ import annotations
 import pytest
 
 from tests.definitions.made import ALONE, FEED, INDEX, PURE, SCHEMA, only, pin, plan, wanted
-from wheelstep.definitions.index_options import index_options, same_index
+from wheelstep.definitions.index_options import index_options
 from wheelstep.definitions.pip_lines import logical_lines
 from wheelstep.definitions.requirements import Requirements
 from wheelstep.errors import Refused
+from wheelstep.ground.index_url import same_index
 from wheelstep.model import Index
 
 EXTRA = f"--extra-index-url {FEED}"

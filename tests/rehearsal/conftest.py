@@ -3,10 +3,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.rehearsal.made import make_index, make_source, make_wheel
+from wheelstep.ground.clock import RetryBudget
 from wheelstep.ground.public_index import IndexCredential, PipIndexes
 from wheelstep.model import Wheel
 from wheelstep.rehearsal.interface import Subject, Verdict
@@ -47,8 +49,10 @@ class Scene:
         credentials: tuple[IndexCredential, ...] = (),
         instead: dict[str, str] | None = None,
         released: tuple[str, ...] = (),
+        connected: bool = True,
+        **more: Any,
     ) -> Verdict:
-        subject = Subject("envs/train.yml", lines, python, line=7)
+        subject = Subject("envs/train.yml", lines, python, line=7, connected=connected)
         verdicts = rehearse(
             [subject],
             wheels=wheels,
@@ -59,6 +63,8 @@ class Scene:
             credentials=credentials,
             instead=instead,
             public=self.public,
+            budget=RetryBudget(attempts=1),
+            **more,
         )
         assert len(verdicts) == 1
         return verdicts[0]

@@ -13,6 +13,7 @@ from tests.rehearsal.conftest import PLATFORM, Scene
 from tests.rehearsal.made import make_index, make_wheel
 from wheelstep.errors import DefinitionUnresolvable, SettingError
 from wheelstep.rehearsal.interface import Subject, Verdict
+from wheelstep.rehearsal.lookup import Looked, Order
 from wheelstep.rehearsal.resolve import errors_of, rehearse, skipped
 
 
@@ -38,17 +39,18 @@ def test_an_unpinned_definition_that_takes_the_public_version_fails(scene: Scene
     verdict = scene.rehearse("acme-core", wheels=(wheel,))
     assert verdict.status == "failed"
     (problem,) = verdict.problems
-    assert problem.code == "other-version"
+    assert (problem.code, problem.exit_code) == ("dependency-confusion", 4)
     assert "99.0" in problem.message
     assert (problem.file, problem.line) == ("envs/train.yml", 7)
 
 
 def test_a_released_package_reached_through_another_is_only_warned_of(scene: Scene) -> None:
     wheels = (
-        make_wheel(scene.folder / "dist", "acme-app", "1.0", ["acme-core"]),
-        make_wheel(scene.folder / "dist", "acme-core", "1.0"),
+        make_wheel(scene.folder / "dist", "acme-app", "1.0", ["acme-base"]),
+        make_wheel(scene.folder / "dist", "acme-base", "1.0"),
     )
-    verdict = scene.rehearse("acme-app==1.0", wheels=wheels)
+    other = make_index(scene.folder / "other", make_wheel(scene.folder / "w", "acme-base", "9.0"))
+    verdict = scene.rehearse(f"--extra-index-url {other}", "acme-app==1.0", wheels=wheels)
     assert verdict.status == "resolved"
     assert [(each.code, each.severity) for each in verdict.problems] == [
         ("other-version", "warning")
@@ -249,16 +251,17 @@ def test_an_index_read_in_place_of_one_that_is_not_served_yet(scene: Scene) -> N
 def test_definitions_that_ask_the_same_are_resolved_once(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from wheelstep.rehearsal import question
+    from wheelstep.rehearsal.asker import Asker
+    from wheelstep.rehearsal.question import Answer, Question
 
     asked: list[object] = []
-    original = question.Asker.resolve
+    original = Asker.resolve
 
-    def counted(self: question.Asker, one: question.Question, work: Path) -> question.Answer:
+    def counted(self: Asker, one: Question, order: Order, work: Path, looked: Looked) -> Answer:
         asked.append(one)
-        return original(self, one, work)
+        return original(self, one, order, work, looked)
 
-    monkeypatch.setattr(question.Asker, "resolve", counted)
+    monkeypatch.setattr(Asker, "resolve", counted)
     subjects = [Subject(f"{name}.yml", ("left",), "3.10") for name in "abc"]
     subjects.append(replace(subjects[0], path="d.yml", python="3.11"))
     verdicts = rehearse(

@@ -28,6 +28,7 @@ from wheelstep.destinations.interface import Wanted
 from wheelstep.destinations.table import destination_of
 from wheelstep.errors import CannotHere, Refused, ServiceRefused
 from wheelstep.ground import answers, simple_index
+from wheelstep.ground.connections import Connection
 from wheelstep.ground.process import child_environment, found_on
 from wheelstep.ground.public_index import (
     IndexCredential,
@@ -42,7 +43,10 @@ from wheelstep.ground.uv import compile_requirements
 from wheelstep.hosts import host_of
 from wheelstep.model import Listed, Problem
 from wheelstep.packages.environments import BuildEnvironments
-from wheelstep.rehearsal.question import Asker, Question
+from wheelstep.rehearsal.asker import Asker
+from wheelstep.rehearsal.pages import Pages
+from wheelstep.rehearsal.places import Indexes
+from wheelstep.rehearsal.question import Question
 from wheelstep.report import Report
 from wheelstep.settings import load
 from wheelstep.stages.run import open_run
@@ -228,11 +232,18 @@ def test_a_definition_that_cannot_be_read_is_no_defect(
 
 def test_a_definition_switches_no_certificate_off_where_a_token_goes(tmp_path: Path) -> None:
     ours = IndexCredential("https://index.example/simple/", "us", Secret(TOKEN))
+    theirs = Connection("ml", "https://feed.example/org", secret=Secret(TOKEN))
     asker = Asker(
-        environment={}, folder=tmp_path, first=(), fresh=frozenset(), credentials=(ours,),
-        instead={}, wheels={}, public=PipIndexes(trusted_hosts=("pip.example",)), timeout=None,
+        environment={}, folder=tmp_path, pages=Pages(Transport({})), private=frozenset(), new=(),
+        wheels={}, graph={}, known=frozenset(), stands_alone=bool, announce=print, timeout=None,
+        indexes=Indexes(
+            PipIndexes(trusted_hosts=("pip.example",)), None, "file:///new",
+            credentials=(ours,), connections=(theirs,),
+        ),
     )  # fmt: skip
-    hosts = ("index.example", "INDEX.example:443", "other.example", "pip.example", "[")
+    hosts = (
+        "index.example", "INDEX.example:443", "feed.example", "other.example", "pip.example", "[",
+    )  # fmt: skip
     question = Question(
         (), (), (), (), frozenset(), (), (), hosts, (), prerelease=False, require_hashes=False,
         python="3.11", platform="linux",

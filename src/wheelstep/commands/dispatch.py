@@ -70,3 +70,4 @@ def run(  # noqa: PLR0917 - everything that comes from outside, once
             from wheelstep.commands.parts import rehearse
 
             rehearse(this)
+    this.note_unused_allowances()

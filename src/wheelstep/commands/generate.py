@@ -27,6 +27,7 @@ TASK_TYPES: Final = {
     "choice": "pickList",
     "list": "multiLine",
     "destinations": "multiLine",
+    "allow": "multiLine",
 }
 
 
@@ -68,7 +69,8 @@ def _quoted(text: str) -> str:
 
 def _description(row: Option) -> str:
     choices = f" One of: {', '.join(row.choices)}." if row.choices else ""
-    lines = " One a line." if row.kind in {"list", "destinations", "definitions"} else ""
+    several = {"list", "destinations", "definitions", "allow"}
+    lines = " One a line." if row.kind in several else ""
     switch = " `true` or `false`." if row.kind == "switch" else ""
     return f"{row.meaning}{choices}{lines}{switch} Default: {row.default}."
 

@@ -10,13 +10,12 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
-from urllib.parse import unquote, urlsplit
 
 from wheelstep.definitions.pip_lines import LogicalLine
+from wheelstep.ground.index_url import same_index
 
-__all__ = ["Addition", "IndexOption", "Remark", "decide", "index_options", "same_index"]
+__all__ = ["Addition", "IndexOption", "Remark", "decide", "index_options"]
 
-_PORTS: Final = {"https": 443, "http": 80}
 _INDEX: Final = ("--index-url", "--pypi-url")
 _EXTRA: Final = "--extra-index-url"
 
@@ -53,22 +52,6 @@ class Remark:
     cure: str
     line: int | None
     """The number of the logical line, counted from 0."""
-
-
-def same_index(one: str, other: str) -> bool:
-    """Tell whether two URLs name one index: case of the host, user, port, last slash aside."""
-    return _key(one) == _key(other)
-
-
-def _key(url: str) -> tuple[str, str, int | None, str]:
-    try:
-        parts = urlsplit(url.strip())
-        port = parts.port
-    except ValueError:
-        return "", url, None, ""
-    scheme = parts.scheme.lower()
-    host = (parts.hostname or "").lower()
-    return scheme, host, port or _PORTS.get(scheme), unquote(parts.path).rstrip("/")
 
 
 def index_options(lines: Sequence[LogicalLine]) -> list[IndexOption]:

@@ -14,13 +14,13 @@ from typing import Any, Final
 from packaging.utils import canonicalize_name
 
 from wheelstep.definitions.conda_part import python_of
-from wheelstep.definitions.index_options import same_index
 from wheelstep.definitions.interface import Edited, Reading, Section, Wanted
 from wheelstep.definitions.pinning import Pinned, Slot, note, pin_changes, pin_slots, read_slots
 from wheelstep.definitions.requirement import Unreadable, begins_with_name, parse
 from wheelstep.definitions.source import Source, decode, refuse_secrets
 from wheelstep.definitions.toml_text import Toml, TomlText, compose_toml, rewrite_toml
 from wheelstep.errors import DefinitionUnresolvable, StepError
+from wheelstep.ground.index_url import same_index
 from wheelstep.model import PinChange, Problem
 
 __all__ = ["Pyproject", "project_of"]

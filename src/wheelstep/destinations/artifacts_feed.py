@@ -16,6 +16,7 @@ from wheelstep.destinations.index import IndexDestination
 from wheelstep.destinations.refusals import Reader, type_key, words
 from wheelstep.errors import ServiceRefused, StepError
 from wheelstep.ground.credentials import SignIn, same_organization
+from wheelstep.ground.index_page import SUPPRESS_SIGN_IN
 from wheelstep.ground.secret import redact
 from wheelstep.ground.transport import Credentials, Response, Transport
 from wheelstep.model import Index, Wheel
@@ -173,9 +174,8 @@ class FeedDestination(IndexDestination):
     # -- who we are
 
     def headers(self) -> Mapping[str, str]:
-        """Return what is sent along when a page is read: a wrong token is to get a 401, not a
-        sign-in page (as the azure-devops client does)."""
-        return {**super().headers(), "X-TFS-FedAuthRedirect": "Suppress"}
+        """Return what is sent along when a page is read."""
+        return {**super().headers(), **SUPPRESS_SIGN_IN}
 
     def credentials_for(self, url: str) -> Credentials | None:
         """Return who we are at a URL of the same organization, None everywhere else.

@@ -26,14 +26,13 @@ from wheelstep.destinations.twine_adapter import TwineUploader
 from wheelstep.errors import CannotHere, Refused, ServiceRefused
 from wheelstep.ground import simple_index
 from wheelstep.ground.credentials import SignIn
+from wheelstep.ground.index_page import SEEN, ask, files_on
 from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.transport import Credentials, Response, Transport
 from wheelstep.model import Index, Listed, Wheel
 
 __all__ = ["IndexDestination"]
 
-SEEN: Final = (301, 302, 303, 307, 308, 401, 403, 404, 405, 410, 501)
-"""Statuses that this file words itself."""
 FINAL: Final = frozenset(range(300, 500)) - {408, 429}
 """What another attempt would get again."""
 
@@ -223,20 +222,13 @@ class IndexDestination:
     def _page(self, name: str) -> list[Listed] | None:
         """Return a project's files, or None when the index has no page for it."""
         url = f"{self.simple_url}{name}/"
-        response = self.transport.request(
-            "GET",
-            url,
-            headers=self.headers(),
-            credentials=self.credentials_for(url),
-            accept_statuses=SEEN,
-        )
+        who = self.credentials_for(url)
+        response = ask(self.transport, url, credentials=who, headers=self.headers())
         if self.is_elsewhere(response) or self.is_missing_page(response):
             return None
         if response.status != HTTPStatus.OK:
             raise reading_refused(url, response, self.reader())
-        return simple_index.parse(
-            response.body, response.headers.get("Content-Type", ""), response.url
-        )
+        return files_on(response)
 
     def is_elsewhere(self, response: Response) -> bool:
         """Say whether another host answered: an index that forwards to the public one when it has

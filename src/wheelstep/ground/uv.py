@@ -30,7 +30,7 @@ __all__ = [
     "SolvedFile",
     "check_platform",
     "compile_requirements",
-    "index_refusal",
+    "default_index",
     "platforms",
     "run_uv",
     "uv_binary",
@@ -239,6 +239,18 @@ def platforms(environment: Mapping[str, str]) -> frozenset[str]:
     return frozenset(re.split(r"[,\s]+", listed[1].strip())) if listed else frozenset()
 
 
+def default_index(environment: Mapping[str, str]) -> str | None:
+    """Return the index that pip and uv have where none is configured; None where uv does not say.
+
+    Args:
+        environment: As `run_uv` takes it.
+    """
+    asked = run_uv(["pip", "compile", "--help"], environment=environment)
+    said = " ".join(asked.out.decode("utf-8", "replace").split())
+    found = re.search(r"--default-index <[^>]*> The default [^<]*<(https://[^>\s]+)>", said)
+    return found[1] if found else None
+
+
 def check_platform(platform: str, environment: Mapping[str, str]) -> None:
     """Refuse a platform that uv cannot resolve for.
 
@@ -356,43 +368,3 @@ def annotated_indexes(text: str) -> dict[str, str]:
         r"^([\w.-]+)==\S+(?:\s\\)?\n(?:\s+--hash.*\n)*\s+# from (\S+)", text, re.MULTILINE
     )
     return {name: re.sub(r"//[^/@]*@", "//", index) for name, index in pairs}
-
-
-def index_refusal(
-    url: str,
-    *,
-    probe: str,
-    environment: Mapping[str, str],
-    folder: Path,
-    timeout: float | None = None,
-) -> StepError | None:
-    """Ask one index for one project, to learn whether it lets us read.
-
-    uv passes over an index that refuses it when there are several, so that a refused credential
-    would look like a missing package.
-
-    Args:
-        url: The index, for the error.
-        probe: A project's normalised name; it need not be there.
-        environment: With `uv_index_variables` of this index alone.
-        folder: To work in.
-        timeout: Seconds.
-
-    Returns:
-        The refusal or the failure to answer; None when the index can be read.
-    """
-    asked = compile_requirements(
-        [probe],
-        python_version=f"{sys.version_info[0]}.{sys.version_info[1]}",
-        platform="linux",
-        # the strategy in which uv says what an index answered
-        environment={**environment, "UV_INDEX_STRATEGY": "first-index"},
-        folder=folder,
-        fresh=[probe],
-        options=["--no-deps"],
-        timeout=timeout,
-    )
-    if asked.code == 0:
-        return None
-    error = uv_error(asked, f"reading {url}")
-    return None if isinstance(error, DefinitionUnresolvable) else error

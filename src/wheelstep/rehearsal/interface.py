@@ -29,6 +29,8 @@ class Subject:
     """Which of the file's environments it is, "jobs.train.environment"; "" for the file itself."""
     unknown: tuple[str, ...] = ()
     """Why the definition does not tell all that is installed, as whole sentences."""
+    connected: bool = True
+    """Whether workspace connections reach this build: not so in a Dockerfile's context."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,22 @@
-"""The new wheels as an index of this machine, laid over what is published already."""
+"""What pip takes, as an index of this machine that uv looks at first."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wheelstep.errors import CannotHere
-from wheelstep.model import Wheel
+from wheelstep.ground.simple_index import project_html
+from wheelstep.model import Listed
 
 __all__ = ["lay_over"]
 
 
-def lay_over(wheels: Iterable[Wheel], folder: Path) -> str:
-    """Write a simple index (PEP 503) of these wheels, which stay where they are.
+def lay_over(files: Mapping[str, Sequence[Listed]], folder: Path) -> str:
+    """Write a simple index (PEP 503) of files, which stay where they are.
 
     Args:
-        wheels: Each with `path`.
+        files: By normalised name.
         folder: Where the pages are written to.
 
     Returns:
@@ -25,24 +25,11 @@ def lay_over(wheels: Iterable[Wheel], folder: Path) -> str:
     Raises:
         CannotHere: Disk full, folder not writable.
     """
-    pages: dict[str, list[str]] = {}
-    for wheel in wheels:
-        if wheel.path is None:
-            continue
-        python = html.escape(wheel.requires_python or "")
-        attribute = f' data-requires-python="{python}"' if python else ""
-        pages.setdefault(wheel.name, []).append(
-            f'<a href="{wheel.path.absolute().as_uri()}#sha256={wheel.sha256}"{attribute}>'
-            f"{html.escape(wheel.file)}</a><br>"
-        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, links in pages.items():
+        for name, listed in files.items():
             (folder / name).mkdir(exist_ok=True)
-            (folder / name / "index.html").write_text(
-                "<!DOCTYPE html><html><body>\n" + "\n".join(links) + "\n</body></html>\n",
-                encoding="utf-8",
-            )
+            (folder / name / "index.html").write_bytes(project_html(name, listed))
     except OSError as error:
         raise CannotHere.from_os_error(error, "laying the new wheels over the index") from error
     return folder.as_uri()

@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from functools import partial
 
 from wheelstep.errors import (
     BuildFailed,
@@ -21,6 +20,9 @@ from wheelstep.errors import (
     SettingError,
     StepError,
 )
+from wheelstep.ground.allowances import Allowances
+from wheelstep.ground.clock import Clock, RetryBudget
+from wheelstep.ground.connections import Connection
 from wheelstep.ground.public_index import (
     IndexCredential,
     PipIndexes,
@@ -28,13 +30,17 @@ from wheelstep.ground.public_index import (
     split_credential,
     uv_environment,
 )
-from wheelstep.ground.uv import check_platform, working_folder
+from wheelstep.ground.transport import Transport
+from wheelstep.ground.uv import check_platform, default_index, working_folder
 from wheelstep.model import Problem, Wheel
-from wheelstep.rehearsal.candidates import index_order
-from wheelstep.rehearsal.chosen import platform_tags
-from wheelstep.rehearsal.interface import Resolved, Subject, Verdict
-from wheelstep.rehearsal.overlay import lay_over
-from wheelstep.rehearsal.question import Answer, Asker, Question
+from wheelstep.rehearsal.asker import Asker
+from wheelstep.rehearsal.candidates import index_order, options_of
+from wheelstep.rehearsal.interface import Subject, Verdict
+from wheelstep.rehearsal.judge import judge, line_of, unproven
+from wheelstep.rehearsal.needs import requirements_of
+from wheelstep.rehearsal.pages import Pages
+from wheelstep.rehearsal.places import Indexes
+from wheelstep.rehearsal.question import Question
 from wheelstep.rehearsal.section import Fault, flatten, take_apart
 
 __all__ = ["errors_of", "rehearse", "skipped"]
@@ -50,6 +56,14 @@ ERRORS: tuple[type[StepError], ...] = (
     DefinitionUnresolvable,
     CannotHere,
 )
+
+
+NEW_WHEELS = "file:///new-wheels"
+"""Stands for an index of this machine that has nothing but the new wheels; nothing is there."""
+OF_FILES = frozenset(
+    {"no-binary", "only-binary", "pre", "prefer-binary", "all-releases", "only-final"}
+)
+"""Options that say which files pip takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,31 +112,58 @@ def rehearse(
     instead: Mapping[str, str] | None = None,
     local_indexes: Sequence[str] = (),
     commits: Mapping[str, str] | None = None,
+    published: Sequence[str] = (),
+    connections: Sequence[Connection] = (),
+    known: Iterable[tuple[str, str]] = (),
+    allowances: Allowances | None = None,
+    stands_alone: Callable[[str], bool] = lambda _: False,
+    announce: Callable[[Mapping[str, Sequence[str]]], None] = lambda _: None,
     public: PipIndexes | None = None,
+    no_public: bool = False,
+    resolve: bool = True,
     parallel: int = 4,
+    transfers: int = 16,
     timeout: float | None = 600.0,
+    budget: RetryBudget | None = None,
+    clock: Clock | None = None,
 ) -> list[Verdict]:
     """Resolve each definition for its Python and the platform, without building anything.
 
     Args:
         subjects: The definitions that would change, as they would be committed.
-        wheels: The new ones, each with `path`; of the released names and versions they win over
-            every index.
+        wheels: The new ones, each with `path`: they count as published already, where they will
+            be.
         platform: What the image is, e.g. "x86_64-manylinux_2_28".
         environment: This process's.
         read: Reads a file of the snapshot, for `-r`, `-c` and wheels kept in the repository.
         released: Normalised names of all packages that the repository releases, unchanged ones
-            included: their index pages are read anew, past uv's cache.
-        credentials: Who may read which index; sent only below its prefix.
+            included: which file of them pip takes is decided by its own rules.
+        credentials: Who may read which index; sent only below its prefix, and only while no
+            connection is known.
         instead: Index URLs that cannot be read from here, and what is read in their place (the
             folder behind a `serve-url`).
         local_indexes: Indexes that no definition can name, searched for every one (a folder of
             this machine).
         commits: By name, the commit that its new wheels were built from: a requirement by git of
             that commit means them.
+        published: Indexes that will list the new wheels, as definitions name them. Without any,
+            every definition has them.
+        connections: The workspace's, as far as they are known: what the image build will
+            authenticate with.
+        known: (file, SHA-256) of the wheels that were released before.
+        allowances: What the user has decided to live with.
+        stands_alone: Tells whether one of our indexes serves the public packages, too.
+        announce: Is told which of our names are asked of which index over the network, before they
+            are.
         public: What stands for the public index; what pip is configured with when None.
+        no_public: Nothing stands for it, and no name is looked up there.
+        resolve: False: only look what pip could take from a public index; the verdicts are
+            "skipped" where nothing was found.
         parallel: How many resolutions at once.
+        transfers: How many pages are read at once.
         timeout: Seconds for each.
+        budget: How much waiting for services the run may spend.
+        clock: What waits.
 
     Returns:
         One verdict per subject, in order; `errors_of` says which end the run.
@@ -133,33 +174,62 @@ def rehearse(
     """
     if not subjects:
         return []
+    allowances = allowances or Allowances()
     public = public if public is not None else public_indexes(environment)
+    if no_public:
+        public = PipIndexes(certificate=public.certificate)
     base = uv_environment(environment, public)
     check_platform(platform, base)
-    with working_folder("rehearsing") as folder:
+    authorities = {"REQUESTS_CA_BUNDLE": public.certificate} if public.certificate else {}
+    network = Transport({**environment, **authorities}, budget=budget, clock=clock)
+    with working_folder("rehearsing") as folder, network:
+        here = [wheel for wheel in wheels if wheel.path is not None]
         asker = Asker(
             environment=base,
             folder=folder,
-            first=(lay_over(wheels, folder / "new"), *local_indexes),
-            fresh=frozenset({*released, *(wheel.name for wheel in wheels)}),
-            credentials=(*credentials, *public.credentials),
-            instead={url.rstrip("/"): place for url, place in (instead or {}).items()},
-            wheels={wheel.file: wheel for wheel in wheels if wheel.path is not None},
-            public=public,
+            indexes=Indexes(
+                public=public,
+                default=None if no_public else default_index(base),
+                new=NEW_WHEELS,
+                published=tuple(published),
+                local=tuple(local_indexes),
+                instead={url.rstrip("/"): place for url, place in (instead or {}).items()},
+                credentials=tuple(credentials),
+                connections=tuple(connections),
+                switched_off=no_public,
+            ),
+            pages=Pages(network),
+            private=frozenset({*released, *(wheel.name for wheel in wheels)}),
+            new=here,
+            wheels={wheel.file: wheel for wheel in here},
+            graph=requirements_of(here),
+            known=frozenset({*known, *((wheel.file, wheel.sha256) for wheel in wheels)}),
+            stands_alone=stands_alone,
+            announce=announce,
             timeout=timeout,
         )
         prepared = [prepare(subject, platform, asker, read, commits or {}) for subject in subjects]
         asked = [each.question for each in prepared if isinstance(each, Prepared)]
         questions = list(dict.fromkeys(asked))
+        with ThreadPoolExecutor(max(1, transfers)) as pool:
+            asker.read_first(questions, pool)
         with ThreadPoolExecutor(max(1, parallel)) as pool:
-            asker.check_indexes(questions, pool)
-            answers = dict(zip(questions, pool.map(asker.answer, questions), strict=True))
+            found = pool.map(partial(asker.answer, resolve=resolve), questions)
+            answers = dict(zip(questions, found, strict=True))
     verdicts = [
-        each if isinstance(each, Verdict) else judge(each, answers[each.question], wheels)
+        each
+        if isinstance(each, Verdict)
+        else judge(
+            each.subject, each.question, answers[each.question], wheels, allowances, each.notices
+        )
         for each in prepared
     ]
     return [
-        replace(verdict, place=subject.place)
+        replace(
+            verdict,
+            place=subject.place,
+            status=verdict.status if resolve or verdict.status == "failed" else "skipped",
+        )
         for verdict, subject in zip(verdicts, subjects, strict=True)
     ]
 
@@ -190,14 +260,15 @@ def prepare(
             line=fault.line or line_of(subject, fault.message),
         )
         return Verdict(subject.path, "failed", python, platform, (), (problem, *notices))
-    order = index_order(section.options, asker.public)
+    order = index_order(section.options, asker.indexes.public)
     reasons = [
         *subject.unknown,
         *section.unknown,
         *(
             f"It looks for packages in the folder {link}, which is the image's."
             for link in order.find_links
-            if link not in asker.public.find_links and not link.startswith(("http://", "https://"))
+            if link not in asker.indexes.public.find_links
+            and not link.startswith(("http://", "https://"))
         ),
     ]
     if reasons:
@@ -225,6 +296,13 @@ def prepare(
         require_hashes=section.require_hashes,
         python=python,
         platform=platform,
+        options=tuple(
+            option
+            for line in section.options
+            for option in options_of(line)
+            if option[0] in OF_FILES
+        ),
+        connected=subject.connected,
     )
     return Prepared(subject, question, notices)
 
@@ -249,167 +327,3 @@ def python_of(subject: Subject) -> tuple[str, tuple[Problem, ...]]:
         line=subject.line,
     )
     return assumed, (notice,)
-
-
-def unproven(subject: Subject, reason: str) -> Problem:
-    """Return the warning that goes with an unproven definition."""
-    return Problem(
-        code="unproven",
-        severity="warning",
-        exit_code=0,
-        message=f"{subject.path} is unproven: {reason}",
-        cure="The image build will show; nothing here says that it fails.",
-        file=subject.path,
-        line=line_of(subject, reason),
-    )
-
-
-def line_of(subject: Subject, text: str) -> int:
-    """Return the line of the first requirement that a text speaks of, else the section's."""
-    best: tuple[int, int] | None = None
-    for name, line in subject.requirement_lines:
-        # names in prose are written in any of the spellings that PEP 503 makes one
-        pattern = re.escape(name).replace(r"\-", "[-_.]+")
-        if (found := re.search(rf"(?<![\w.-]){pattern}(?![\w-])", text, re.IGNORECASE)) and (
-            best is None or found.start() < best[0]
-        ):
-            best = (found.start(), line)
-    return best[1] if best else subject.line
-
-
-def judge(prepared: Prepared, answer: Answer, wheels: Sequence[Wheel]) -> Verdict:
-    """Say what an answer means for one definition."""
-    subject, question = prepared.subject, prepared.question
-    python, platform = question.python, question.platform
-    reasons = tuple(unproven(subject, reason) for reason in answer.unproven)
-    if answer.error is not None:
-        final = isinstance(answer.error, DefinitionUnresolvable)
-        said = answer.error.message
-        problem = replace(
-            answer.error.problems()[0],
-            message=f"{subject.path} does not resolve for Python {python} on {platform}. {said}"
-            if final
-            else said,
-            file=subject.path,
-            line=line_of(subject, said),
-        )
-        problems = (problem, *reasons, *prepared.notices)
-        return Verdict(
-            subject.path, "failed" if final else "unproven", python, platform, (), problems
-        )
-    misfitting = [
-        Problem(
-            code=misfit.code,
-            severity="error" if misfit.final else "warning",
-            exit_code=DefinitionUnresolvable.exit_code if misfit.final else 0,
-            message=misfit.message,
-            cure=misfit.cure,
-            file=subject.path,
-            line=line_of(subject, misfit.name),
-        )
-        for misfit in misfits(answer.resolved, wheels, question)
-    ]
-    local = tuple(of_this_machine(subject, answer.resolved, wheels, platform))
-    failed = any(problem.severity == "error" for problem in misfitting)
-    return Verdict(
-        subject.path,
-        "failed" if failed else "unproven" if reasons or local else "resolved",
-        python,
-        platform,
-        answer.resolved,
-        (*misfitting, *local, *reasons, *prepared.notices),
-    )
-
-
-def of_this_machine(
-    subject: Subject, resolved: Iterable[Resolved], wheels: Iterable[Wheel], platform: str
-) -> Iterator[Problem]:
-    """Yield a warning for each new wheel that the image would take though it was linked against
-    the libraries of the machine that built it: a plain `linux_*` tag promises nothing about glibc
-    (PEP 513, PEP 600), yet private indexes take such wheels and pip installs them."""
-    if not any(tag.startswith("manylinux") for tag in platform_tags(platform)):
-        return
-    native = {wheel.sha256: wheel for wheel in wheels if only_plain_linux(wheel.file)}
-    for package in resolved:
-        wheel = native.get(package.sha256 or "")
-        if wheel is not None:
-            yield Problem(
-                code="wheel-for-this-machine",
-                severity="warning",
-                exit_code=0,
-                message=f"{subject.path} is unproven: it resolves to {wheel.file}, which was built "
-                "for Linux as the building machine has it. Whether the glibc and the libraries of "
-                f"the image ({platform}) suffice for it is not known.",
-                cure="Repair the wheel with auditwheel, or build it in a manylinux image with "
-                "cibuildwheel, and hand it over with the option `prebuilt`.",
-                file=subject.path,
-                line=line_of(subject, wheel.name),
-            )
-
-
-def only_plain_linux(file: str) -> bool:
-    """Tell whether a wheel's only platforms are `linux_x86_64` and its like."""
-    try:
-        _, _, _, tags = parse_wheel_filename(file)
-    except InvalidWheelFilename:
-        return False
-    return all(tag.platform.startswith("linux_") for tag in tags)
-
-
-@dataclass(frozen=True, slots=True)
-class Misfit:
-    """A package that resolved to another file than was meant."""
-
-    name: str
-    code: str
-    message: str
-    cure: str
-    final: bool = True
-    """False where the definition does not name the package itself."""
-
-
-def misfits(
-    resolved: Sequence[Resolved], wheels: Sequence[Wheel], question: Question
-) -> Iterator[Misfit]:
-    """Yield what resolved to another file than to one of this release, or of the hashes given."""
-    released: dict[str, dict[str, set[str]]] = {}
-    for wheel in wheels:
-        released.setdefault(wheel.name, {}).setdefault(wheel.version, set()).add(wheel.sha256)
-    allowed = dict(question.hashes)
-    for package in resolved:
-        name, version = package.name, package.version
-        where = f" from {package.index}" if package.index else ""
-        versions = released.get(name, {})
-        if versions and version not in versions:
-            wanted = " or ".join(sorted(versions))
-            yield Misfit(
-                name,
-                "other-version",
-                f"{name} resolves to {version}{where}, not to {wanted}, which this release makes.",
-                f"Pin {name}=={wanted}.",
-                final=name in question.names,
-            )
-        elif versions and package.sha256 not in versions[version]:
-            yield Misfit(
-                name,
-                "other-file",
-                f"{name} {version} resolves to another file{where} than the one this release "
-                "makes.",
-                "Raise the version, or let the private index be the only one.",
-            )
-        if package.sha256 and package.sha256 not in allowed.get(name, {package.sha256}):
-            yield Misfit(
-                name,
-                "hash-mismatch",
-                f"{name} {version} resolves to a file with SHA-256 {package.sha256}, which is "
-                "none of those that the definition allows.",
-                "Write the hash of the wheel that is released, or drop the hashes.",
-            )
-        if question.require_hashes and name not in allowed:
-            yield Misfit(
-                name,
-                "hash-missing",
-                f"pip will refuse {name} {version}: other requirements have hashes, and it has "
-                "none.",
-                "Give every package its hash, those that others need included, or none.",
-            )

@@ -199,8 +199,6 @@ def take_apart(
         except ValueError as error:
             message = f"pip cannot read the line `{shown(line.text)}`: {error}."
             raise Fault(message, line.file, line.number) from error
-    for name in section.from_source:
-        section.hashes.pop(name, None)
     return section
 
 
@@ -313,6 +311,8 @@ def take_place(
         name = canonicalize_name(parse_wheel_filename(file)[0])
     except InvalidWheelFilename as error:
         raise Fault(f"{file} is no valid wheel name.") from error
+    if named.name not in {None, name}:
+        raise Fault(f"{file} is a wheel of {name}, and is named as one of {named.name}.")
     if fragment := HASH.search(place):
         sums.add(fragment[1].lower())
     wheel = wheels.get(file)
@@ -335,7 +335,8 @@ def take_place(
 def keep(section: Section, line: Line, name: str | None, text: str, sums: set[str]) -> None:
     """Add one requirement or constraint that can be resolved."""
     if name and sums:
-        section.hashes.setdefault(name, set()).update(sums)
+        # of several lines, pip allows what each of them allows
+        section.hashes[name] = section.hashes.get(name, sums) & sums
         section.require_hashes |= " --hash" in line.text  # one makes pip ask for all
     if line.constraint:
         section.constraints.append(text)

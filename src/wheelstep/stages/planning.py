@@ -31,7 +31,8 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
     """Put into the report what a release would do.
 
     Wheels exist only after building: their hashes, whether a destination has other content under
-    the same version, and the rehearsal of definitions that would pin them are not known.
+    the same version, and the rehearsal of definitions that would pin them are not known; whether a
+    public package could take their place there is.
 
     Raises:
         StepError: What the release would end with, as far as it can be told.
@@ -56,18 +57,26 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
         if not any(one.name in new for one in edit.reading.requirements) and not edit.unknown
     ]
     with run.stage("rehearse"):
-        later = [
+        later = [edit for edit in changed if edit not in known]
+        unnamed = [
             Verdict(
                 edit.path, "skipped", section.python, run.settings.platform, place=section.place
             )
-            for edit in changed
+            for edit in later
             for section in edit.reading.sections
-            if edit not in known and section.pip_lines
+            if edit.unknown and section.pip_lines
         ]
-        note_verdicts(run, later, "known after build")
+        note_verdicts(run, unnamed, "known after build")
         subjects = [one for edit in known for one in subjects_of(edit.path, edit.reading)]
+        ahead = [
+            one
+            for edit in later
+            if not edit.unknown
+            for one in subjects_of(edit.path, edit.reading)
+        ]
         read = read_after(run.snapshot, edits, Vendoring(run).content)
-        rehearse_subjects(run, read, subjects, (), [row.name for row in found.packages])
+        names = [row.name for row in found.packages]
+        rehearse_subjects(run, read, subjects, (), names, ahead)
     to_do = bool(new or lacks or more or changed)
     if to_do:
         report.commit.status = "planned" if run.settings.commit != "none" else "none"

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from wheelstep.definitions.interface import Read, Reading, VendoredFile
 from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.index import IndexDestination
-from wheelstep.errors import StepError, raise_all
+from wheelstep.errors import SettingError, StepError, raise_all
+from wheelstep.ground.connections import Connection
 from wheelstep.ground.credentials import SignIn
+from wheelstep.ground.index_url import same_index
 from wheelstep.ground.public_index import IndexCredential
 from wheelstep.model import Wheel
+from wheelstep.rehearsal.credentials_in_effect import usual_target
 from wheelstep.rehearsal.interface import Subject, Verdict
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.stages.run import Run
@@ -33,6 +38,7 @@ def subjects_of(path: str, reading: Reading) -> list[Subject]:
             requirement_lines=tuple((one.name, one.line) for one in section.requirements),
             place=section.place,
             unknown=section.unknown,
+            connected=section.connected,
         )
         for section in reading.sections
     ]
@@ -70,12 +76,13 @@ def includes(reading: Reading) -> bool:
     )
 
 
-def rehearse_subjects(
+def rehearse_subjects(  # noqa: PLR0917 - what is asked, and of which state
     run: Run,
     read: Read,
     subjects: Sequence[Subject],
     wheels: Sequence[Wheel],
     released: Sequence[str],
+    ahead: Sequence[Subject] = (),
     *,
     commits: Mapping[str, str] | None = None,
 ) -> None:
@@ -87,32 +94,102 @@ def rehearse_subjects(
         subjects: The definitions to look at; those without a pip section are passed over.
         wheels: The wheels of this release that lie on this machine.
         released: Normalised names of all packages of the repository.
+        ahead: Further ones, whose wheels are not built yet: it is only looked what their indexes
+            have of our names.
         commits: By name, the commit that the wheels were built from.
 
     Raises:
-        StepError: A definition does not resolve (7), or what it needs could not be read (5, 6).
+        StepError: A definition does not resolve (7), what it needs could not be read (5, 6), or a
+            public package could take the place of one of ours (4).
     """
     from wheelstep.rehearsal.resolve import errors_of, rehearse, skipped
 
     subjects = [_with_index(run, subject) for subject in subjects if subject.pip_lines]
+    ahead = [_with_index(run, subject) for subject in ahead if subject.pip_lines]
     if run.settings.rehearse == "off":
-        note_verdicts(run, skipped(subjects, run.settings.platform), "switched off")
+        note_verdicts(run, skipped([*ahead, *subjects], run.settings.platform), "switched off")
         return
-    verdicts = rehearse(
-        subjects,
+    connections = known_connections(run)
+    ask = partial(
+        rehearse,
         wheels=wheels,
         platform=run.settings.platform,
         environment=run.environment,
         read=read,
         released=released,
-        credentials=_credentials(run) if subjects else (),
+        credentials=_credentials(run) if (subjects or ahead) and not connections else (),
         instead=_instead(run),
         local_indexes=_local_indexes(run),
         commits=commits,
+        published=[url for each in run.destinations if (url := each.consumer_url)],
+        connections=connections,
+        known=[
+            (wheel.file, wheel.sha256)
+            for package in run.lock.packages.values()
+            for wheel in package.wheels
+        ],
+        allowances=run.allowances,
+        stands_alone=partial(_stands_alone, run),
+        announce=partial(_names_asked, run),
+        no_public=run.settings.no_public_index,
         parallel=run.settings.parallel or 4,
+        transfers=run.transfers,
+        clock=run.clock,
     )
+    looked = ask(ahead, resolve=False)
+    note_verdicts(run, looked, "known after build")
+    verdicts = ask(subjects)
     note_verdicts(run, verdicts)
-    raise_all(errors_of(verdicts))
+    raise_all(errors_of([*looked, *verdicts]))
+
+
+def known_connections(run: Run) -> tuple[Connection, ...]:
+    """Return the workspace's connections as far as the settings know them, with a name and a
+    target each.
+
+    Raises:
+        SettingError: There is no destination that a target could be made from.
+    """
+    return tuple(_whole(run, one) for one in run.settings.connections)
+
+
+def _whole(run: Run, connection: Connection) -> Connection:
+    target = connection.target
+    if not target:
+        named = [url for each in run.destinations if (url := each.consumer_url)]
+        if not named:
+            raise SettingError(
+                "A connection is set without its target, and no destination has a URL from which "
+                "it could be made.",
+                code="connection-target-missing",
+                cure="Set `connection-target` to the base URL that the workspace's connection has.",
+            )
+        target = usual_target(named[0])
+    name = connection.name or re.sub(r"[^A-Za-z0-9]+", "-", target.partition("://")[2]).strip("-")
+    return dataclasses.replace(connection, target=target, name=name[:33])
+
+
+def _names_asked(run: Run, asked: Mapping[str, Sequence[str]]) -> None:
+    """Say in a plan which of our names are asked of whom."""
+    if not run.planning:
+        return
+    for index, names in asked.items():
+        run.warn(
+            "names-asked",
+            f"{index} is asked for {', '.join(sorted(names))}.",
+            severity="notice",
+        )
+
+
+def _stands_alone(run: Run, url: str) -> bool:
+    """Tell whether one of our indexes serves the public packages; False where it does not say."""
+    with contextlib.suppress(StepError):
+        return any(
+            each.index().public_upstream
+            for each in run.destinations
+            if each.consumer_url and same_index(each.consumer_url, url)
+        )
+    return False
 
 
 def note_verdicts(run: Run, verdicts: Sequence[Verdict], why: str = "") -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from wheelstep.destinations.interface import Destination
 from wheelstep.errors import SettingError
+from wheelstep.ground.allowances import Allowances
 from wheelstep.ground.clock import Clock, SystemClock
 from wheelstep.ground.credentials import same_organization
 from wheelstep.ground.git import Git
@@ -49,6 +50,21 @@ class Run:
     """Normalised names of the repository's packages, as far as they have been looked for."""
     requires: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     """(name, version) -> what its wheels require, where it had to be read from published ones."""
+
+    @cached_property
+    def allowances(self) -> Allowances:
+        """What the user has decided to live with."""
+        return Allowances(self.settings.allow)
+
+    def note_unused_allowances(self) -> None:
+        """Say which exceptions excused nothing, where their packages were looked at."""
+        for one in self.allowances.unused():
+            self.warn(
+                "allow-unused",
+                f"`allow` excuses {one.code} for {one.name}, and there was nothing to excuse.",
+                cure="Remove it from the settings.",
+                severity="notice",
+            )
 
     @property
     def root(self) -> Path:

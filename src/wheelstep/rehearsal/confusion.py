@@ -1,0 +1,97 @@
+"""Dependency confusion: could pip take a private name from the public index? Pure.
+
+What is asked is not what the public index has today, but what whoever uploads there could reach: a
+file of the same name and version as ours, or of a higher version (pip's rules, as seen with pip
+21.3, 24.0 and 26.3: the best version of all indexes wins, and of equal files the one of the index
+named last).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from wheelstep.rehearsal.needs import Need
+
+__all__ = ["Confusion", "Standing", "confusion"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An index, in pip's order, as it stands towards one private name."""
+
+    shown: str
+    """Its URL, for people."""
+    kind: Literal["ours", "public", "other"]
+    has: bool = False
+    """It lists a file of that name."""
+    holds: bool = False
+    """It has, or will have, a file that the definition's range admits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """A private name that pip could take from the public index."""
+
+    name: str
+    public: str
+    """The index, for people."""
+    why: str
+    """A whole sentence."""
+    cure: str
+    """The one that fits the case."""
+
+
+def confusion(
+    name: str,
+    need: Need,
+    order: Sequence[Standing],
+    *,
+    hashed: bool,
+    version: str | None = None,
+    stands_alone: bool = False,
+) -> Confusion | None:
+    """Say whether and how pip could take a private name from a public index.
+
+    Args:
+        name: Normalised.
+        need: What the definition says about it.
+        order: All indexes of the definition, in pip's order.
+        hashed: The definition says which SHA-256 sums the file may have.
+        version: Ours, for the cure.
+        stands_alone: Our index serves the public packages, too.
+    """
+    public = [at for at, each in enumerate(order) if each.kind == "public" and each.has]
+    private = [at for at, each in enumerate(order) if each.kind != "public" and each.holds]
+    if not public or need.by_url or hashed:
+        return None
+    last = bool(private) and max(public) < max(private)
+    if need.exact and last:
+        return None
+    index = order[public[-1]].shown
+    ours = [each.shown for each in order if each.kind == "ours"]
+    mine = ours[-1] if ours else order[private[-1]].shown if private else ""
+    pin = f"{name}=={version}" if version else f"{name}==VERSION"
+    by_url = f'name the file itself: `{name} @ URL#sha256=...` (the setting `pin = "url"`)'
+    alone = f"Make {mine} the only index (`--index-url {mine}`): it serves the public ones."
+    if not mine:
+        why = "The definition names no private index that has it."
+        cure = f"Name the private index after the public one and pin {pin}, or {by_url}."
+    elif need.exact and not private:
+        why = f"No private index of the definition has {name}{need.specifiers}."
+        cure = "Pin a version that is released, or release this one."
+    elif need.exact:
+        why = (
+            f"{index} is searched after {order[private[-1]].shown}, and of files of one version "
+            "pip takes that of the index named last."
+        )
+        cure = alone if stands_alone else f"List the private index {mine} last."
+    else:
+        why = (
+            "The definition does not pin it exactly, and pip takes the highest version that any "
+            "of its indexes has."
+        )
+        where = "" if last else f" and list the private index {mine} last"
+        cure = alone if stands_alone else f"Pin it exactly ({pin}){where}, or {by_url}."
+    return Confusion(name, index, why, cure)

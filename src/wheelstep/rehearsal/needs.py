@@ -1,0 +1,126 @@
+"""Which of our own packages a definition reaches, and what it says about each: pure but for
+reading the metadata of the new wheels."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from packaging.metadata import parse_email
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from wheelstep.errors import CannotHere
+from wheelstep.model import Wheel
+
+__all__ = ["Need", "needs", "requirements_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What is certain about one name."""
+
+    specifiers: SpecifierSet
+    by_url: bool = False
+    """A file is named: no index is asked for it."""
+
+    @property
+    def exact(self) -> bool:
+        """True where one version is allowed, whatever the indexes have."""
+        return any(
+            each.operator == "===" or (each.operator == "==" and not each.version.endswith(".*"))
+            for each in self.specifiers
+        )
+
+
+def requirements_of(wheels: Iterable[Wheel]) -> dict[str, tuple[Requirement, ...]]:
+    """Return what each of the new packages requires, by normalised name.
+
+    Args:
+        wheels: Those with `path` are read.
+
+    Raises:
+        CannotHere: One cannot be read.
+    """
+    found: dict[str, dict[str, Requirement]] = {}
+    for wheel in wheels:
+        if wheel.path is None:
+            continue
+        mine = found.setdefault(wheel.name, {})
+        try:
+            with zipfile.ZipFile(wheel.path) as archive:
+                member = next(
+                    name
+                    for name in archive.namelist()
+                    if name.endswith(".dist-info/METADATA") and name.count("/") == 1
+                )
+                metadata = archive.read(member)
+        except OSError as error:
+            raise CannotHere.from_os_error(error, f"reading {wheel.file}") from error
+        except (zipfile.BadZipFile, StopIteration):
+            continue  # packages/inspect.py refuses such a wheel; uv says so, too
+        raw, _ = parse_email(metadata)
+        for text in raw.get("requires_dist", []):
+            try:
+                mine[text] = Requirement(text)
+            except InvalidRequirement:
+                continue
+    return {name: tuple(texts.values()) for name, texts in found.items()}
+
+
+def needs(
+    requirements: Iterable[str],
+    constraints: Iterable[str],
+    graph: Mapping[str, tuple[Requirement, ...]],
+    private: Collection[str],
+    markers: Mapping[str, str],
+) -> dict[str, Need]:
+    """Return the private names that a definition reaches, as far as it and the new wheels say.
+
+    Args:
+        requirements: Of the definition, as PEP 508 has them.
+        constraints: Of the definition.
+        graph: From `requirements_of`.
+        private: The normalised names of interest.
+        markers: What markers are evaluated with (`pip_section.marker_environment`).
+
+    Returns:
+        By normalised name. A range that only perhaps applies is left out of the specifiers.
+    """
+    found: dict[str, Need] = {}
+    waiting: list[tuple[Requirement, bool]] = [(Requirement(text), True) for text in requirements]
+    seen: set[tuple[str, bool]] = set()
+    while waiting:
+        requirement, certain = waiting.pop(0)
+        name = canonicalize_name(requirement.name)
+        applies, surely = _applies(requirement, markers)
+        certain = certain and surely
+        if name not in private or not applies:
+            continue
+        before = found.get(name, Need(SpecifierSet()))
+        found[name] = Need(
+            before.specifiers & requirement.specifier if certain else before.specifiers,
+            by_url=before.by_url or (certain and requirement.url is not None),
+        )
+        if (name, certain) not in seen:
+            seen.add((name, certain))
+            waiting += [(each, certain) for each in graph.get(name, ())]
+    for limit in map(Requirement, constraints):
+        name = canonicalize_name(limit.name)
+        if name in found and _applies(limit, markers)[1]:
+            found[name] = replace(
+                found[name],
+                specifiers=found[name].specifiers & limit.specifier,
+                by_url=found[name].by_url or limit.url is not None,
+            )
+    return found
+
+
+def _applies(requirement: Requirement, markers: Mapping[str, str]) -> tuple[bool, bool]:
+    """Return (it may apply, it applies for certain): extras are not followed."""
+    if requirement.marker is None:
+        return True, True
+    plain = requirement.marker.evaluate({**markers, "extra": ""})
+    return plain or "extra" in str(requirement.marker), plain

@@ -1,0 +1,266 @@
+"""Which credential Azure ML injects, and what it means when none fits: pure, and for real."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.rehearsal.conftest import Scene
+from tests.rehearsal.made import make_wheel
+from tests.servers.feed import Stored, feed_server
+from tests.servers.pypi import PypiServer, pypi_server
+from wheelstep.errors import DefinitionUnresolvable, ServiceRefused
+from wheelstep.ground.connections import Connection
+from wheelstep.ground.public_index import IndexCredential
+from wheelstep.ground.secret import Secret
+from wheelstep.rehearsal.credentials_in_effect import injected, uncovered, usual_target
+from wheelstep.rehearsal.interface import Verdict
+from wheelstep.rehearsal.resolve import errors_of
+
+NEW = "https://pkgs.dev.azure.com/acme"
+OLD = "https://acme.pkgs.visualstudio.com"
+FEED = "/_packaging/wheels/pypi/simple/"
+
+
+def names(*targets: str) -> list[Connection]:
+    return [Connection(f"c{number}", target) for number, target in enumerate(targets)]
+
+
+# --- which one: pure --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "targets", "expected"),
+    [
+        (f"{NEW}{FEED}", [NEW], "c0"),
+        (f"{NEW}{FEED}", [f"{NEW}/"], "c0"),
+        (f"{NEW}{FEED}", ["https://PKGS.dev.azure.com:443/acme"], "c0"),
+        (f"{NEW}{FEED}", ["https://pkgs.dev.azure.com"], "c0"),
+        (f"{NEW}{FEED}", ["https://pkgs.dev.azure.com", NEW, f"{NEW}{FEED}"], "c2"),
+        (f"{NEW}{FEED}", [f"{NEW}/_pack", NEW], "c1"),
+        (f"{NEW}{FEED}", [f"{NEW}/ml"], None),
+        (f"{NEW}{FEED}", ["https://pkgs.dev.azure.com/acm"], None),
+        (f"{NEW}{FEED}", [OLD], None),
+        (f"{OLD}{FEED}", [NEW], None),
+        (f"{OLD}{FEED}", [OLD], "c0"),
+        (f"{NEW}{FEED}", ["http://pkgs.dev.azure.com/acme"], None),
+        ("https://index.example:8443/simple/", ["https://index.example"], None),
+        ("https://index.example:8443/simple/", ["https://index.example:8443"], "c0"),
+        (f"{NEW}/ml/../secret/simple", [f"{NEW}/ml"], None),
+        (f"{NEW}{FEED}", [], None),
+    ],
+)
+def test_the_closest_match(url: str, targets: list[str], expected: str | None) -> None:
+    found = injected(url, names(*targets))
+    assert (found.name if found else None) == expected
+
+
+def test_a_connection_for_git_covers_no_index() -> None:
+    git = Connection("git", NEW, "Git")
+    assert injected(f"{NEW}{FEED}", [git]) is None
+    message, cure = uncovered(f"{NEW}{FEED}", [git])
+    assert "not for Python feeds" in message
+    assert "PythonFeed" in cure
+
+
+@pytest.mark.parametrize(
+    ("url", "target", "word", "cure"),
+    [
+        (f"{NEW}{FEED}", OLD, "the other host name of the same organization", f"Make {NEW} the"),
+        (f"{OLD}{FEED}", NEW, "the other host name of the same organization", f"Make {OLD}/ the"),
+        (f"{NEW}{FEED}", f"{NEW}/ml", "does not begin with", f"wider: {NEW}."),
+        (f"{NEW}{FEED}", "http://pkgs.dev.azure.com/acme", "http://, and", f"Make {NEW} the"),
+        (f"{NEW}{FEED}", "https://else.example", "Known are", f"with the target {NEW}"),
+    ],
+)
+def test_a_near_miss_is_named_with_its_cure(url: str, target: str, word: str, cure: str) -> None:
+    message, way = uncovered(url, names(target))
+    assert url in message
+    assert f"c0 (PythonFeed, {target})" in message
+    assert word in message
+    assert cure in way
+
+
+def test_the_usual_target() -> None:
+    assert usual_target(f"{NEW}/project{FEED}") == NEW
+    assert usual_target(f"{OLD}{FEED}") == f"{OLD}/"
+    assert usual_target("https://index.example:8443/a/simple/") == "https://index.example:8443/"
+
+
+# --- what it means: a server that asks for a password ------------------------------------------
+
+TOKEN = "token-of-the-connection-77"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PypiServer]:
+    with pypi_server(tmp_path_factory.mktemp("feed"), user="feed", password=TOKEN) as running:
+        make_wheel(running.directory, "acme-core", "0.9", ["acme-base"], note="released")
+        make_wheel(running.directory, "acme-base", "0.3", note="released")
+        yield running
+
+
+def rehearse(scene: Scene, server: PypiServer, *connections: Connection, **more: Any) -> Verdict:
+    given: dict[str, Any] = {
+        "connections": connections,
+        "published": (server.simple_url,),
+        "released": ("acme-core", "acme-base"),
+    }
+    lines = (f"--index-url {server.simple_url}", "acme-core==0.9")
+    return scene.rehearse(*lines, **given | more)
+
+
+def connection(server: PypiServer, token: str | None = TOKEN, path: str = "") -> Connection:
+    secret = Secret(token) if token else None
+    return Connection("ml-feed", f"{server.url}{path}", user="feed", secret=secret)
+
+
+def codes(verdict: Verdict) -> list[str]:
+    return [problem.code for problem in verdict.problems]
+
+
+def test_a_covered_index_is_read_with_the_connections_token(
+    scene: Scene, server: PypiServer
+) -> None:
+    verdict = rehearse(scene, server, connection(server))
+    assert verdict.status == "resolved", verdict
+    assert {each.name: each.index for each in verdict.resolved} == {
+        "acme-core": server.simple_url,
+        "acme-base": server.simple_url,
+    }
+    assert codes(verdict) == ["connection-matching-assumed"]
+    assert TOKEN not in repr(verdict)
+
+
+def test_an_index_that_no_connection_covers(scene: Scene, server: PypiServer) -> None:
+    narrow = connection(server, path="simple/other/")
+    # who publishes may read it: Azure ML may not
+    publisher = IndexCredential(server.simple_url, "feed", Secret(TOKEN))
+    verdict = rehearse(scene, server, narrow, credentials=(publisher,))
+    assert verdict.status == "failed", verdict
+    (error,) = errors_of([verdict])
+    assert isinstance(error, DefinitionUnresolvable)
+    assert error.code == "index-not-covered"
+    for said in (server.simple_url, "ml-feed", narrow.target, "does not begin with"):
+        assert said in error.message
+    assert server.url in error.cure
+
+
+def test_a_token_that_is_refused(scene: Scene, server: PypiServer) -> None:
+    verdict = rehearse(scene, server, connection(server, "expired-last-night-1"))
+    assert verdict.status == "unproven"
+    (error,) = errors_of([verdict])
+    assert isinstance(error, ServiceRefused)
+    assert error.code == "connection-refused"
+    assert "ml-feed" in error.message
+    assert "expired-last-night-1" not in repr(verdict)
+
+
+def test_a_connection_whose_token_is_not_known_proves_nothing(
+    scene: Scene, server: PypiServer
+) -> None:
+    verdict = rehearse(scene, server, connection(server, None))
+    assert verdict.status == "unproven"
+    assert errors_of([verdict]) == []
+    assert "its token is not known here" in verdict.problems[0].message
+
+
+def test_while_no_connection_is_known_the_publishers_credential_reads(
+    scene: Scene, server: PypiServer
+) -> None:
+    publisher = IndexCredential(server.simple_url, "feed", Secret(TOKEN))
+    verdict = rehearse(scene, server, credentials=(publisher,))
+    assert verdict.status == "resolved", verdict
+    assert codes(verdict) == ["connection-unknown"]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_connections_do_not_reach_a_dockerfile(
+    scene: Scene, server: PypiServer, *, known: bool
+) -> None:
+    publisher = IndexCredential(server.simple_url, "feed", Secret(TOKEN))
+    given = [connection(server)] if known else []
+    verdict = rehearse(scene, server, *given, connected=False, credentials=(publisher,))
+    assert verdict.status == "unproven"
+    assert errors_of([verdict]) == []
+    assert "do not reach a Dockerfile build" in verdict.problems[0].message
+    assert codes(verdict) == ["unproven"]
+
+
+def test_a_dockerfile_that_brings_its_own_credential(scene: Scene, server: PypiServer) -> None:
+    lines = (f"--index-url {server.url_with_password}", "acme-core==0.9")
+    verdict = scene.rehearse(
+        *lines,
+        published=(server.simple_url,),
+        released=("acme-core", "acme-base"),
+        connected=False,
+    )
+    assert verdict.status == "resolved", verdict
+
+
+@pytest.mark.parametrize(
+    ("target", "token", "code"),
+    [
+        ("/contoso", "reader-token-0815", None),
+        ("/contoso/ml/_packaging/wheels/pypi/simple/", "reader-token-0815", None),
+        ("/contoso", "stranger-token-99", "connection-refused"),
+        ("/contoso", "expired-last-night-1", "connection-refused"),
+        ("/contos", "reader-token-0815", "index-not-covered"),
+        ("/contoso/other", "reader-token-0815", "index-not-covered"),
+    ],
+)
+def test_an_azure_artifacts_feed(scene: Scene, target: str, token: str, code: str | None) -> None:
+    wheel = make_wheel(scene.folder / "w", "acme-core", "0.9")
+    assert wheel.path is not None
+    data = wheel.path.read_bytes()
+    with feed_server() as feed:
+        feed.files[wheel.file] = Stored(wheel.name, wheel.version, wheel.file, data, None, 0)
+        verdict = scene.rehearse(
+            f"--index-url {feed.simple_url}",
+            "acme-core==0.9",
+            published=(feed.simple_url,),
+            released=("acme-core",),
+            connections=(Connection("ml", f"{feed.base}{target}", secret=Secret(token)),),
+            credentials=(IndexCredential(feed.simple_url, "step", Secret(feed.token)),),
+        )
+        passwords = {request.password for request in feed.requests}
+    errors = errors_of([verdict])
+    assert [error.code for error in errors] == ([code] if code else []), verdict
+    assert (verdict.status == "resolved") == (code is None)
+    # what the step publishes with was never used, and no token left its prefix
+    assert passwords - {None} == ({token} if code != "index-not-covered" else set())
+
+
+def test_the_token_is_in_no_argument_and_no_file(
+    scene: Scene, server: PypiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every file that uv finds, and every argument it is given, is searched while it runs."""
+    from wheelstep.ground import process, uv
+
+    seen: list[bytes] = []
+    real = process.run
+
+    def watched(arguments: Any, **more: Any) -> Any:
+        seen.append(repr(arguments).encode())
+        folder = more["cwd"] or tmp_path
+        seen.extend(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+        found = real(arguments, **more)
+        seen.extend((found.out, found.error, repr(more["environment"]).encode()))
+        return found
+
+    monkeypatch.setattr(uv, "run", watched)
+    verdict = rehearse(scene, server, connection(server))
+    assert verdict.status == "resolved", verdict
+    assert any(b"acme_core-0.9" in each for each in seen)
+    environments = [each for each in seen if b"UV_INDEX_INDEX" in each and TOKEN.encode() in each]
+    # the planted one is found where it has to be, and nowhere else
+    assert environments
+    assert not [each for each in seen if TOKEN.encode() in each and each not in environments]
+    cache = Path(scene.environment["UV_CACHE_DIR"])
+    for folder, _, files in os.walk(cache):
+        for file in files:
+            assert TOKEN.encode() not in (Path(folder) / file).read_bytes()
