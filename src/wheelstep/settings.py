@@ -47,7 +47,9 @@ class Settings:
     definitions: tuple[str, ...] | None
     """None: every file that already names a released package."""
     pin: Literal["version", "url", "bare-url"]
-    rehearse: Literal["on", "off"]
+    rehearse: Literal["on", "off", "conda"]
+    compare_with: str | None
+    """The report of an earlier run, relative to the repository's root."""
     platform: str
     commit: Literal["none", "local", "push"]
     branch: str | None
@@ -106,6 +108,7 @@ def load(
         definitions=definitions or None,
         pin=_choice(values.get("pin"), "pin", "version"),
         rehearse=_choice(values.get("rehearse"), "rehearse", "on"),
+        compare_with=_text(values.get("compare-with"), "") or None,
         platform=_text(values.get("platform"), "x86_64-manylinux_2_28"),
         commit=_choice(values.get("commit"), "commit", commit_default),
         branch=_text(values.get("branch"), "") or None,

@@ -7,7 +7,17 @@ from typing import Literal
 
 from wheelstep.model import Problem
 
-__all__ = ["Resolved", "Subject", "Verdict"]
+__all__ = ["CondaHalf", "Resolved", "Subject", "Verdict"]
+
+
+@dataclass(frozen=True, slots=True)
+class CondaHalf:
+    """What conda itself is asked for, beside the pip section."""
+
+    packages: tuple[tuple[str, int], ...]
+    """(as written, line counted from 1)."""
+    channels: tuple[str, ...] | None = None
+    """In order; None where the definition names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +37,8 @@ class Subject:
     """(normalised name, line) of the requirements, where known: for errors about one of them."""
     place: str = ""
     """Which of the file's environments it is, "jobs.train.environment"; "" for the file itself."""
+    conda: CondaHalf | None = None
+    """None where conda takes no part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +50,8 @@ class Resolved:
     sha256: str | None
     """Of the file that fits the image best; None where its index names no SHA-256."""
     index: str | None
-    """Where it came from, without credentials; None for a file named by URL or path, and for one
-    of the wheels that are not published yet."""
+    """Where it came from, without credentials: an index, or the channel of a conda package; None
+    for a file named by URL or path, and for one of the wheels that are not published yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from wheelstep.definitions.interface import Read, Reading
@@ -15,7 +16,7 @@ from wheelstep.errors import StepError, raise_all
 from wheelstep.ground.credentials import SignIn
 from wheelstep.ground.public_index import IndexCredential
 from wheelstep.model import Wheel
-from wheelstep.rehearsal.interface import Subject, Verdict
+from wheelstep.rehearsal.interface import CondaHalf, Subject, Verdict
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.stages.run import Run
 
@@ -32,6 +33,9 @@ def subjects_of(path: str, reading: Reading) -> list[Subject]:
             line=section.line,
             requirement_lines=tuple((one.name, one.line) for one in section.requirements),
             place=section.place,
+            conda=CondaHalf(section.conda.packages, section.conda.channels)
+            if section.conda
+            else None,
         )
         for section in reading.sections
     ]
@@ -72,14 +76,24 @@ def rehearse_subjects(
     Raises:
         StepError: A definition does not resolve (7), or what it needs could not be read (5, 6).
     """
+    from wheelstep.rehearsal.conda_half import rehearse_halves, solve_halves
     from wheelstep.rehearsal.resolve import errors_of, rehearse, skipped
 
     subjects = [subject for subject in subjects if subject.pip_lines]
     if run.settings.rehearse == "off":
         note_verdicts(run, skipped(subjects, run.settings.platform), "switched off")
         return
-    verdicts = rehearse(
-        subjects,
+    settings = run.settings
+    solved = None
+    if settings.rehearse == "conda":
+        solved = solve_halves(
+            subjects,
+            platform=settings.platform,
+            environment=run.environment,
+            parallel=settings.parallel or 4,
+        )
+    resolve = partial(
+        rehearse,
         wheels=wheels,
         platform=run.settings.platform,
         environment=run.environment,
@@ -90,6 +104,7 @@ def rehearse_subjects(
         local_indexes=_local_indexes(run),
         parallel=run.settings.parallel or 4,
     )
+    verdicts = rehearse_halves(subjects, resolve, solved)
     note_verdicts(run, verdicts)
     raise_all(errors_of(verdicts))
 
