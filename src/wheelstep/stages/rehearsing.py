@@ -18,6 +18,7 @@ from wheelstep.ground.public_index import IndexCredential
 from wheelstep.model import Wheel
 from wheelstep.rehearsal.interface import CondaHalf, Subject, Verdict
 from wheelstep.repositories.interface import Snapshot
+from wheelstep.stages.comparing import changes_since
 from wheelstep.stages.run import Run
 
 __all__ = ["includes", "note_verdicts", "read_after", "rehearse_subjects", "subjects_of"]
@@ -105,22 +106,26 @@ def rehearse_subjects(
         parallel=run.settings.parallel or 4,
     )
     verdicts = rehearse_halves(subjects, resolve, solved)
-    note_verdicts(run, verdicts)
+    note_verdicts(run, verdicts, released=released)
     raise_all(errors_of(verdicts))
 
 
-def note_verdicts(run: Run, verdicts: Sequence[Verdict], why: str = "") -> None:
+def note_verdicts(
+    run: Run, verdicts: Sequence[Verdict], why: str = "", *, released: Sequence[str] = ()
+) -> None:
     """Put verdicts into the report and say them.
 
     Args:
         run: The run.
         verdicts: By definition.
         why: For verdicts that were reached without looking.
+        released: Normalised names of the repository's packages: their changes are no news.
     """
     for verdict in verdicts:
         key = (verdict.path, verdict.place)
         known = [row for row in run.report.rehearsals if (row["path"], row["place"]) != key]
         row: dict[str, Any] = dataclasses.asdict(verdict)
+        row["changes"] = changes_since(run.earlier, verdict, released)
         row["resolved"], row["problems"] = list(row["resolved"]), list(row["problems"])
         run.report.rehearsals = [*known, row]
         # errors end the run and are reported by it; the others are for the reader now
