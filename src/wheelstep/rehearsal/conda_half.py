@@ -114,12 +114,12 @@ def joined(subject: Subject, verdict: Verdict, answer: Solved | None) -> Verdict
 def not_solved(subject: Subject, half: CondaHalf, why: str | None) -> Problem:
     """Say that the conda half is not proved; the verdict is on the pip half alone."""
     count = len(half.packages)
-    said = f"{count} conda packages were" if count > 1 else "one conda package was"
+    said = f"{count} conda packages were" if count > 1 else "conda package was"
     return Problem(
         "unproven",
         "notice",
         0,
-        f"{subject.path} is resolved as far as its pip section goes; its {said} not solved"
+        f"{subject.path} is looked into as far as its pip section goes: its {said} not solved"
         f"{f', since {why}' if why else ''}.",
         "" if why else "Set the option `rehearse` to conda where micromamba or conda is installed.",
         subject.path,

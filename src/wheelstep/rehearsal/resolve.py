@@ -90,6 +90,7 @@ def rehearse(
     subjects: Sequence[Subject],
     *,
     wheels: Sequence[Wheel],
+    expected: Sequence[Wheel] | None = None,
     platform: str,
     environment: Mapping[str, str],
     read: Read,
@@ -107,6 +108,7 @@ def rehearse(
         subjects: The definitions that would change, as they would be committed.
         wheels: The new ones, each with `path`; of the released names and versions they win over
             every index.
+        expected: What the released names have to resolve to, by SHA-256; `wheels` when None.
         platform: What the image is, e.g. "x86_64-manylinux_2_28".
         environment: This process's.
         read: Reads a file of the snapshot, for `-r`, `-c` and wheels kept in the repository.
@@ -151,8 +153,9 @@ def rehearse(
         with ThreadPoolExecutor(max(1, parallel)) as pool:
             asker.check_indexes(questions, pool)
             answers = dict(zip(questions, pool.map(asker.answer, questions), strict=True))
+    meant = wheels if expected is None else expected
     verdicts = [
-        each if isinstance(each, Verdict) else judge(each, answers[each.question], wheels)
+        each if isinstance(each, Verdict) else judge(each, answers[each.question], meant)
         for each in prepared
     ]
     return [

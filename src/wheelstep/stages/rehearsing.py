@@ -64,6 +64,8 @@ def rehearse_subjects(
     subjects: Sequence[Subject],
     wheels: Sequence[Wheel],
     released: Sequence[str],
+    *,
+    served: Sequence[Wheel] | None = None,
 ) -> None:
     """Resolve each definition that has a pip section; the report gets the verdicts.
 
@@ -73,6 +75,8 @@ def rehearse_subjects(
         subjects: The definitions to look at; those without a pip section are passed over.
         wheels: The wheels of this release that lie on this machine.
         released: Normalised names of all packages of the repository.
+        served: The wheels that were published: what is read is what is really served then, not
+            the folder behind a `serve-url`, and it has to be these.
 
     Raises:
         StepError: A definition does not resolve (7), or what it needs could not be read (5, 6).
@@ -96,17 +100,19 @@ def rehearse_subjects(
     resolve = partial(
         rehearse,
         wheels=wheels,
+        expected=served,
         platform=run.settings.platform,
         environment=run.environment,
         read=read,
         released=released,
         credentials=_credentials(run) if subjects else (),
-        instead=_instead(run),
+        instead=_instead(run) if served is None else None,
         local_indexes=_local_indexes(run),
         parallel=run.settings.parallel or 4,
     )
     verdicts = rehearse_halves(subjects, resolve, solved)
-    note_verdicts(run, verdicts, released=released)
+    why = "" if served is None else "as it is served now"
+    note_verdicts(run, verdicts, why, released=released)
     raise_all(errors_of(verdicts))
 
 
@@ -118,7 +124,7 @@ def note_verdicts(
     Args:
         run: The run.
         verdicts: By definition.
-        why: For verdicts that were reached without looking.
+        why: Said beside the verdict: what was looked at, or why nothing was.
         released: Normalised names of the repository's packages: their changes are no news.
     """
     for verdict in verdicts:
