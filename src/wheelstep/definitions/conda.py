@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 import yaml
@@ -49,6 +50,7 @@ _PYTHON: Final = re.compile(
 _PYTHON_BETWEEN: Final = re.compile(
     r"(?:\S+::)?python\s*>=\s*3\.(?P<low>\d+)(?:\.\d+)?\s*,\s*<\s*3\.(?P<high>\d+)(?:\.0)?(?:a0)?"
 )
+_INCLUDES: Final = re.compile(r"(-r|-c|--requirement|--constraint)\b")
 _CONDA_NAME: Final = re.compile(r"(?:\S+::)?([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
@@ -97,15 +99,14 @@ class Conda:
         except StepError:
             return False
         try:
-            return any(True for _ in _sections(source))
+            return bool(_sections(source))
         except StepError:
             return True  # it is one, with a fault that `read` tells
 
     def read(self, path: str, data: bytes) -> Reading:
         """Read it; raises as the interface says."""
         source = decode(path, data)
-        sections = list(_sections(source))
-        if not sections:
+        if not _sections(source):
             raise DefinitionUnresolvable(
                 "This is no conda file with a pip section: it has no `dependencies` list with a "
                 "`pip` list in it.",
@@ -113,7 +114,7 @@ class Conda:
                 cure="Add `- pip:` with the packages below `dependencies`, or leave the file out.",
                 file=path,
             )
-        return Reading(tuple(read_section(section) for section in sections))
+        return _reading(source)
 
     def edit(self, path: str, data: bytes, wanted: Wanted, changed: Collection[str] = ()) -> Edited:
         """Pin it; raises as the interface says."""
@@ -134,11 +135,15 @@ def read_section(section: CondaSection, place: str = "") -> Section:
     return Section(requirements, lines, section.python, section.line, place, section.conda)
 
 
-def _sections(source: Source) -> Iterator[CondaSection]:
-    for root in compose(source):
-        section = conda_section(source, root)
-        if section:
-            yield section
+@lru_cache(maxsize=8)
+def _sections(source: Source) -> tuple[CondaSection, ...]:
+    found = (conda_section(source, root) for root in compose(source))
+    return tuple(section for section in found if section)
+
+
+@lru_cache(maxsize=8)
+def _reading(source: Source) -> Reading:
+    return Reading(tuple(read_section(section) for section in _sections(source)))
 
 
 def conda_section(source: Source, root: yaml.Node) -> CondaSection | None:
@@ -293,7 +298,9 @@ def _conda_packages(source: Source, section: CondaSection, wanted: Wanted) -> It
 def _included(source: Source, section: CondaSection) -> Iterator[Problem]:
     for slot in section.slots:
         for line in logical_lines(slot.text):
-            if re.match(r"(-r|-c|--requirement|--constraint)\b", line.text):
+            if line.text.startswith("-") and re.match(
+                r"(-r|-c|--requirement|--constraint)\b", line.text
+            ):
                 yield note(
                     source.path,
                     slot.line_of(line.first),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 from wheelstep.definitions.index_options import Addition, decide
@@ -62,10 +63,15 @@ class Pinned:
 @dataclass(frozen=True, slots=True)
 class _Found:
     slot: int
+    place: Slot
+    """The same slot itself."""
     logical: LogicalLine
     line: Line
-    at: int
-    """Line in the file."""
+
+    @property
+    def at(self) -> int:
+        """Line in the file."""
+        return self.place.line_of(self.logical.first)
 
 
 def note(
@@ -95,15 +101,28 @@ def read_slots(slots: Sequence[Slot]) -> tuple[tuple[Requirement, ...], tuple[st
     ), lines
 
 
-def _requirements(slots: Sequence[Slot]) -> Iterator[_Found]:
+def _requirements(slots: Sequence[Slot]) -> tuple[_Found, ...]:
+    return _looked_through(tuple(slots))[0]
+
+
+@lru_cache(maxsize=8)
+def _looked_through(
+    slots: tuple[Slot, ...],
+) -> tuple[tuple[_Found, ...], tuple[tuple[Slot, LogicalLine, str], ...]]:
+    """Return the requirements, and the lines that cannot be read, each with the reason."""
+    found: list[_Found] = []
+    unreadable: list[tuple[Slot, LogicalLine, str]] = []
     for number, slot in enumerate(slots):
         for logical in logical_lines(slot.text):
             try:
                 line = parse(logical.text)
-            except Unreadable:
-                continue  # pip will say so, in a rehearsal too; ours are looked for separately
+            except Unreadable as error:
+                # pip will say so, in a rehearsal too; ours are looked for separately
+                unreadable.append((slot, logical, str(error)))
+                continue
             if line:
-                yield _Found(number, logical, line, slot.line_of(logical.first))
+                found.append(_Found(number, slot, logical, line))
+    return tuple(found), tuple(unreadable)
 
 
 def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | None) -> Pinned:
@@ -121,7 +140,7 @@ def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | No
     """
     pins = {pin.name: pin for pin in wanted.pins}
     _refuse_unreadable(path, slots, pins)
-    found = list(_requirements(slots))
+    found = _requirements(slots)
     _refuse_twice(path, slots, found, pins)
     splices: list[list[tuple[int, int, str]]] = [[] for _ in slots]
     changed: list[tuple[int, str]] = []
@@ -139,8 +158,11 @@ def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | No
         changed.append((position, before))
         unknown += missing
         notes += [*_overruled(path, one, target), *_form_changed(path, one, target)]
-    texts = tuple(apply(slot.text, part) for slot, part in zip(slots, splices, strict=True))
-    _prove(path, slots, texts, pins, {position for position, _ in changed})
+    texts = tuple(
+        apply(slot.text, part) if part else slot.text
+        for slot, part in zip(slots, splices, strict=True)
+    )
+    _prove(path, slots, texts, found, {at: pins[found[at].line.name].version for at, _ in changed})
     ours = [(at, one.line) for at, one in enumerate(found) if one.line.name in pins]
     repinned = {position for position, _ in changed}
     return Pinned(
@@ -157,21 +179,16 @@ def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | No
 
 
 def _refuse_unreadable(path: str, slots: Sequence[Slot], pins: Mapping[str, Pin]) -> None:
-    for slot in slots:
-        for logical in logical_lines(slot.text):
-            try:
-                parse(logical.text)
-            except Unreadable as error:
-                name = next((one for one in pins if begins_with_name(logical.text, one)), None)
-                if name is None:
-                    continue
-                raise DefinitionUnresolvable(
-                    f"The requirement of {name} cannot be read as pip reads it: {error}.",
-                    code="requirement-unreadable",
-                    cure=f"Write it as `{name}=={pins[name].version}`.",
-                    file=path,
-                    line=slot.line_of(logical.first),
-                ) from None
+    for slot, logical, why in _looked_through(tuple(slots))[1]:
+        name = next((one for one in pins if begins_with_name(logical.text, one)), None)
+        if name is not None:
+            raise DefinitionUnresolvable(
+                f"The requirement of {name} cannot be read as pip reads it: {why}.",
+                code="requirement-unreadable",
+                cure=f"Write it as `{name}=={pins[name].version}`.",
+                file=path,
+                line=slot.line_of(logical.first),
+            )
 
 
 def _refuse_twice(
@@ -316,24 +333,28 @@ def _prove(
     path: str,
     slots: Sequence[Slot],
     texts: Sequence[str],
-    pins: Mapping[str, Pin],
-    changed: set[int],
+    found: Sequence[_Found],
+    versions: Mapping[int, str],
 ) -> None:
     """Read the result as pip would, and compare it with what was there."""
-    after = [Slot(text, slot.line_of) for slot, text in zip(slots, texts, strict=True)]
-    pairs = zip(_requirements(slots), _requirements(after), strict=True)
-    for position, (old, new) in enumerate(pairs):
-        if position not in changed:
+    # a text that is the same reads the same: only what was touched is read again
+    touched = {number for number, slot in enumerate(slots) if texts[number] != slot.text}
+    before = [(at, one) for at, one in enumerate(found) if one.slot in touched]
+    after = [Slot(texts[number], slots[number].line_of) for number in sorted(touched)]
+    for (position, old), new in zip(before, _requirements(after), strict=True):
+        if position not in versions:
             same = old.logical.text == new.logical.text
         else:
             same = (
                 (old.line.name, _marker(old)) == (new.line.name, _marker(new))
                 and _extras(old) == _extras(new)
                 and new.line.pinned is not None
-                and same_version(new.line.pinned, pins[new.line.name].version)
+                and same_version(new.line.pinned, versions[position])
             )
         if not same:
             raise EditNotProven(f"{path}: line {old.at} would not read as it was meant to.")
+    if versions.keys() - {position for position, _ in before}:
+        raise EditNotProven(f"{path}: a pin would not have been written.")
 
 
 def _marker(found: _Found) -> str:
@@ -371,13 +392,18 @@ def add_index(
                 "Set `serve-url`, the URL at which that folder is served.",
             ),
         )
-    lines = [line for slot in slots for line in logical_lines(slot.text)]
-    places = [slot.line_of(line.first) for slot in slots for line in logical_lines(slot.text)]
+    placed = [(slot, line) for slot in slots for line in logical_lines(slot.text)]
+    lines = [line for _, line in placed]
+
+    def line_of(number: int) -> int:
+        slot, line = placed[number]
+        return slot.line_of(line.first)
+
     addition, remarks = decide(lines, wanted.index.url, stands_alone=wanted.index.public_upstream)
     return addition, tuple(
         note(
             path,
-            places[remark.line] if remark.line is not None else None,
+            line_of(remark.line) if remark.line is not None else None,
             remark.code,
             remark.message,
             remark.cure,

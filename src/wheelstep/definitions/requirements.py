@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Final
 
 from wheelstep.definitions.index_options import Addition
@@ -56,8 +57,7 @@ class Requirements:
 
     def read(self, path: str, data: bytes) -> Reading:
         """Read it; raises as the interface says."""
-        requirements, lines = read_slots([_slot(decode(path, data))])
-        return Reading((Section(requirements, lines),))
+        return _reading(decode(path, data))
 
     def edit(self, path: str, data: bytes, wanted: Wanted, changed: Collection[str] = ()) -> Edited:
         """Pin it; raises as the interface says."""
@@ -105,6 +105,12 @@ class Requirements:
                     file=path,
                     line=source.line(line.first),
                 ) from None
+
+
+@lru_cache(maxsize=8)
+def _reading(source: Source) -> Reading:
+    requirements, lines = read_slots([_slot(source)])
+    return Reading((Section(requirements, lines),))
 
 
 def _slot(source: Source) -> Slot:
