@@ -50,7 +50,7 @@ _PLAIN: Final = re.compile(
     r"(?P<head>(?P<name>[A-Za-z0-9]+(?:[._-]+[A-Za-z0-9]+)*)"
     r"(?P<extras> ?\[[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)*\])?)"
     rf"(?P<pin>(?: ?(?:==|>=|<=|!=) ?{_RELEASE}(?:,(?:==|>=|<=|!=){_RELEASE})*)?)"
-    r"(?P<condition> *;(?P<marker>[^;#]+))?"
+    r"(?P<condition> *;(?P<marker>[^;#]*[^;#\s]))?"
 )
 """Requirements as nearly all are: what fits is valid by PEP 508 when its marker is."""
 

@@ -42,7 +42,7 @@ def compose(source: Source) -> tuple[yaml.Node, ...]:
 @lru_cache(maxsize=16)
 def _compose(text: str) -> tuple[yaml.Node, ...]:
     # a level of block style takes a column of indentation, or an indicator on its line; a list
-    # may share its column with its mapping; a bracket behind a letter, as extras have it, opens none
+    # may share its column with its mapping; a bracket behind a letter, as of extras, opens none
     brackets = len(_BRACKET.findall(text))
     long = [line for line in text.splitlines() if 2 * len(line) + brackets > _DEEPEST]
     if any(2 * _levels(line) + brackets > _DEEPEST for line in long):

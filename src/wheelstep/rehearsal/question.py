@@ -292,6 +292,22 @@ class Asker:
             timeout=self.timeout,
         )
 
+    def from_the_only_index(self, done: Finished, question: Question) -> dict[str, str] | None:
+        """Return where packages come from, when there is one index beside the new wheels; None
+        where there are more."""
+        match question.index_urls, question.find_links, self.first:
+            case (str(only),), (), (new,):
+                mine = {
+                    wheel.path.absolute().as_uri() for wheel in self.wheels.values() if wheel.path
+                }
+            case _:
+                return None
+        return {
+            package.name: new if {file.place for file in package.files} & mine else only
+            for package in solved(done)
+            if not package.direct
+        }
+
     def packages(
         self,
         done: Finished,
@@ -300,10 +316,12 @@ class Asker:
         rules: Rules,
     ) -> tuple[Resolved, ...]:
         """Read the resolution; uv says in another format only where a package comes from, which it
-        then knows from its cache."""
-        options = ["--emit-index-annotation", "--no-annotate", "--offline"]
-        again = self.compile(question, work, rules, options)
-        indexes = annotated_indexes(again.text) if again.code == 0 else {}
+        then knows from its cache. It is not asked where there is only one index to come from."""
+        indexes = self.from_the_only_index(done, question)
+        if indexes is None:
+            options = ["--emit-index-annotation", "--no-annotate", "--offline"]
+            again = self.compile(question, work, rules, options)
+            indexes = annotated_indexes(again.text) if again.code == 0 else {}
         back = {place.rstrip("/"): url for url, place in self.instead.items()}
         order = tag_order(question.python, question.platform)
         found: list[Resolved] = []

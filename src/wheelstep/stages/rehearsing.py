@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from wheelstep.definitions.interface import Read, Reading
 from wheelstep.definitions.plan import Edits
@@ -22,6 +22,10 @@ from wheelstep.stages.comparing import changes_since
 from wheelstep.stages.run import Run
 
 __all__ = ["includes", "note_verdicts", "read_after", "rehearse_subjects", "subjects_of"]
+
+
+RESOLUTIONS: Final = 8
+"""At once: uv waits for indexes most of its time."""
 
 
 def subjects_of(path: str, reading: Reading) -> list[Subject]:
@@ -108,7 +112,7 @@ def rehearse_subjects(
         credentials=_credentials(run) if subjects else (),
         instead=_instead(run) if served is None else None,
         local_indexes=_local_indexes(run),
-        parallel=run.settings.parallel or 4,
+        parallel=run.settings.parallel or RESOLUTIONS,
     )
     verdicts = rehearse_halves(subjects, resolve, solved)
     why = "" if served is None else "as it is served now"
