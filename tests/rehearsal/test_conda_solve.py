@@ -235,7 +235,7 @@ def test_what_is_not_handed_to_a_program(tmp_path: Path, wanted: Subject) -> Non
     there = stand_in(tmp_path, DATA / "solved.json")
     (verdict,) = rehearse_halves([wanted], no_pip_half, solve(there, wanted))
     assert there.calls() == []
-    (unproven,) = [one for one in verdict.problems if one.code == "unproven"]
+    (unproven,) = [one for one in verdict.problems if one.code == "conda-not-solved"]
     assert "not solved, since" in unproven.message
     assert "hush" not in unproven.message
 

@@ -121,7 +121,7 @@ def _unproven(report: Report) -> Iterator[str]:
     lines = []
     for row in report.rehearsals:
         # a conda half that was not solved is unproven, whatever became of the pip half
-        said = [one for one in row["problems"] if one["code"] == "unproven"]
+        said = [one for one in row["problems"] if one["code"] == "conda-not-solved"]
         if row["status"] in {"unproven", "skipped"}:
             said = row["problems"]
         elif not said:

@@ -116,7 +116,7 @@ def not_solved(subject: Subject, half: CondaHalf, why: str | None) -> Problem:
     count = len(half.packages)
     said = f"{count} conda packages were" if count > 1 else "conda package was"
     return Problem(
-        "unproven",
+        "conda-not-solved",
         "notice",
         0,
         f"{subject.path} is looked into as far as its pip section goes: its {said} not solved"
