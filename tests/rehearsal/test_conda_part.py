@@ -118,8 +118,6 @@ def test_a_definition_with_conda_packages_is_never_wholly_proved() -> None:
     assert verdict.status == "resolved"
     (problem,) = verdict.problems
     assert (problem.code, problem.severity) == ("conda-not-solved", "notice")
-        ("conda-not-solved", "notice")
-    ]
     assert "its 3 conda packages were not solved" in problem.message
 
 
