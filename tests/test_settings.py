@@ -44,6 +44,18 @@ def file(folder: Path, text: str, name: str = "wheelstep.toml") -> None:
     (folder / name).write_text(text, encoding="utf-8")
 
 
+# --- one by one -------------------------------------------------------------------------------
+
+
+def test_rehearsing_with_conda_and_comparing(tmp_path: Path) -> None:
+    assert read(tmp_path).compare_with is None
+    file(tmp_path, 'rehearse = "conda"\ncompare-with = "last/report.json"\n')
+    settings = read(tmp_path, command="rehearse")
+    assert (settings.rehearse, settings.compare_with) == ("conda", "last/report.json")
+    error = refused(tmp_path, WHEELSTEP_REHEARSE="mamba")
+    assert "conda" in error.message + error.cure
+
+
 # --- defaults and precedence ------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ anywhere goes this same path again and finds what is done already.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -157,6 +157,9 @@ class Release:
     built: dict[str, Built] = field(default_factory=dict)
     published: dict[str, list[Published]] = field(default_factory=dict)
     rehearsed: set[tuple[Subject, int]] = field(default_factory=set)
+    """What resolved with the new wheels laid over the index."""
+    served: set[tuple[Subject, int]] = field(default_factory=set)
+    """What resolved to what was published, as it is served."""
     pinned: list[str] = field(default_factory=list)
     fetched: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """Wheels that were copied: see stages/vendoring.py."""
@@ -323,23 +326,58 @@ class Release:
         self._rehearse_changed(snapshot, edits, wheels)
 
     def _rehearse_changed(self, snapshot: Snapshot, edits: Edits, wheels: Sequence[Wheel]) -> None:
-        changed = [edit for edit in edits.edits if edit.status == "changed"]
-        # the same text means another thing when a file that it takes in has changed
-        after = hash(tuple((edit.path, edit.after) for edit in changed))
-        subjects = {
-            (subject, after if includes(edit.reading) else 0)
-            for edit in edits.edits
-            for subject in subjects_of(edit.path, edit.reading)
-            if edit.status == "changed" or (changed and includes(edit.reading))
-        }
+        subjects = _changed_subjects(edits)
+        self._resolve(snapshot, edits, subjects - self.rehearsed, wheels)
+        self.rehearsed |= subjects
+
+    def _rehearse_served(self, snapshot: Snapshot, edits: Edits, pinned: Container[str]) -> None:
+        """Resolve what will be committed once more, against what consumers will read.
+
+        Args:
+            snapshot: The head.
+            edits: The definitions on it.
+            pinned: Names whose version of this checkout they pin.
+        """
+        subjects = _changed_subjects(edits)
+        served = [
+            one.wheel for name, rows in self.published.items() if name in pinned for one in rows
+        ]
+        self._resolve(snapshot, edits, subjects - self.served, (), served)
+        self.served |= subjects
+
+    def _resolve(
+        self,
+        snapshot: Snapshot,
+        edits: Edits,
+        subjects: Iterable[tuple[Subject, int]],
+        wheels: Sequence[Wheel],
+        served: Sequence[Wheel] | None = None,
+    ) -> None:
         names = [row.name for row in self.found.packages]
-        new = sorted(subjects - self.rehearsed, key=lambda pair: (pair[0].path, pair[0].place))
+        new = sorted(subjects, key=lambda pair: (pair[0].path, pair[0].place))
         read = read_after(snapshot, edits, self.vendoring.content)
         commits = {one.package.name: one.package.sources.commit for one in self.built.values()}
         rehearse_subjects(
-            self.run, read, [subject for subject, _ in new], wheels, names, commits=commits
+            self.run,
+            read,
+            [one for one, _ in new],
+            wheels,
+            names,
+            served=served,
+            commits=commits if wheels else None,
         )
-        self.rehearsed |= subjects
+
+    def _can_see(self) -> bool:
+        """Tell whether the published files can be read from here as consumers read them."""
+        read_back = self.run.settings.read_back
+        if read_back != "serve" and self.run.settings.rehearse != "off":
+            self.run.warn(
+                "served-not-rehearsed",
+                "The definitions were rehearsed before publishing only: `read-back` is "
+                f"{read_back}, so what is served now cannot be read from here.",
+                severity="notice",
+            )
+        return read_back == "serve"
 
     # --- commit -------------------------------------------------------------------------------
 
@@ -369,10 +407,19 @@ class Release:
         edits = edits_for(run, snapshot, pins)
         show_edits(run.report, edits)
         changes = [edit.change() for edit in edits.edits if edit.status == "changed"]
-        wheels = [wheel for one in self.built.values() for wheel in one.wheels]
         changes += self.vendoring.changes(snapshot, edits)
-        with run.stage("rehearse"):
-            self._rehearse_changed(snapshot, edits, wheels)
+        if self.published and self._can_see():
+            with run.stage("rehearse-served"):
+                self._rehearse_served(snapshot, edits, names)
+        else:
+            wheels = [
+                wheel
+                for one in self.built.values()
+                if one.package.name in names
+                for wheel in one.wheels
+            ]
+            with run.stage("rehearse"):
+                self._rehearse_changed(snapshot, edits, wheels)
         self.pinned = sorted(
             {pin.name for edit in edits.edits if edit.status == "changed" for pin in edit.pins}
         )
@@ -396,6 +443,19 @@ class Release:
         shown = ", ".join(f"{name} {self.found.of(name).version}" for name in names[:3])
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""  # noqa: PLR2004
         return f"{'Pin' if self.pinned else 'Release'} {shown}{more}"
+
+
+def _changed_subjects(edits: Edits) -> set[tuple[Subject, int]]:
+    """Return what changed definitions install; the same text means another thing when a file that
+    it takes in has changed, so each goes with a number that tells those states apart."""
+    changed = [edit for edit in edits.edits if edit.status == "changed"]
+    after = hash(tuple((edit.path, edit.after) for edit in changed))
+    return {
+        (subject, after if includes(edit.reading) else 0)
+        for edit in edits.edits
+        for subject in subjects_of(edit.path, edit.reading)
+        if edit.status == "changed" or (changed and includes(edit.reading))
+    }
 
 
 def _by_name(published: Sequence[Published]) -> dict[str, list[Published]]:

@@ -66,7 +66,9 @@ class Settings:
     pin: Literal["version", "url", "bare-url", "git", "vendor"]
     keep_ranges: bool
     closure: bool
-    rehearse: Literal["on", "off"]
+    rehearse: Literal["on", "off", "conda"]
+    compare_with: str | None
+    """The report of an earlier run, relative to the repository's root."""
     platform: str
     commit: Literal["none", "local", "push"]
     branch: str | None
@@ -137,6 +139,7 @@ def load(
         keep_ranges=_switch(values.get("keep-ranges"), default=False),
         closure=_switch(values.get("closure"), default=True),
         rehearse=_choice(values.get("rehearse"), "rehearse", "on"),
+        compare_with=_text(values.get("compare-with"), "") or None,
         platform=_text(values.get("platform"), "x86_64-manylinux_2_28"),
         commit=_choice(values.get("commit"), "commit", commit_default),
         branch=_text(values.get("branch"), "") or None,

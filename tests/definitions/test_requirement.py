@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from tests.definitions.made import NATIVE, PURE, pin, url_of, wanted
+from wheelstep.definitions import requirement
 from wheelstep.definitions.interface import PinStyle
 from wheelstep.definitions.pip_lines import logical_lines
 from wheelstep.definitions.requirement import Unreadable, parse
@@ -191,3 +194,27 @@ def test_characters_know_where_they_stand() -> None:
     for line in lines:
         assert "".join(text[line.at(index)] for index in range(len(line.text))) == line.text
     assert (lines[0].start, lines[-1].end) == (0, len(text))
+
+
+NAMES = ("foo", "Foo.Bar", "foo_bar", "a", "foo.whl", "FOO.WHL-x")
+EXTRAS = ("", "[fast]", " [fast]")
+PINS = ("", "==1.0", " == 1.0", ">=1,<2", "==1.0,<2", "== 1.0rc1", "!=1.5.post1", "~=1", ">1.*")
+MARKERS = ("", ";python_version<'3'", " ; python_version >= '3.8'", "; x == 'y'",
+           " ;  os_name == 'a -b'", "; python_version > '3' ", "; extra == '\u00e9'")  # fmt: skip
+
+
+def test_the_short_way_reads_as_packaging_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["".join(parts) for parts in itertools.product(NAMES, EXTRAS, PINS, MARKERS)]
+    short = sum(requirement._parse_plain(text) is not None for text in texts)
+    assert short > len(texts) // 10
+    quick = [_said(text) for text in texts]
+    monkeypatch.setattr(requirement, "_parse_plain", lambda _: None)
+    assert [_said(text) for text in texts] == quick
+
+
+def _said(text: str) -> object:
+    requirement.parse.cache_clear()
+    try:
+        return requirement.parse(text)
+    except requirement.Unreadable:
+        return "unreadable"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from wheelstep.commands.show import show, verdict
+from wheelstep.commands.show import changed_images, show, verdict
 from wheelstep.errors import CannotHere
 from wheelstep.hosts.interface import Host
 from wheelstep.report import Report
+from wheelstep.stages.comparing import changes_text
 
 __all__ = ["finish", "summary"]
 
@@ -95,13 +96,7 @@ def summary(report: Report) -> str:
             continue
         fence = _fence(row.diff)
         parts += [f"### {_cell(row.path)}", "", f"{fence}diff", row.diff.rstrip("\n"), fence, ""]
-    unproven = [item for item in report.rehearsals if item["status"] in {"unproven", "skipped"}]
-    if unproven:
-        parts += ["### Unproven", ""]
-        for item in unproven:
-            reasons = "; ".join(problem["message"] for problem in item["problems"])
-            parts.append(f"- {_cell(item['path'])}: {item['status']}. {_cell(reasons)}")
-        parts.append("")
+    parts += [*_changes(report), *_unproven(report)]
     if report.problems:
         parts += ["### Problems", ""]
         for problem in report.problems:
@@ -113,6 +108,28 @@ def summary(report: Report) -> str:
             )
         parts.append("")
     return "\n".join(parts)
+
+
+def _changes(report: Report) -> Iterator[str]:
+    for title, changes in changed_images(report):
+        yield from (f"### What else changes in the image of {_cell(title)}", "")
+        yield from (f"- {_cell(line)}" for line in changes_text(changes))
+        yield ""
+
+
+def _unproven(report: Report) -> Iterator[str]:
+    lines = []
+    for row in report.rehearsals:
+        # a conda half that was not solved is unproven, whatever became of the pip half
+        said = [one for one in row["problems"] if one["code"] == "conda-not-solved"]
+        if row["status"] in {"unproven", "skipped"}:
+            said = row["problems"]
+        elif not said:
+            continue
+        reasons = "; ".join(problem["message"] for problem in said)
+        lines.append(f"- {_cell(row['path'])}: {row['status']}. {_cell(reasons)}")
+    if lines:
+        yield from ("### Unproven", "", *lines, "")
 
 
 def _cell(text: str) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from wheelstep.hosts.interface import Host
 from wheelstep.report import PackageRow, Report
+from wheelstep.stages.comparing import changes_text
 
-__all__ = ["show", "verdict"]
+__all__ = ["changed_images", "show", "verdict"]
 
 
 def show(report: Report, host: Host) -> None:
@@ -20,11 +23,8 @@ def show(report: Report, host: Host) -> None:
             host.relay(row.diff)
         for name, before, now in row.raised():
             host.say(f"{row.path}: {name} {before} -> {now}")
-    if report.commit.sha:
-        where = f" on {report.commit.branch}" if report.commit.branch else ""
-        host.say(f"\nCommitted {report.commit.sha[:12]}{where} ({report.commit.status}).")
-        if report.commit.url:
-            host.say(report.commit.url)
+    for line in (*_images(report), *_commit(report)):
+        host.say(line)
     if report.command == "release" and report.status == "done" and not report.definitions:
         host.say(
             "\nNo environment definition names a released package yet. Write its name into the pip "
@@ -33,6 +33,30 @@ def show(report: Report, host: Host) -> None:
     if report.packages or report.definitions or report.status in {"failed", "cancelled"}:
         host.say("")
     host.say(verdict(report))
+
+
+def changed_images(report: Report) -> list[tuple[str, list[dict[str, str | None]]]]:
+    """Return (definition, changes) of each image that changes otherwise than by our packages since
+    the run that it was compared with."""
+    return [
+        (f"{row['path']} ({row['place']})" if row["place"] else row["path"], row["changes"])
+        for row in report.rehearsals
+        if row["changes"]
+    ]
+
+
+def _images(report: Report) -> Iterator[str]:
+    for title, changes in changed_images(report):
+        yield f"\nWhat else changes in the image of {title}:"
+        yield from (f"  {line}" for line in changes_text(changes))
+
+
+def _commit(report: Report) -> Iterator[str]:
+    if report.commit.sha:
+        where = f" on {report.commit.branch}" if report.commit.branch else ""
+        yield f"\nCommitted {report.commit.sha[:12]}{where} ({report.commit.status})."
+        if report.commit.url:
+            yield report.commit.url
 
 
 def _package(package: PackageRow, width: int) -> list[str]:

@@ -6,8 +6,9 @@ so each item is read by pip's rules (source: conda's pip installer, observed).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import yaml
 
@@ -112,15 +113,14 @@ class Conda:
         except StepError:
             return False
         try:
-            return any(True for _ in _sections(source))
+            return bool(_sections(source))
         except StepError:
             return True  # it is one, with a fault that `read` tells
 
     def read(self, path: str, data: bytes) -> Reading:
         """Read it; raises as the interface says."""
         source = decode(path, data)
-        sections = list(_sections(source))
-        if not sections:
+        if not _sections(source):
             raise DefinitionUnresolvable(
                 "This is no conda file with a pip section: it has no `dependencies` list with a "
                 "`pip` list in it.",
@@ -128,9 +128,7 @@ class Conda:
                 cure="Add `- pip:` with the packages below `dependencies`, or leave the file out.",
                 file=path,
             )
-        return Reading(
-            tuple(read_section(section) for section in sections), included(path, sections)
-        )
+        return _reading(source)
 
     def edit(self, path: str, data: bytes, wanted: Wanted, changed: Collection[str] = ()) -> Edited:
         """Pin it; raises as the interface says."""
@@ -157,11 +155,18 @@ def included(path: str, sections: Sequence[CondaSection]) -> tuple[Named, ...]:
     return tuple(dict.fromkeys(includes_in(path, slots)))
 
 
-def _sections(source: Source) -> Iterator[CondaSection]:
-    for root in compose(source):
-        section = conda_section(source, root)
-        if section:
-            yield section
+@lru_cache(maxsize=8)
+def _sections(source: Source) -> tuple[CondaSection, ...]:
+    found = (conda_section(source, root) for root in compose(source))
+    return tuple(section for section in found if section)
+
+
+@lru_cache(maxsize=8)
+def _reading(source: Source) -> Reading:
+    sections = _sections(source)
+    return Reading(
+        tuple(read_section(section) for section in sections), included(source.path, sections)
+    )
 
 
 def conda_section(source: Source, root: yaml.Node) -> CondaSection | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from wheelstep.definitions.git_url import repointed
@@ -75,10 +76,15 @@ class FoundLine:
     """A requirement in a slot."""
 
     slot: int
+    place: Slot
+    """The same slot itself."""
     logical: LogicalLine
     line: Line
-    at: int
-    """Line in the file."""
+
+    @property
+    def at(self) -> int:
+        """Line in the file."""
+        return self.place.line_of(self.logical.first)
 
 
 def note(
@@ -108,16 +114,29 @@ def read_slots(slots: Sequence[Slot]) -> tuple[tuple[Requirement, ...], tuple[st
     ), lines
 
 
-def requirements_in(slots: Sequence[Slot]) -> Iterator[FoundLine]:
-    """Yield the requirements that can be read, with their places."""
+def requirements_in(slots: Sequence[Slot]) -> tuple[FoundLine, ...]:
+    """Return the requirements that can be read, with their places."""
+    return _looked_through(tuple(slots))[0]
+
+
+@lru_cache(maxsize=8)
+def _looked_through(
+    slots: tuple[Slot, ...],
+) -> tuple[tuple[FoundLine, ...], tuple[tuple[Slot, LogicalLine, str], ...]]:
+    """Return the requirements, and the lines that cannot be read, each with the reason."""
+    found: list[FoundLine] = []
+    unreadable: list[tuple[Slot, LogicalLine, str]] = []
     for number, slot in enumerate(slots):
         for logical in logical_lines(slot.text):
             try:
                 line = parse(logical.text)
-            except Unreadable:
-                continue  # pip will say so, in a rehearsal too; ours are looked for separately
+            except Unreadable as error:
+                # pip will say so, in a rehearsal too; ours are looked for separately
+                unreadable.append((slot, logical, str(error)))
+                continue
             if line:
-                yield FoundLine(number, logical, line, slot.line_of(logical.first))
+                found.append(FoundLine(number, slot, logical, line))
+    return tuple(found), tuple(unreadable)
 
 
 def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | None) -> Pinned:
@@ -135,7 +154,7 @@ def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | No
     """
     pins = {pin.name: pin for pin in wanted.pins}
     _refuse_unreadable(path, slots, pins)
-    found = list(requirements_in(slots))
+    found = requirements_in(slots)
     _refuse_twice(path, slots, found, pins)
     splices: list[list[tuple[int, int, str]]] = [[] for _ in slots]
     changed: list[tuple[int, str]] = []
@@ -160,8 +179,11 @@ def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | No
         targets[position] = target
         unknown += missing
         notes += [*_overruled(path, one, target), *_form_changed(path, one, target)]
-    texts = tuple(apply(slot.text, part) for slot, part in zip(slots, splices, strict=True))
-    _prove(path, slots, texts, targets)
+    texts = tuple(
+        apply(slot.text, part) if part else slot.text
+        for slot, part in zip(slots, splices, strict=True)
+    )
+    _prove(path, slots, texts, found, targets)
     ours = [(at, one.line) for at, one in enumerate(found) if one.line.name in pins]
     repinned = {position for position, _ in changed}
     return Pinned(
@@ -178,21 +200,16 @@ def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | No
 
 
 def _refuse_unreadable(path: str, slots: Sequence[Slot], pins: Mapping[str, Pin]) -> None:
-    for slot in slots:
-        for logical in logical_lines(slot.text):
-            try:
-                parse(logical.text)
-            except Unreadable as error:
-                name = next((one for one in pins if begins_with_name(logical.text, one)), None)
-                if name is None:
-                    continue
-                raise DefinitionUnresolvable(
-                    f"The requirement of {name} cannot be read as pip reads it: {error}.",
-                    code="requirement-unreadable",
-                    cure=f"Write it as `{name}=={pins[name].version}`.",
-                    file=path,
-                    line=slot.line_of(logical.first),
-                ) from None
+    for slot, logical, why in _looked_through(tuple(slots))[1]:
+        name = next((one for one in pins if begins_with_name(logical.text, one)), None)
+        if name is not None:
+            raise DefinitionUnresolvable(
+                f"The requirement of {name} cannot be read as pip reads it: {why}.",
+                code="requirement-unreadable",
+                cure=f"Write it as `{name}=={pins[name].version}`.",
+                file=path,
+                line=slot.line_of(logical.first),
+            )
 
 
 def _refuse_twice(
@@ -305,12 +322,15 @@ def _prove(
     path: str,
     slots: Sequence[Slot],
     texts: Sequence[str],
+    found: Sequence[FoundLine],
     targets: Mapping[int, Target],
 ) -> None:
     """Read the result as pip would, and compare it with what was there."""
-    after = [Slot(text, slot.line_of) for slot, text in zip(slots, texts, strict=True)]
-    pairs = zip(requirements_in(slots), requirements_in(after), strict=True)
-    for position, (old, new) in enumerate(pairs):
+    # a text that is the same reads the same: only what was touched is read again
+    touched = {number for number, slot in enumerate(slots) if texts[number] != slot.text}
+    before = [(at, one) for at, one in enumerate(found) if one.slot in touched]
+    after = [Slot(texts[number], slots[number].line_of) for number in sorted(touched)]
+    for (position, old), new in zip(before, requirements_in(after), strict=True):
         target = targets.get(position)
         if target is None:
             same = old.logical.text == new.logical.text
@@ -327,6 +347,8 @@ def _prove(
             )
         if not same:
             raise EditNotProven(f"{path}: line {old.at} would not read as it was meant to.")
+    if targets.keys() - {position for position, _ in before}:
+        raise EditNotProven(f"{path}: a pin would not have been written.")
 
 
 def _marker(found: FoundLine) -> str:
@@ -364,13 +386,18 @@ def add_index(
                 "Set `serve-url`, the URL at which that folder is served.",
             ),
         )
-    lines = [line for slot in slots for line in logical_lines(slot.text)]
-    places = [slot.line_of(line.first) for slot in slots for line in logical_lines(slot.text)]
+    placed = [(slot, line) for slot in slots for line in logical_lines(slot.text)]
+    lines = [line for _, line in placed]
+
+    def line_of(number: int) -> int:
+        slot, line = placed[number]
+        return slot.line_of(line.first)
+
     addition, remarks = decide(lines, wanted.index.url, stands_alone=wanted.index.public_upstream)
     return addition, tuple(
         note(
             path,
-            places[remark.line] if remark.line is not None else None,
+            line_of(remark.line) if remark.line is not None else None,
             remark.code,
             remark.message,
             remark.cure,

@@ -14,6 +14,8 @@ from typing import Final
 __all__ = ["LogicalLine", "logical_lines"]
 
 _COMMENT: Final = re.compile(r"(?:^|\s+)#.*$")
+_ITEM: Final = 1000
+"""Characters that an item of a list rarely has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +51,35 @@ class LogicalLine:
         return self.at(start), self.at(end - 1) + 1
 
 
-@lru_cache(maxsize=32)
 def logical_lines(text: str) -> tuple[LogicalLine, ...]:
     """Return every line of a requirements file, joined and without comments, empty ones too."""
+    # a conda file has thousands of short texts, and each is asked for several times
+    return _of_item(text) if len(text) < _ITEM else _of_file(text)
+
+
+@lru_cache(maxsize=32768)
+def _of_item(text: str) -> tuple[LogicalLine, ...]:
+    return _split(text)
+
+
+@lru_cache(maxsize=32)
+def _of_file(text: str) -> tuple[LogicalLine, ...]:
+    return _split(text)
+
+
+def _split(text: str) -> tuple[LogicalLine, ...]:
     lines: list[LogicalLine] = []
     joined = ""
     pieces: list[tuple[int, int]] = []
     first = position = 0
     for raw in text.splitlines(keepends=True):
         line = raw.splitlines()[0]
+        if not pieces and "#" not in line and not line.endswith("\\"):  # as nearly all lines are
+            skipped = len(line) - len(line.lstrip())
+            end = position + len(raw)
+            lines.append(LogicalLine(line.strip(), ((-skipped, position),), position, end))
+            position = end
+            continue
         is_comment = line.lstrip().startswith("#")
         if not pieces:
             first = position

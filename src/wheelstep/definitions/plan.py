@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
@@ -42,6 +44,30 @@ def plan_edits(
         StepError: Everything `definitions_in` and `Form.edit` raise, all definitions' together;
             DefinitionUnresolvable where a file and one that it includes exclude each other.
     """
+    with _nothing_collected():
+        return _plan(read, paths, wanted, patterns, released)
+
+
+@contextlib.contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Keep Python's collector from walking over thousands of lines and nodes again and again while
+    they are made: all of them are needed to the end. A third of the time of a large definition."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _plan(
+    read: Read,
+    paths: Sequence[str],
+    wanted: Wanted,
+    patterns: Sequence[str] | None,
+    released: Collection[str],
+) -> Edits:
     names = [pin.name for pin in wanted.pins]
     found = definitions_in(read, paths, patterns=patterns, names=names, released=released)
     planning = _Planning(read, paths, wanted, found)

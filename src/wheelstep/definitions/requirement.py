@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final, Literal
 from urllib.parse import unquote, urlsplit
 
+from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Parsed
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -46,6 +47,15 @@ _EXACT: Final = re.compile(r"\s*\(?\s*={2,3}\s*(?P<version>[^\s,*;()=]+)\s*\)?\s
 _OPERATOR: Final = re.compile(r"\s*\(?\s*[<>=!~]+(?P<after>\s*)")
 _HASH: Final = re.compile(r"--hash[= ]\s*\S+")
 _EGG: Final = re.compile(rf"(?:^|&)egg=(?P<name>{_NAME})(?P<extras>\[[^\]]*\])?")
+
+_RELEASE: Final = r"[0-9]+(?:\.[0-9]+)*(?:(?:a|b|rc)[0-9]+)?(?:\.post[0-9]+)?(?:\.dev[0-9]+)?"
+_PLAIN: Final = re.compile(
+    r"(?P<head>(?P<name>[A-Za-z0-9]+(?:[._-]+[A-Za-z0-9]+)*)"
+    r"(?P<extras> ?\[[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)*\])?)"
+    rf"(?P<pin>(?: ?(?:==|>=|<=|!=) ?{_RELEASE}(?:,(?:==|>=|<=|!=){_RELEASE})*)?)"
+    r"(?P<condition> *;(?P<marker>[^;#]*[^;#\s]))?"
+)
+"""Requirements as nearly all are: what fits is valid by PEP 508 when its marker is."""
 
 
 class Unreadable(ValueError):
@@ -111,7 +121,7 @@ def same_version(one: str, other: str) -> bool:
         return one == other
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=32768)
 def parse(text: str) -> Line | None:
     """Read a logical line.
 
@@ -121,6 +131,8 @@ def parse(text: str) -> Line | None:
     Raises:
         Unreadable: pip would refuse it.
     """
+    if plain := _parse_plain(text):
+        return plain
     options = _OPTIONS.search(text)
     body = text[: options.start()].rstrip() if options else text.rstrip()
     if not body:
@@ -163,6 +175,40 @@ def parse(text: str) -> Line | None:
         body=(0, len(body)),
         hashes=hashes,
     )
+
+
+def _parse_plain(text: str) -> Line | None:
+    """Read a line that has nothing special, ten times faster than packaging; None for others."""
+    found = _PLAIN.fullmatch(text)
+    if (
+        found is None
+        or " -" in text
+        or ".whl" in text.lower()
+        or not _marker_is_valid(found["marker"])
+    ):
+        return None
+    exact = _EXACT.fullmatch(found["pin"])
+    return Line(
+        name=canonicalize_name(found["name"]),
+        spelled=found["name"],
+        extras=(found["extras"] or "").strip(),
+        kind="version",
+        pinned=exact["version"] if exact else None,
+        url=None,
+        head=found.span("head"),
+        pin=found.span("pin"),
+        marker=found.span("condition") if found["marker"] else None,
+        body=(0, len(text)),
+        hashes=(),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _marker_is_valid(text: str | None) -> bool:
+    try:
+        return text is None or bool(Marker(text))
+    except (InvalidMarker, RecursionError):
+        return False
 
 
 def _is_place(body: str) -> bool:

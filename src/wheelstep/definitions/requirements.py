@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from wheelstep.definitions.additions import Added, additions, changes_in
-from wheelstep.definitions.includes import includes_in
 from wheelstep.definitions.index_options import Addition
 from wheelstep.definitions.interface import Edited, Reading, Section, Wanted
 from wheelstep.definitions.pinning import (
@@ -65,9 +65,7 @@ class Requirements:
 
     def read(self, path: str, data: bytes) -> Reading:
         """Read it; raises as the interface says."""
-        slots = [_slot(decode(path, data))]
-        requirements, lines = read_slots(slots)
-        return Reading((Section(requirements, lines),), includes_in(path, slots))
+        return _reading(decode(path, data))
 
     def edit(self, path: str, data: bytes, wanted: Wanted, changed: Collection[str] = ()) -> Edited:
         """Pin it; raises as the interface says."""
@@ -116,6 +114,13 @@ class Requirements:
                     file=path,
                     line=source.line(line.first),
                 ) from None
+
+
+@lru_cache(maxsize=8)
+def _reading(source: Source) -> Reading:
+    slots = [_slot(source)]
+    requirements, lines = read_slots(slots)
+    return Reading((Section(requirements, lines),), includes_in(source.path, slots))
 
 
 def _slot(source: Source) -> Slot:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 from wheelstep.errors import DefinitionUnresolvable, Refused
@@ -29,7 +30,7 @@ _SIGNATURE: Final = re.compile(r"https?://[^\s'\"<>]*[?&]sig=(?!\$\{)[^&\s'\"#]"
 _PATH_TOKEN: Final = re.compile(r"https?://[^\s/'\"]+/t/(?!\$\{)[A-Za-z0-9-]{8,}/", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
     """A definition, decoded."""
 
@@ -45,7 +46,12 @@ class Source:
         """Return the line of a character, counted from 1, as editors count."""
         if self.stands_on is not None:
             return self.stands_on
-        return bisect_right(_line_starts(self.text), index) + 1
+        return bisect_right(self._starts, index) + 1
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        # kept here: looked up by its text, a text of a megabyte would be compared each time
+        return [found.end() for found in _LINE_END.finditer(self.text)]
 
     @property
     def line_end(self) -> str:
@@ -64,12 +70,8 @@ class Source:
 
 
 @lru_cache(maxsize=16)
-def _line_starts(text: str) -> list[int]:
-    return [found.end() for found in _LINE_END.finditer(text)]
-
-
 def decode(path: str, data: bytes) -> Source:
-    """Decode a definition.
+    """Decode a definition; the same one again gives the same object, whose comparison is free.
 
     Raises:
         DefinitionUnresolvable: It is not UTF-8; with the line and the offset of the first wrong
@@ -111,18 +113,31 @@ def refuse_secrets(source: Source) -> None:
     Raises:
         Refused: A user name or password, a shared access signature, or a channel token in a URL.
     """
-    for found in _USER_INFO.finditer(source.text):
-        before = source.text[max(0, found.start() - _LONGEST_SCHEME) : found.start()]
-        scheme = _SCHEME.search(before)
-        if scheme is None:
-            continue
-        harmless = _SSH_USER if scheme[0].lower().endswith("ssh") else _HARMLESS_USER
-        if not harmless.fullmatch(found["user"]):
-            raise _secret(source, found.start(), "a user name, password or token before the host")
-    if signature := _SIGNATURE.search(source.text):
-        raise _secret(source, signature.start(), "a shared access signature (`sig=`)")
-    if token := _PATH_TOKEN.search(source.text):
-        raise _secret(source, token.start(), "an access token in its path (`/t/...`)")
+    for start, end in _lines_with_urls(source.text):
+        for found in _USER_INFO.finditer(source.text, start, end):
+            before = source.text[max(0, found.start() - _LONGEST_SCHEME) : found.start()]
+            scheme = _SCHEME.search(before)
+            if scheme is None:
+                continue
+            harmless = _SSH_USER if scheme[0].lower().endswith("ssh") else _HARMLESS_USER
+            if not harmless.fullmatch(found["user"]):
+                what = "a user name, password or token before the host"
+                raise _secret(source, found.start(), what)
+    for start, end in _lines_with_urls(source.text):
+        if signature := _SIGNATURE.search(source.text, start, end):
+            raise _secret(source, signature.start(), "a shared access signature (`sig=`)")
+        if token := _PATH_TOKEN.search(source.text, start, end):
+            raise _secret(source, token.start(), "an access token in its path (`/t/...`)")
+
+
+def _lines_with_urls(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where lines with a URL begin and end: in a large definition few lines have one."""
+    place = text.find("://")
+    while place >= 0:
+        end = text.find("\n", place)
+        end = len(text) if end < 0 else end
+        yield text.rfind("\n", 0, place) + 1, end
+        place = text.find("://", end)
 
 
 def _secret(source: Source, index: int, what: str) -> Refused:

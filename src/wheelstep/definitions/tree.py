@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
@@ -17,6 +18,8 @@ __all__ = ["alias_places", "aliased", "children", "compose", "entry", "item", "s
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEEPEST: Final = 200
 """Levels of nesting. The C loader composes recursively in C: some ten thousand end the process."""
+_INDICATOR: Final = re.compile(r"[-?:](?:\s|$)")
+_BRACKET: Final = re.compile(r"(?<![A-Za-z0-9._])[\[{]")
 _MERGE: Final = "tag:yaml.org,2002:merge"
 
 
@@ -38,11 +41,18 @@ def compose(source: Source) -> tuple[yaml.Node, ...]:
 
 @lru_cache(maxsize=16)
 def _compose(text: str) -> tuple[yaml.Node, ...]:
-    # a level of block style takes a column at least, or shares one with its mapping
-    longest = max(map(len, text.splitlines()), default=0)
-    if 2 * longest + text.count("[") + text.count("{") > _DEEPEST:
+    # a level of block style takes a column of indentation, or an indicator on its line; a list
+    # may share its column with its mapping; a bracket behind a letter, as of extras, opens none
+    brackets = len(_BRACKET.findall(text))
+    long = [line for line in text.splitlines() if 2 * len(line) + brackets > _DEEPEST]
+    if any(2 * _levels(line) + brackets > _DEEPEST for line in long):
         _measure(text)
     return tuple(yaml.compose_all(text, Loader=_LOADER))
+
+
+def _levels(line: str) -> int:
+    """Return how many levels of block style a line may begin or continue, at most."""
+    return len(line) - len(line.lstrip(" ")) + len(_INDICATOR.findall(line)) + 1
 
 
 def _measure(text: str) -> None:

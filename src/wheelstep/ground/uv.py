@@ -64,6 +64,8 @@ class SolvedFile:
     name: str
     """The file's name."""
     sha256: str | None
+    place: str = ""
+    """URL or path, as uv says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class Solved:
     """The wheels that the chosen index (or the requirement's URL) offers for this version."""
     index: str | None = None
     """The index it comes from; None for a requirement by URL, and where uv does not say."""
+    direct: bool = False
+    """Whether a requirement named it by URL, so that it comes from no index."""
 
 
 @contextlib.contextmanager
@@ -345,12 +349,17 @@ def solved(finished: Finished, indexes: Mapping[str, str] | None = None) -> tupl
     for package in document.get("packages", []):
         archive = package.get("archive")
         files = [
-            SolvedFile(file_name(file), (file.get("hashes") or {}).get("sha256"))
+            SolvedFile(
+                file_name(file),
+                (file.get("hashes") or {}).get("sha256"),
+                str(file.get("url") or file.get("path") or ""),
+            )
             for file in (*package.get("wheels", []), *([archive] if archive else []))
         ]
         name = str(package["name"])
         index = (indexes or {}).get(name)
-        found.append(Solved(name, package.get("version"), tuple(files), index))
+        direct = archive is not None
+        found.append(Solved(name, package.get("version"), tuple(files), index, direct))
     return tuple(found)
 
 

@@ -7,7 +7,17 @@ from typing import Literal
 
 from wheelstep.model import Problem
 
-__all__ = ["Resolved", "Subject", "Verdict"]
+__all__ = ["CondaHalf", "Resolved", "Subject", "Verdict"]
+
+
+@dataclass(frozen=True, slots=True)
+class CondaHalf:
+    """What conda itself is asked for, beside the pip section."""
+
+    packages: tuple[tuple[str, int], ...]
+    """(as written, line counted from 1)."""
+    channels: tuple[str, ...] | None = None
+    """In order; None where the definition names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,8 @@ class Subject:
     """Why the definition does not tell all that is installed, as whole sentences."""
     connected: bool = True
     """Whether workspace connections reach this build: not so in a Dockerfile's context."""
+    conda: CondaHalf | None = None
+    """None where conda takes no part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +54,8 @@ class Resolved:
     sha256: str | None
     """Of the file that fits the image best; None where its index names no SHA-256."""
     index: str | None
-    """Where it came from, without credentials; None for a file named by URL or path, and for one
-    of the wheels that are not published yet."""
+    """Where it came from, without credentials: an index, or the channel of a conda package; None
+    for a file named by URL or path, and for one of the wheels that are not published yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,7 @@ def rehearse(
     subjects: Sequence[Subject],
     *,
     wheels: Sequence[Wheel],
+    expected: Sequence[Wheel] | None = None,
     platform: str,
     environment: Mapping[str, str],
     read: Read,
@@ -133,6 +134,7 @@ def rehearse(
         subjects: The definitions that would change, as they would be committed.
         wheels: The new ones, each with `path`: they count as published already, where they will
             be.
+        expected: What the released names have to resolve to, by SHA-256; `wheels` when None.
         platform: What the image is, e.g. "x86_64-manylinux_2_28".
         environment: This process's.
         read: Reads a file of the snapshot, for `-r`, `-c` and wheels kept in the repository.
@@ -216,11 +218,12 @@ def rehearse(
         with ThreadPoolExecutor(max(1, parallel)) as pool:
             found = pool.map(partial(asker.answer, resolve=resolve), questions)
             answers = dict(zip(questions, found, strict=True))
+    meant = wheels if expected is None else expected
     verdicts = [
         each
         if isinstance(each, Verdict)
         else judge(
-            each.subject, each.question, answers[each.question], wheels, allowances, each.notices
+            each.subject, each.question, answers[each.question], meant, allowances, each.notices
         )
         for each in prepared
     ]

@@ -7,7 +7,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from wheelstep.definitions.interface import Read, Reading, VendoredFile
 from wheelstep.definitions.plan import Edits
@@ -20,11 +20,16 @@ from wheelstep.ground.index_url import same_index
 from wheelstep.ground.public_index import IndexCredential
 from wheelstep.model import Wheel
 from wheelstep.rehearsal.credentials_in_effect import usual_target
-from wheelstep.rehearsal.interface import Subject, Verdict
+from wheelstep.rehearsal.interface import CondaHalf, Subject, Verdict
 from wheelstep.repositories.interface import Snapshot
+from wheelstep.stages.comparing import changes_since
 from wheelstep.stages.run import Run
 
 __all__ = ["includes", "note_verdicts", "read_after", "rehearse_subjects", "subjects_of"]
+
+
+RESOLUTIONS: Final = 8
+"""At once: uv waits for indexes most of its time."""
 
 
 def subjects_of(path: str, reading: Reading) -> list[Subject]:
@@ -39,6 +44,9 @@ def subjects_of(path: str, reading: Reading) -> list[Subject]:
             place=section.place,
             unknown=section.unknown,
             connected=section.connected,
+            conda=CondaHalf(section.conda.packages, section.conda.channels)
+            if section.conda
+            else None,
         )
         for section in reading.sections
     ]
@@ -85,6 +93,7 @@ def rehearse_subjects(  # noqa: PLR0917 - what is asked, and of which state
     ahead: Sequence[Subject] = (),
     *,
     commits: Mapping[str, str] | None = None,
+    served: Sequence[Wheel] | None = None,
 ) -> None:
     """Resolve each definition that has a pip section; the report gets the verdicts.
 
@@ -97,11 +106,14 @@ def rehearse_subjects(  # noqa: PLR0917 - what is asked, and of which state
         ahead: Further ones, whose wheels are not built yet: it is only looked what their indexes
             have of our names.
         commits: By name, the commit that the wheels were built from.
+        served: The wheels that were published: what is read is what is really served then, not
+            the folder behind a `serve-url`, and it has to be these.
 
     Raises:
         StepError: A definition does not resolve (7), what it needs could not be read (5, 6), or a
             public package could take the place of one of ours (4).
     """
+    from wheelstep.rehearsal.conda_half import rehearse_halves, solve_halves
     from wheelstep.rehearsal.resolve import errors_of, rehearse, skipped
 
     subjects = [_with_index(run, subject) for subject in subjects if subject.pip_lines]
@@ -109,37 +121,51 @@ def rehearse_subjects(  # noqa: PLR0917 - what is asked, and of which state
     if run.settings.rehearse == "off":
         note_verdicts(run, skipped([*ahead, *subjects], run.settings.platform), "switched off")
         return
+    settings = run.settings
+    solved = None
+    if settings.rehearse == "conda":
+        solved = solve_halves(
+            subjects,
+            platform=settings.platform,
+            environment=run.environment,
+            parallel=settings.parallel or 4,
+        )
     connections = known_connections(run)
     ask = partial(
         rehearse,
         wheels=wheels,
+        expected=served,
         platform=run.settings.platform,
         environment=run.environment,
         read=read,
         released=released,
         credentials=_credentials(run) if (subjects or ahead) and not connections else (),
-        instead=_instead(run),
+        instead=_instead(run) if served is None else None,
         local_indexes=_local_indexes(run),
         commits=commits,
         published=[url for each in run.destinations if (url := each.consumer_url)],
         connections=connections,
         known=[
-            (wheel.file, wheel.sha256)
-            for package in run.lock.packages.values()
-            for wheel in package.wheels
+            *((wheel.file, wheel.sha256) for wheel in served or ()),
+            *(
+                (wheel.file, wheel.sha256)
+                for package in run.lock.packages.values()
+                for wheel in package.wheels
+            ),
         ],
         allowances=run.allowances,
         stands_alone=partial(_stands_alone, run),
         announce=partial(_names_asked, run),
         no_public=run.settings.no_public_index,
-        parallel=run.settings.parallel or 4,
+        parallel=run.settings.parallel or RESOLUTIONS,
         transfers=run.transfers,
         clock=run.clock,
     )
     looked = ask(ahead, resolve=False)
     note_verdicts(run, looked, "known after build")
-    verdicts = ask(subjects)
-    note_verdicts(run, verdicts)
+    verdicts = rehearse_halves(subjects, ask, solved)
+    why = "" if served is None else "as it is served now"
+    note_verdicts(run, verdicts, why, released=released)
     raise_all(errors_of([*looked, *verdicts]))
 
 
@@ -192,18 +218,22 @@ def _stands_alone(run: Run, url: str) -> bool:
     return False
 
 
-def note_verdicts(run: Run, verdicts: Sequence[Verdict], why: str = "") -> None:
+def note_verdicts(
+    run: Run, verdicts: Sequence[Verdict], why: str = "", *, released: Sequence[str] = ()
+) -> None:
     """Put verdicts into the report and say them.
 
     Args:
         run: The run.
         verdicts: By definition.
-        why: For verdicts that were reached without looking.
+        why: Said beside the verdict: what was looked at, or why nothing was.
+        released: Normalised names of the repository's packages: their changes are no news.
     """
     for verdict in verdicts:
         key = (verdict.path, verdict.place)
         known = [row for row in run.report.rehearsals if (row["path"], row["place"]) != key]
         row: dict[str, Any] = dataclasses.asdict(verdict)
+        row["changes"] = changes_since(run.earlier, verdict, released)
         row["resolved"], row["problems"] = list(row["resolved"]), list(row["problems"])
         run.report.rehearsals = [*known, row]
         # errors end the run and are reported by it; the others are for the reader now

@@ -26,6 +26,7 @@ from wheelstep.repositories.interface import Repository, Snapshot
 from wheelstep.repositories.remote import remote_urls
 from wheelstep.repositories.table import repository_of
 from wheelstep.settings import Settings
+from wheelstep.stages.comparing import Earlier, earlier_rehearsals
 
 __all__ = ["Run", "open_run"]
 
@@ -131,6 +132,16 @@ class Run:
                 file=FILE,
             )
         return lock
+
+    @cached_property
+    def earlier(self) -> Earlier:
+        """What the run rehearsed whose report the settings name; nothing where they name none."""
+        named = self.settings.compare_with
+        if named is None:
+            return {}
+        found, problem = earlier_rehearsals(self.root / named, named)
+        self.report.add([problem] if problem else [])
+        return found
 
     def warn(
         self,

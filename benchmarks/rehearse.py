@@ -1,0 +1,134 @@
+"""How much longer 30 definitions that share an index take to rehearse than one, in one run.
+
+    python benchmarks/rehearse.py [ROUNDS]
+
+All name the same ten packages of an index over HTTP and three of their own, so that no two ask the
+same. Prints medians; ends with 1 where the bound is missed.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import http.server
+import os
+import statistics
+import sys
+import tempfile
+import threading
+import time
+import zipfile
+from pathlib import Path
+
+from wheelstep.ground.public_index import PipIndexes
+from wheelstep.rehearsal.interface import Subject
+from wheelstep.rehearsal.resolve import errors_of, rehearse
+
+MANY = 30
+TIMES = 2.0
+"""At most."""
+DELAY = 0.05
+"""Seconds that the index takes to answer, as one on the internet does."""
+SHARED, OWN = 10, 3
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        time.sleep(DELAY)
+        super().do_GET()
+
+    def do_HEAD(self) -> None:
+        time.sleep(DELAY)
+        super().do_HEAD()
+
+
+def make_index(root: Path) -> None:
+    """Write wheels and their pages."""
+    names = [f"shared-{number}" for number in range(SHARED)]
+    names += [f"own-{number}" for number in range(MANY * OWN)]
+    for name in names:
+        module = name.replace("-", "_")
+        folder = root / "simple" / name
+        folder.mkdir(parents=True)
+        links = []
+        for version in ("1.0", "1.1"):
+            file = folder / f"{module}-{version}-py3-none-any.whl"
+            info = f"{module}-{version}.dist-info"
+            with zipfile.ZipFile(file, "w") as archive:
+                archive.writestr(
+                    f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+                )
+                archive.writestr(
+                    f"{info}/WHEEL",
+                    "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+                )
+                archive.writestr(f"{info}/RECORD", "")
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()
+            links.append(f'<a href="{file.name}#sha256={digest}">{file.name}</a>')
+        (folder / "index.html").write_text("<!DOCTYPE html>\n" + "\n".join(links))
+
+
+def subjects(url: str, count: int) -> list[Subject]:
+    shared = [f"shared-{number}==1.{number % 2}" for number in range(SHARED)]
+    return [
+        Subject(
+            f"envs/{number}.yml",
+            (f"--index-url {url}", *shared, *(f"own-{number * OWN + at}" for at in range(OWN))),
+            "3.10",
+        )
+        for number in range(count)
+    ]
+
+
+def measure(url: str, count: int) -> float:
+    with tempfile.TemporaryDirectory() as home:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": home,
+            "UV_CACHE_DIR": f"{home}/uv",  # empty: as on a fresh machine
+            "PIP_CONFIG_FILE": os.devnull,
+        }
+        start = time.perf_counter()
+        verdicts = rehearse(
+            subjects(url, count),
+            wheels=(),
+            platform="x86_64-manylinux_2_28",
+            environment=environment,
+            read={}.get,
+            released=["shared-0"],
+            public=PipIndexes(index_url=url),
+        )
+        taken = time.perf_counter() - start
+    if errors_of(verdicts) or {one.status for one in verdicts} != {"resolved"}:
+        raise SystemExit(f"not resolved: {verdicts[0]}")
+    return taken
+
+
+def main() -> int:
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    with tempfile.TemporaryDirectory() as folder:
+        make_index(Path(folder))
+        handler = functools.partial(Handler, directory=folder)
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            url = f"http://127.0.0.1:{server.server_port}/simple/"
+            times: dict[int, list[float]] = {1: [], MANY: []}
+            for _ in range(rounds):
+                for count, taken in times.items():
+                    taken.append(measure(url, count))
+            server.shutdown()
+    one, many = (statistics.median(taken) for taken in times.values())
+    wrong = many / one > TIMES
+    print(f" 1 definition   {one:6.2f} s")
+    said = f"{many / one:5.2f} x  at most {TIMES}{': missed' if wrong else ''}"
+    print(f"{MANY} definitions  {many:6.2f} s  {said}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
