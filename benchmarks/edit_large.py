@@ -20,6 +20,7 @@ import yaml
 from wheelstep.definitions import conda as conda_form
 from wheelstep.definitions import pip_lines, requirement, source, tree
 from wheelstep.definitions import requirements as plain_form
+from wheelstep.definitions.interface import Wanted
 from wheelstep.definitions.plan import plan_edits
 from wheelstep.model import Index, Pin
 
@@ -74,15 +75,9 @@ def forget() -> None:
 
 def edit(path: str, data: bytes, version: str) -> None:
     pins = [Pin(f"acme-part-{number}", version, "0" * 40) for number in range(OURS)]
-    edits = plan_edits(
-        {path: data}.get,
-        [path],
-        patterns=None,
-        pins=pins,
-        style="version",
-        index=Index("https://index.example/simple/"),
-        choose=lambda files, _python: files[0],
-    )
+    index = Index("https://index.example/simple/")
+    wanted = Wanted(tuple(pins), "version", index, lambda files, _python: files[0])
+    edits = plan_edits({path: data}.get, [path], wanted)
     (planned,) = edits.edits
     if len(planned.pins) != OURS:
         raise SystemExit(f"{len(planned.pins)} of {OURS} were pinned")

@@ -234,6 +234,14 @@ class Workspace:
     def __str__(self) -> str:
         return f"{self.subscription}/{self.group}/{self.name}"
 
+    @property
+    def id(self) -> str:
+        """The resource id."""
+        return (
+            f"/subscriptions/{self.subscription}/resourceGroups/{self.group}"
+            f"/providers/Microsoft.MachineLearningServices/workspaces/{self.name}"
+        )
+
     def same(self, other: Workspace) -> bool:
         """Tell whether both are one workspace."""
         return str(self).lower() == str(other).lower()

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from wheelstep.definitions.additions import Added, additions, changes_in
+from wheelstep.definitions.includes import includes_in
 from wheelstep.definitions.index_options import Addition
 from wheelstep.definitions.interface import Edited, Reading, Section, Wanted
 from wheelstep.definitions.pinning import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Collection, Sequence
-from functools import cache
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache, partial
 from typing import Any, Final
 
 from wheelstep.definitions.choice import choose_for
@@ -20,6 +20,7 @@ from wheelstep.model import Index, Pin
 from wheelstep.packages.discover import discover
 from wheelstep.report import DefinitionRow, Report
 from wheelstep.repositories.interface import Snapshot
+from wheelstep.stages.floors import above_floors
 from wheelstep.stages.readers import check_readers, readers_of
 from wheelstep.stages.requires import with_requires
 from wheelstep.stages.run import Run
@@ -150,12 +151,16 @@ def edits_on(
     day, released = _day(run, snapshot), _released(run, names)
 
     def decide(pins: Sequence[Pin]) -> Edits:
+        return above_floors(run, partial(decide_above, pins))
+
+    def decide_above(pins: Sequence[Pin], floors: Mapping[str, Sequence[str]]) -> Edits:
         wanted = Wanted(
             pins=tuple(pins),
             style=style or run.settings.pin,
             index=index,
             choose=choose_for(run.settings.platform),
             day=day,
+            floors=floors,
             keep_ranges=run.settings.keep_ranges,
             closure=run.settings.closure,
             platform=run.settings.platform,

@@ -15,7 +15,7 @@ from wheelstep.destinations.interface import Destination
 from wheelstep.errors import SettingError
 from wheelstep.ground.allowances import Allowances
 from wheelstep.ground.clock import Clock, SystemClock
-from wheelstep.ground.credentials import same_organization
+from wheelstep.ground.credentials import TokenSource, same_organization
 from wheelstep.ground.git import Git
 from wheelstep.ground.secret import Secret
 from wheelstep.hosts.interface import Host, Trigger
@@ -46,6 +46,10 @@ class Run:
     planning: bool
     """True for `plan`, `dry-run` and on a pull request: every decision, no deed."""
     clock: Clock = field(default_factory=SystemClock)
+    entra: TokenSource | None = None
+    """Who signs in at Azure Resource Manager; whatever identity this machine has when None."""
+    floors: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Environment -> the versions that workspaces have, as far as they were asked for."""
     warned: set[str] = field(default_factory=set)
     released: set[str] = field(default_factory=set)
     """Normalised names of the repository's packages, as far as they have been looked for."""
