@@ -155,15 +155,23 @@ def included(path: str, sections: Sequence[CondaSection]) -> tuple[Named, ...]:
     return tuple(dict.fromkeys(includes_in(path, slots)))
 
 
-@lru_cache(maxsize=8)
 def _sections(source: Source) -> tuple[CondaSection, ...]:
-    found = (conda_section(source, root) for root in compose(source))
+    return _sections_of(source, compose(source))
+
+
+@lru_cache(maxsize=8)
+def _sections_of(source: Source, roots: tuple[yaml.Node, ...]) -> tuple[CondaSection, ...]:
+    # kept for these very nodes: an edit compares them with those of the whole tree
+    found = (conda_section(source, root) for root in roots)
     return tuple(section for section in found if section)
 
 
-@lru_cache(maxsize=8)
 def _reading(source: Source) -> Reading:
-    sections = _sections(source)
+    return _reading_of(source, _sections(source))
+
+
+@lru_cache(maxsize=8)
+def _reading_of(source: Source, sections: tuple[CondaSection, ...]) -> Reading:
     return Reading(
         tuple(read_section(section) for section in sections), included(source.path, sections)
     )

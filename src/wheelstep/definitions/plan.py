@@ -172,7 +172,13 @@ class _Planning:
             self.errors.append(outside_of_contexts(sorted(self.outside)))
         raise_all(self.errors)
         names = {pin.name for pin in self.wanted.pins}
-        twice = [one for path in self.kinds for one in refuse_twice(path, self.readings, names)]
+        twice = [
+            one
+            for path, kind in self.kinds.items()
+            # each command of a Dockerfile is a pip of its own
+            if kind.form.name != "dockerfile"
+            for one in refuse_twice(path, self.readings, names)
+        ]
         raise_all(list({(one.file, one.line, one.message): one for one in twice}.values()))
         removed = self.vendored.unwanted(
             self.seen.values(),
