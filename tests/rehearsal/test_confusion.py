@@ -334,3 +334,18 @@ def test_a_private_index_protects_only_with_the_version(three: Three) -> None:
     # not built yet, it will be there
     ahead = three.rehearse("--extra-index-url {ours}", "{name}==1.1", resolve=False)
     assert (ahead.status, ahead.problems) == ("skipped", ()), ahead
+
+
+def test_an_extra_counts_only_where_it_is_asked_for(three: Three, tmp_path: Path) -> None:
+    mine = three.put(three.ours, "1.0", "ours")
+    three.put(three.public, "0.1", "theirs")
+    app = make_wheel(
+        tmp_path / "dist", f"extra-{three.name}", "1.0", [f"{three.name} ; extra == 'fast'"]
+    )
+    pin = f"{app.name}==1.0"
+    plain = three.rehearse("--extra-index-url {ours}", pin, wheels=(app, mine))
+    assert plain.status == "resolved", plain
+    asked = three.rehearse(
+        "--extra-index-url {ours}", pin.replace("==", "[fast]=="), wheels=(app, mine)
+    )
+    assert asked.problems[0].code == "dependency-confusion", asked

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from wheelstep.errors import CannotHere, DefinitionUnresolvable, ServiceRefused, StepError
@@ -23,7 +22,7 @@ from wheelstep.model import Wheel
 from wheelstep.rehearsal.chosen import chosen, tag_order
 from wheelstep.rehearsal.interface import Resolved
 from wheelstep.rehearsal.lookup import Looked, Order, asked_of, fault_of, look, overlay_of
-from wheelstep.rehearsal.needs import Need, needs
+from wheelstep.rehearsal.needs import Need, Required, needs
 from wheelstep.rehearsal.pages import Asked, Pages
 from wheelstep.rehearsal.pip_section import marker_environment
 from wheelstep.rehearsal.places import Indexes, Place
@@ -90,7 +89,7 @@ class Asker:
     """The wheels of this release."""
     wheels: Mapping[str, Wheel]
     """Those of them that lie here, by file name."""
-    graph: Mapping[str, tuple[Requirement, ...]]
+    graph: Mapping[str, Required]
     """What they require, by name."""
     known: frozenset[tuple[str, str]]
     """(file, SHA-256) of every wheel that is ours."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from packaging.metadata import parse_email
 from packaging.requirements import InvalidRequirement, Requirement
@@ -15,7 +15,11 @@ from packaging.utils import canonicalize_name
 from wheelstep.errors import CannotHere
 from wheelstep.model import Wheel
 
-__all__ = ["Need", "needs", "requirements_of"]
+__all__ = ["Need", "Required", "needs", "requirements_of"]
+
+
+Required = tuple[str, tuple[Requirement, ...]]
+"""(a version, what it requires)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Need:
         )
 
 
-def requirements_of(wheels: Iterable[Wheel]) -> dict[str, tuple[Requirement, ...]]:
+def requirements_of(wheels: Iterable[Wheel]) -> dict[str, Required]:
     """Return what each of the new packages requires, by normalised name.
 
     Args:
@@ -45,6 +49,7 @@ def requirements_of(wheels: Iterable[Wheel]) -> dict[str, tuple[Requirement, ...
         CannotHere: One cannot be read.
     """
     found: dict[str, dict[str, Requirement]] = {}
+    versions: dict[str, str] = {}
     for wheel in wheels:
         if wheel.path is None:
             continue
@@ -67,13 +72,14 @@ def requirements_of(wheels: Iterable[Wheel]) -> dict[str, tuple[Requirement, ...
                 mine[text] = Requirement(text)
             except InvalidRequirement:
                 continue
-    return {name: tuple(texts.values()) for name, texts in found.items()}
+        versions[wheel.name] = wheel.version
+    return {name: (versions[name], tuple(found[name].values())) for name in versions}
 
 
 def needs(
     requirements: Iterable[str],
     constraints: Iterable[str],
-    graph: Mapping[str, tuple[Requirement, ...]],
+    graph: Mapping[str, Required],
     private: Collection[str],
     markers: Mapping[str, str],
 ) -> dict[str, Need]:
@@ -87,40 +93,43 @@ def needs(
         markers: What markers are evaluated with (`pip_section.marker_environment`).
 
     Returns:
-        By normalised name. A range that only perhaps applies is left out of the specifiers.
+        By normalised name. What packages require that are not among the new wheels is not known
+        here: the resolution shows it.
     """
     found: dict[str, Need] = {}
-    waiting: list[tuple[Requirement, bool]] = [(Requirement(text), True) for text in requirements]
-    seen: set[tuple[str, bool]] = set()
+    waiting = [(Requirement(text), frozenset[str]()) for text in requirements]
+    seen: set[tuple[str, str]] = set()
     while waiting:
-        requirement, certain = waiting.pop(0)
+        requirement, extras = waiting.pop(0)
         name = canonicalize_name(requirement.name)
-        applies, surely = _applies(requirement, markers)
-        certain = certain and surely
-        if name not in private or not applies:
+        if name not in private or not _applies(requirement, markers, extras):
             continue
         before = found.get(name, Need(SpecifierSet()))
         found[name] = Need(
-            before.specifiers & requirement.specifier if certain else before.specifiers,
-            by_url=before.by_url or (certain and requirement.url is not None),
+            before.specifiers & requirement.specifier,
+            by_url=before.by_url or requirement.url is not None,
         )
-        if (name, certain) not in seen:
-            seen.add((name, certain))
-            waiting += [(each, certain) for each in graph.get(name, ())]
+        key = (name, ",".join(sorted(requirement.extras)))
+        version, below = graph.get(name, ("", ()))
+        # another version than the new one may require other things
+        admitted = version and requirement.specifier.contains(version, prereleases=True)
+        if admitted and key not in seen:
+            seen.add(key)
+            waiting += [(each, frozenset(requirement.extras)) for each in below]
     for limit in map(Requirement, constraints):
         name = canonicalize_name(limit.name)
-        if name in found and _applies(limit, markers)[1]:
-            found[name] = replace(
-                found[name],
-                specifiers=found[name].specifiers & limit.specifier,
+        if name in found and _applies(limit, markers):
+            found[name] = Need(
+                found[name].specifiers & limit.specifier,
                 by_url=found[name].by_url or limit.url is not None,
             )
     return found
 
 
-def _applies(requirement: Requirement, markers: Mapping[str, str]) -> tuple[bool, bool]:
-    """Return (it may apply, it applies for certain): extras are not followed."""
-    if requirement.marker is None:
-        return True, True
-    plain = requirement.marker.evaluate({**markers, "extra": ""})
-    return plain or "extra" in str(requirement.marker), plain
+def _applies(
+    requirement: Requirement, markers: Mapping[str, str], extras: Collection[str] = ()
+) -> bool:
+    """Tell whether a requirement counts in an image, where its package is asked for with extras."""
+    return requirement.marker is None or any(
+        requirement.marker.evaluate({**markers, "extra": extra}) for extra in ("", *extras)
+    )
