@@ -7,12 +7,13 @@ anywhere goes this same path again and finds what is done already.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
+from wheelstep.definitions.interface import Read
 from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.artifacts_feed import FeedDestination
 from wheelstep.destinations.examine import Examination
@@ -23,7 +24,6 @@ from wheelstep.lock import FILE, Lock, Locked
 from wheelstep.model import Change, Pin, Wheel
 from wheelstep.packages.environments import BuildEnvironments
 from wheelstep.packages.interface import Built
-from wheelstep.rehearsal.interface import Subject
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.repositories.land import land
 from wheelstep.stages.building import added, build, rebuilt
@@ -36,6 +36,7 @@ from wheelstep.stages.landing import (
     note_commit,
     wanted_pins,
 )
+from wheelstep.stages.proving import Proving
 from wheelstep.stages.publishing import (
     check_early,
     examine_wheels,
@@ -44,7 +45,7 @@ from wheelstep.stages.publishing import (
     work_folder,
 )
 from wheelstep.stages.records import package_row, pin_of, record_of, stored
-from wheelstep.stages.rehearsing import includes, read_after, rehearse_subjects, subjects_of
+from wheelstep.stages.rehearsing import read_after
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey, survey
 from wheelstep.stages.vendoring import Vendoring
@@ -156,15 +157,15 @@ class Release:
     work: Path
     built: dict[str, Built] = field(default_factory=dict)
     published: dict[str, list[Published]] = field(default_factory=dict)
-    rehearsed: set[tuple[Subject, int]] = field(default_factory=set)
-    """What resolved with the new wheels laid over the index."""
-    served: set[tuple[Subject, int]] = field(default_factory=set)
-    """What resolved to what was published, as it is served."""
     pinned: list[str] = field(default_factory=list)
     fetched: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """Wheels that were copied: see stages/vendoring.py."""
     changes: Sequence[Change] = ()
     """What was decided last, on the newest head."""
+    proving: Proving = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.proving = Proving(self.run, [row.name for row in self.found.packages])
 
     # --- publish ------------------------------------------------------------------------------
 
@@ -323,61 +324,14 @@ class Release:
         if any(edit.unknown for edit in edits.edits):
             # the URL is known when the file is there: until then the version stands for it
             edits = edits_on(self.run, snapshot, pins, None, style="version")
-        self._rehearse_changed(snapshot, edits, wheels)
+        self._prove(snapshot, edits, wheels)
 
-    def _rehearse_changed(self, snapshot: Snapshot, edits: Edits, wheels: Sequence[Wheel]) -> None:
-        subjects = _changed_subjects(edits)
-        self._resolve(snapshot, edits, subjects - self.rehearsed, wheels)
-        self.rehearsed |= subjects
-
-    def _rehearse_served(self, snapshot: Snapshot, edits: Edits, pinned: Container[str]) -> None:
-        """Resolve what will be committed once more, against what consumers will read.
-
-        Args:
-            snapshot: The head.
-            edits: The definitions on it.
-            pinned: Names whose version of this checkout they pin.
-        """
-        subjects = _changed_subjects(edits)
-        served = [
-            one.wheel for name, rows in self.published.items() if name in pinned for one in rows
-        ]
-        self._resolve(snapshot, edits, subjects - self.served, (), served)
-        self.served |= subjects
-
-    def _resolve(
-        self,
-        snapshot: Snapshot,
-        edits: Edits,
-        subjects: Iterable[tuple[Subject, int]],
-        wheels: Sequence[Wheel],
-        served: Sequence[Wheel] | None = None,
-    ) -> None:
-        names = [row.name for row in self.found.packages]
-        new = sorted(subjects, key=lambda pair: (pair[0].path, pair[0].place))
-        read = read_after(snapshot, edits, self.vendoring.content)
+    def _prove(self, snapshot: Snapshot, edits: Edits, wheels: Sequence[Wheel]) -> None:
         commits = {one.package.name: one.package.sources.commit for one in self.built.values()}
-        rehearse_subjects(
-            self.run,
-            read,
-            [one for one, _ in new],
-            wheels,
-            names,
-            served=served,
-            commits=commits if wheels else None,
-        )
+        self.proving.before(edits, self._read_after(snapshot, edits), wheels, commits)
 
-    def _can_see(self) -> bool:
-        """Tell whether the published files can be read from here as consumers read them."""
-        read_back = self.run.settings.read_back
-        if read_back != "serve" and self.run.settings.rehearse != "off":
-            self.run.warn(
-                "served-not-rehearsed",
-                "The definitions were rehearsed before publishing only: `read-back` is "
-                f"{read_back}, so what is served now cannot be read from here.",
-                severity="notice",
-            )
-        return read_back == "serve"
+    def _read_after(self, snapshot: Snapshot, edits: Edits) -> Read:
+        return read_after(snapshot, edits, self.vendoring.content)
 
     # --- commit -------------------------------------------------------------------------------
 
@@ -408,18 +362,16 @@ class Release:
         show_edits(run.report, edits)
         changes = [edit.change() for edit in edits.edits if edit.status == "changed"]
         changes += self.vendoring.changes(snapshot, edits)
-        if self.published and self._can_see():
-            with run.stage("rehearse-served"):
-                self._rehearse_served(snapshot, edits, names)
-        else:
-            wheels = [
-                wheel
-                for one in self.built.values()
-                if one.package.name in names
-                for wheel in one.wheels
+        if self.published and self.proving.can_see():
+            served = [
+                one.wheel for name, rows in self.published.items() if name in names for one in rows
             ]
+            with run.stage("rehearse-served"):
+                self.proving.after(edits, self._read_after(snapshot, edits), served)
+        else:
+            built = [one for name, one in self.built.items() if name in names]
             with run.stage("rehearse"):
-                self._rehearse_changed(snapshot, edits, wheels)
+                self._prove(snapshot, edits, [wheel for one in built for wheel in one.wheels])
         self.pinned = sorted(
             {pin.name for edit in edits.edits if edit.status == "changed" for pin in edit.pins}
         )
@@ -443,19 +395,6 @@ class Release:
         shown = ", ".join(f"{name} {self.found.of(name).version}" for name in names[:3])
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""  # noqa: PLR2004
         return f"{'Pin' if self.pinned else 'Release'} {shown}{more}"
-
-
-def _changed_subjects(edits: Edits) -> set[tuple[Subject, int]]:
-    """Return what changed definitions install; the same text means another thing when a file that
-    it takes in has changed, so each goes with a number that tells those states apart."""
-    changed = [edit for edit in edits.edits if edit.status == "changed"]
-    after = hash(tuple((edit.path, edit.after) for edit in changed))
-    return {
-        (subject, after if includes(edit.reading) else 0)
-        for edit in edits.edits
-        for subject in subjects_of(edit.path, edit.reading)
-        if edit.status == "changed" or (changed and includes(edit.reading))
-    }
 
 
 def _by_name(published: Sequence[Published]) -> dict[str, list[Published]]:

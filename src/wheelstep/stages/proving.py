@@ -1,0 +1,95 @@
+"""What a release has proved of its definitions: before publishing, and of what is served after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from wheelstep.definitions.interface import Read
+from wheelstep.definitions.plan import Edits
+from wheelstep.model import Wheel
+from wheelstep.rehearsal.interface import Subject
+from wheelstep.stages.rehearsing import includes, rehearse_subjects, subjects_of
+from wheelstep.stages.run import Run
+
+__all__ = ["Proving"]
+
+
+@dataclass
+class Proving:
+    """Each state of a definition is resolved once before publishing, and once after."""
+
+    run: Run
+    names: Sequence[str]
+    """Normalised names of all packages of the repository."""
+    laid: set[tuple[Subject, int]] = field(default_factory=set)
+    """What resolved with the new wheels laid over the index."""
+    served: set[tuple[Subject, int]] = field(default_factory=set)
+    """What resolved to what was published, as it is served."""
+
+    def before(
+        self, edits: Edits, read: Read, wheels: Sequence[Wheel], commits: Mapping[str, str]
+    ) -> None:
+        """Resolve what changed, with the new wheels laid over the index.
+
+        Args:
+            edits: The definitions on a head.
+            read: Reads a file as it would be committed.
+            wheels: The wheels of this release that lie on this machine.
+            commits: By name, the commit that they were built from.
+
+        Raises:
+            StepError: As `rehearse_subjects`.
+        """
+        subjects = _changed_subjects(edits)
+        new = _in_order(subjects - self.laid)
+        rehearse_subjects(self.run, read, new, wheels, self.names, commits=commits)
+        self.laid |= subjects
+
+    def after(self, edits: Edits, read: Read, published: Sequence[Wheel]) -> None:
+        """Resolve what changed once more, against what consumers will read.
+
+        Args:
+            edits: The definitions on a head.
+            read: Reads a file as it would be committed.
+            published: The wheels that it has to resolve to.
+
+        Raises:
+            StepError: As `rehearse_subjects`.
+        """
+        subjects = _changed_subjects(edits)
+        new = _in_order(subjects - self.served)
+        rehearse_subjects(self.run, read, new, (), self.names, served=published)
+        self.served |= subjects
+
+    def can_see(self) -> bool:
+        """Tell whether definitions read what was published, and whether it can be read from here
+        as consumers read it."""
+        settings = self.run.settings
+        if settings.pin in {"git", "vendor"}:
+            return False  # the image takes the commit, or the wheel beside the Dockerfile
+        if settings.read_back != "serve" and settings.rehearse != "off":
+            self.run.warn(
+                "served-not-rehearsed",
+                "The definitions were rehearsed before publishing only: `read-back` is "
+                f"{settings.read_back}, so what is served now cannot be read from here.",
+                severity="notice",
+            )
+        return settings.read_back == "serve"
+
+
+def _in_order(subjects: Iterable[tuple[Subject, int]]) -> list[Subject]:
+    return [one for one, _ in sorted(subjects, key=lambda pair: (pair[0].path, pair[0].place))]
+
+
+def _changed_subjects(edits: Edits) -> set[tuple[Subject, int]]:
+    """Return what changed definitions install; the same text means another thing when a file that
+    it takes in has changed, so each goes with a number that tells those states apart."""
+    changed = [edit for edit in edits.edits if edit.status == "changed"]
+    after = hash(tuple((edit.path, edit.after) for edit in changed))
+    return {
+        (subject, after if includes(edit.reading) else 0)
+        for edit in edits.edits
+        for subject in subjects_of(edit.path, edit.reading)
+        if edit.status == "changed" or (changed and includes(edit.reading))
+    }
