@@ -23,7 +23,7 @@ from wheelstep.definitions.forms import (
     worth_reading,
 )
 from wheelstep.definitions.interface import Form, Found, Named, Read
-from wheelstep.definitions.links import Links, named_by
+from wheelstep.definitions.links import Links
 from wheelstep.definitions.mentions import Mentions
 from wheelstep.definitions.named import conda_file_missing, file_missing, in_context, left_alone
 from wheelstep.definitions.patterns import choose_paths
@@ -220,10 +220,9 @@ class _Look:
         waiting = list(self.links.naming.items())
         while waiting:
             path, data = waiting.pop()
-            form = self.links.form_of(path, data)
-            if form is DOCKERFILE:
+            if self.links.form_of(path, data) is DOCKERFILE:
                 continue  # its paths are known when its contexts are
-            for named in named_by(form, path, data):
+            for named in self.links.named_by(path, data):
                 inside = named.path
                 if named.kind != "include" or inside is None or inside in self.left_out:
                     continue
@@ -248,7 +247,7 @@ class _Look:
         """Learn which Dockerfiles environments build, and where."""
         taken = {path: self.read(path) or b"" for path in self.forms}
         for path, data in sorted((self.links.naming | taken).items()):
-            for named in named_by(self.links.form_of(path, data), path, data):
+            for named in self.links.named_by(path, data):
                 if named.kind == "build-context" and named.path is not None:
                     dockerfile = in_context(named.path, named.dockerfile)
                     folders = self.links.builds.setdefault(dockerfile, [])

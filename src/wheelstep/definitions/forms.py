@@ -116,7 +116,9 @@ def only_sources(some: Sequence[str], paths: Sequence[str]) -> frozenset[str]:
 
 
 def may_name_others(path: str, data: bytes) -> bool:
-    """Tell whether a file may name others that belong to it."""
+    """Tell whether a file may name others that belong to it; code names none."""
+    if is_code(path) or is_toml(path):
+        return False
     return is_dockerfile(path) or _NAMING.search(data) is not None
 
 

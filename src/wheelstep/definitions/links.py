@@ -14,17 +14,9 @@ from wheelstep.definitions.interface import BuildContext, Form, Kind, Named
 from wheelstep.definitions.named import in_context
 from wheelstep.errors import StepError
 
-__all__ = ["Links", "named_by"]
+__all__ = ["Links"]
 
 _LIMITS: Final = re.compile(r"(?i)constraint[^/]*$")
-
-
-def named_by(form: Form | None, path: str, data: bytes) -> tuple[Named, ...]:
-    """Return what a file names; nothing where it cannot be read."""
-    try:
-        return form.read(path, data).named if form else ()
-    except StepError:
-        return ()  # it is none of those taken, or else its fault is told where it is edited
 
 
 @dataclass(slots=True)
@@ -48,6 +40,24 @@ class Links:
     plain: set[tuple[str, str]] = field(default_factory=set)
     """(file, what includes it) where the latter has no version of its own to raise."""
 
+    own: dict[str, Form | None] = field(default_factory=dict)
+    """The form that a file shows by itself, once it was looked at."""
+    said: dict[tuple[str, str], tuple[Named, ...]] = field(default_factory=dict)
+    """(file, name of the form that it was read as) -> what it names."""
+
+    def named_by(self, path: str, data: bytes) -> tuple[Named, ...]:
+        """Return what a file names; nothing where it cannot be read."""
+        form = self.form_of(path, data)
+        if form is None:
+            return ()
+        key = path, form.name
+        if key not in self.said:
+            try:
+                self.said[key] = form.read(path, data).named
+            except StepError:
+                self.said[key] = ()  # no one's, or else its fault is told where it is edited
+        return self.said[key]
+
     def form_of(self, path: str, data: bytes) -> Form | None:
         """Return the form of a file; what is included is a requirements file, as pip has it, and
         what is built a Dockerfile."""
@@ -55,7 +65,11 @@ class Links:
             return self.forms[path]
         if path in self.builds:
             return DOCKERFILE
-        return REQUIREMENTS if path in self.included else form_of(path, data)
+        if path in self.included:
+            return REQUIREMENTS
+        if path not in self.own:
+            self.own[path] = form_of(path, data)
+        return self.own[path]
 
     def folders_of(self, dockerfile: str) -> list[str]:
         """Return the folders that a Dockerfile is built in; its own where no environment says."""
@@ -77,7 +91,7 @@ class Links:
             form = self.form_of(path, data)
             if path in left_out or form is None:
                 continue
-            for named in named_by(form, path, data):
+            for named in self.named_by(path, data):
                 if named.kind == "build-context" and named.path is not None:
                     built.setdefault(path, []).append(named.path)
                 for other in self.paths_of(path, form, named):
