@@ -108,7 +108,7 @@ def test_what_is_not_understood(arguments: list[str], capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize(
-    "arguments", [["connect"], ["release", "--connection", "x"], ["release", "--register"]]
+    "arguments", [["connect"], ["release", "--view", "x"], ["release", "--register"]]
 )
 def test_what_is_not_there_yet(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2

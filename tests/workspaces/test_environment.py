@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.ground.web import Answer, Asked, InstantClock, Web
+from tests.ground.web import Answer, InstantClock, Web
 from tests.servers.authority import made_authority, secure
+from tests.servers.workspace import TOKEN, Workspace, refused
 from wheelstep.errors import ServiceRefused, ServiceUnavailable, SettingError
 from wheelstep.ground.secret import Secret
 from wheelstep.ground.transport import Transport
@@ -25,44 +25,7 @@ WORKSPACE = (
 
 class Tokens:
     def token(self) -> Secret:
-        return Secret("entra-token-of-the-test")
-
-
-class Workspace:
-    """A workspace with environments, three versions a page."""
-
-    def __init__(self) -> None:
-        self.environments = {"acme-train": [str(number) for number in range(7, 0, -1)]}
-        self.base = ""
-        self.trouble: list[Answer] = []
-
-    def answer(self, asked: Asked) -> Answer:
-        if asked.headers["Authorization"] != "Bearer entra-token-of-the-test":
-            return refused(401, "AuthenticationFailed", "Authentication failed.")
-        if self.trouble:
-            return self.trouble.pop(0)
-        parts = urlsplit(asked.path)
-        query = parse_qs(parts.query)
-        assert query["api-version"] == ["2024-10-01"]
-        folder, _, rest = parts.path.partition("/environments/")
-        name, _, kind = rest.partition("/")
-        assert (folder, kind) == (WORKSPACE, "versions")
-        if name not in self.environments:
-            return refused(404, "UserError", f"Environment {name} not found.")
-        assert query["listViewType"] == ["All"]
-        skip = int(query.get("$skip", ["0"])[0])
-        versions = self.environments[name][skip : skip + 3]
-        page: dict[str, object] = {
-            "value": [{"id": f"{parts.path}/{one}", "name": one} for one in versions]
-        }
-        if skip + 3 < len(self.environments[name]):
-            page["nextLink"] = f"{self.base}{asked.path.partition('&$skip')[0]}&$skip={skip + 3}"
-        return Answer(200, {"Content-Type": "application/json"}, json.dumps(page).encode())
-
-
-def refused(status: int, code: str, message: str) -> Answer:
-    body = json.dumps({"error": {"code": code, "message": message}}).encode()
-    return Answer(status, {"Content-Type": "application/json"}, body)
+        return Secret(TOKEN)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +35,9 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def workspace() -> Workspace:
-    return Workspace()
+    found = Workspace(WORKSPACE)
+    found.environments["acme-train"] = [str(number) for number in range(7, 0, -1)]
+    return found
 
 
 @pytest.fixture
