@@ -204,8 +204,7 @@ class Pin:
     urls: tuple[tuple[str, str], ...] = ()
     """(wheel file name, URL that consumers read it at), for pins by URL."""
     requires: tuple[str, ...] | None = None
-    """What its wheels require (Requires-Dist), those of all of them; None where that is not known.
-    From a record: only what names packages of this repository."""
+    """What its wheels require (Requires-Dist), all of them together; None where not known."""
     source: str | None = None
     """Where pip reads that commit's sources, for pins by git: a URL without credentials, with
     `@COMMIT`, and `#subdirectory=...` where the package is not at the repository's root."""

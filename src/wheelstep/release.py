@@ -252,7 +252,6 @@ class Release:
             row,
             self.built.get(name),
             self.published.get(name, ()),
-            {one.name for one in self.found.packages},
             self.run.requires.get((name, row.version)),
         )
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from collections.abc import Mapping, Sequence
 
 from wheelstep.destinations.publish import Published
 from wheelstep.lock import Locked, LockedWheel
@@ -21,7 +18,6 @@ def record_of(
     row: Surveyed,
     built: Built | None,
     published: Sequence[Published],
-    names: Collection[str] = (),
     read: tuple[str, ...] | None = None,
 ) -> Locked:
     """Return the record of a package's release.
@@ -30,7 +26,6 @@ def record_of(
         row: The package.
         built: What was built of it; None when it was only copied, or nothing was done.
         published: Its wheels at every destination; none for a package that is left alone.
-        names: Normalised names of the repository's packages.
         read: What its published wheels require, where that was read from them.
     """
     before = row.locked if row.locked and row.locked.version == row.version else None
@@ -65,33 +60,22 @@ def record_of(
         history=history,
         build_requirements=requirements,
         wheels=tuple(wheels[file] for file in sorted(wheels)),
-        requires=_requires(before, built, names, read),
+        requires=_requires(before, built, read),
     )
 
 
 def _requires(
-    before: Locked | None,
-    built: Built | None,
-    names: Collection[str],
-    read: tuple[str, ...] | None,
+    before: Locked | None, built: Built | None, read: tuple[str, ...] | None
 ) -> tuple[str, ...] | None:
-    """Return what the wheels require of the repository's packages, None where one is not known."""
+    """Return what the wheels require, None where one is not known. All of it: what is no
+    package of this repository today may be one tomorrow."""
     wheels = built.wheels if built is not None else ()
     parts = [wheel.requires for wheel in wheels]
     if before is not None and not {one.file for one in before.wheels} <= {w.file for w in wheels}:
         parts.append(read if before.requires is None else before.requires)
     if not parts or None in parts:
         return None
-    return tuple(
-        sorted(
-            {
-                text
-                for part in parts
-                for text in part or ()
-                if canonicalize_name(Requirement(text).name) in names
-            }
-        )
-    )
+    return tuple(sorted({text for part in parts for text in part or ()}))
 
 
 def pin_of(record: Locked, urls: Mapping[str, str]) -> Pin:
