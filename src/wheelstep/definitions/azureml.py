@@ -120,7 +120,7 @@ class AzureMl:
                     notes.append(_not_raised(source, name, version))
                 else:
                     versions.append(_version(version, after))
-                    if id(version) in aliased(compose(source)):
+                    if id(version) in aliased(source):
                         notes.append(shared(source, version))
             environments.append(Environment(name, before, after))
         own = SectionEdit(0, notes=tuple(notes))
@@ -134,7 +134,7 @@ def _edit_inside(source: Source, spec: Inside, wanted: Wanted) -> SectionEdit:
     added = [one for _, one in edit.added]
     text = rewrite(spec.source, edit.replacements, [*edit.insertions, *added]).decode()
     notes = edit.notes
-    if id(spec.block) in aliased(compose(source)):
+    if id(spec.block) in aliased(source):
         notes = (*notes, shared(source, spec.block))
     return replace(
         edit,

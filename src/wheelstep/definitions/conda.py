@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 
 import yaml
 
@@ -201,21 +202,16 @@ def conda_section(source: Source, root: yaml.Node) -> CondaSection | None:
             line = line or source.line(pip[0].start_mark.index)
     if not lists:
         return None
-    items = tuple(
-        (listed, position, _text(source, node))
-        for listed, _ in lists
-        for position, node in enumerate(listed.value)
-    )
-    places = [
-        aliases.get((id(listed), position), alias)
-        for listed, alias in lists
-        for position in range(len(listed.value))
-    ]
+    items: list[tuple[yaml.SequenceNode, int, yaml.ScalarNode]] = []
+    slots: list[Slot] = []
+    for listed, alias in lists:
+        for position, node in enumerate(listed.value):
+            alias_place = aliases.get((id(listed), position), alias) if aliases else None
+            items.append((listed, position, _text(source, node)))
+            slots.append(_slot(source, node, alias_place))
     return CondaSection(
-        items,
-        tuple(
-            _slot(source, node, place) for (_, _, node), place in zip(items, places, strict=True)
-        ),
+        tuple(items),
+        tuple(slots),
         python_of([text for text, _ in texts]),
         line,
         CondaPart(tuple(texts), _channels(source, root)),
@@ -271,14 +267,14 @@ def edit_section(source: Source, section: CondaSection, wanted: Wanted) -> Secti
     addition, remarks = add_index(source.path, section.slots, wanted, pinned)
     insertions = []
     if addition:
-        owners = [
+        owners = (
             number for number, slot in enumerate(section.slots) for _ in logical_lines(slot.text)
-        ]
-        listed, position, _ = section.items[owners[addition.line]]
+        )
+        listed, position, _ = section.items[next(islice(owners, addition.line, None))]
         after = 1 if addition.where == "after" else 0
         insertions.append(Insertion(listed, position + after, addition.text))
     replacements: dict[int, Replacement] = {}
-    elsewhere = aliased(compose(source))
+    elsewhere = aliased(source)
     for (_, _, node), text in zip(section.items, pinned.texts, strict=True):
         if text == node.value:
             continue

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["beside", "includes_in", "refuse_twice", "required_below"]
 
-_QUICK: Final = re.compile(r"^\s*-(?:[rc]|-[rc])", re.MULTILINE)
 _OPTIONS: Final = {"-r": False, "--requirement": False, "-c": True, "--constraint": True}
 """Whether it names a file of constraints."""
 _ELSEWHERE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:|.*\$\{[A-Za-z0-9_]+\}")
@@ -52,7 +51,7 @@ def includes_in(path: str, slots: Sequence[Slot]) -> tuple[Named, ...]:
     return tuple(
         Named("include", text, beside(path, text), slot.line_of(line.first), constraint=constraint)
         for slot in slots
-        if _QUICK.search(slot.text)
+        if "-r" in slot.text or "-c" in slot.text  # `--requirement` and `--constraint` as well
         for line in logical_lines(slot.text)
         if line.text.startswith("-")
         for constraint, text in _files(line.text)

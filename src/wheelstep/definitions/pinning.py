@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from wheelstep.definitions.git_url import repointed
 from wheelstep.definitions.index_options import Addition, decide
@@ -42,9 +42,9 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """A text with requirement lines: an item of a conda file's list, or a requirements file."""
+class Slot(NamedTuple):
+    """A text with requirement lines: an item of a conda file's list, or a requirements file; a
+    tuple, for lists of ten thousand items."""
 
     text: str
     line_of: Callable[[int], int]
@@ -71,9 +71,8 @@ class Pinned:
     unknown: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FoundLine:
-    """A requirement in a slot."""
+class FoundLine(NamedTuple):
+    """A requirement in a slot; a tuple for speed."""
 
     slot: int
     place: Slot
@@ -102,32 +101,42 @@ def note(
 
 def read_slots(slots: Sequence[Slot]) -> tuple[tuple[Requirement, ...], tuple[str, ...]]:
     """Return the requirements that can be read, and all lines as a requirements file has them."""
-    lines = tuple(line.text for slot in slots for line in logical_lines(slot.text) if line.text)
+    looked = _looked_through(tuple(slots))
     return tuple(
         Requirement(
-            found.line.name,
-            found.logical.text[slice(*found.line.body)],
-            found.at,
-            found.line.pinned,
+            line.name,
+            logical.text[slice(*line.body)],
+            place.line_of(logical.first),
+            line.pinned,
         )
-        for found in requirements_in(slots)
-    ), lines
+        for _, place, logical, line in looked.found
+    ), looked.lines
 
 
 def requirements_in(slots: Sequence[Slot]) -> tuple[FoundLine, ...]:
     """Return the requirements that can be read, with their places."""
-    return _looked_through(tuple(slots))[0]
+    return _looked_through(tuple(slots)).found
+
+
+class _Looked(NamedTuple):
+    found: tuple[FoundLine, ...]
+    """The requirements."""
+    unreadable: tuple[tuple[Slot, LogicalLine, str], ...]
+    """The lines that cannot be read, each with the reason."""
+    lines: tuple[str, ...]
+    """All that are not blank."""
 
 
 @lru_cache(maxsize=8)
-def _looked_through(
-    slots: tuple[Slot, ...],
-) -> tuple[tuple[FoundLine, ...], tuple[tuple[Slot, LogicalLine, str], ...]]:
-    """Return the requirements, and the lines that cannot be read, each with the reason."""
+def _looked_through(slots: tuple[Slot, ...]) -> _Looked:
     found: list[FoundLine] = []
     unreadable: list[tuple[Slot, LogicalLine, str]] = []
+    lines: list[str] = []
     for number, slot in enumerate(slots):
         for logical in logical_lines(slot.text):
+            if not logical.text:
+                continue
+            lines.append(logical.text)
             try:
                 line = parse(logical.text)
             except Unreadable as error:
@@ -136,7 +145,7 @@ def _looked_through(
                 continue
             if line:
                 found.append(FoundLine(number, slot, logical, line))
-    return tuple(found), tuple(unreadable)
+    return _Looked(tuple(found), tuple(unreadable), tuple(lines))
 
 
 def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | None) -> Pinned:
@@ -161,10 +170,9 @@ def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | No
     notes: list[Problem] = []
     unknown: list[str] = []
     targets: dict[int, Target] = {}
-    for position, one in enumerate(found):
-        pin = pins.get(one.line.name)
-        if pin is None:
-            continue
+    ours = [(position, one) for position, one in enumerate(found) if one.line.name in pins]
+    for position, one in ours:
+        pin = pins[one.line.name]
         if wanted.keep_ranges and admits(one.line, one.logical.text, pin.version):
             notes.append(_kept(path, one, pin))
             continue
@@ -184,15 +192,14 @@ def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | No
         for slot, part in zip(slots, splices, strict=True)
     )
     _prove(path, slots, texts, found, targets)
-    ours = [(at, one.line) for at, one in enumerate(found) if one.line.name in pins]
     repinned = {position for position, _ in changed}
     return Pinned(
         requirements=len(found),
         texts=texts,
-        names=frozenset(line.name for _, line in ours),
+        names=frozenset(one.line.name for _, one in ours),
         # by version, a URL is kept only where it is that of the very version
         by_index=wanted.style == "version"
-        and any(at in repinned or line.url is None for at, line in ours),
+        and any(at in repinned or one.line.url is None for at, one in ours),
         changed=tuple(changed),
         notes=tuple(notes),
         unknown=tuple(dict.fromkeys(unknown)),
@@ -200,7 +207,7 @@ def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | No
 
 
 def _refuse_unreadable(path: str, slots: Sequence[Slot], pins: Mapping[str, Pin]) -> None:
-    for slot, logical, why in _looked_through(tuple(slots))[1]:
+    for slot, logical, why in _looked_through(tuple(slots)).unreadable:
         name = next((one for one in pins if begins_with_name(logical.text, one)), None)
         if name is not None:
             raise DefinitionUnresolvable(

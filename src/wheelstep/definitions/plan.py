@@ -58,6 +58,10 @@ def _nothing_collected() -> Iterator[None]:
         yield
     finally:
         if was_on:
+            if not gc.get_freeze_count():
+                # counts all that was made as old, instead of walking over it right now
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 

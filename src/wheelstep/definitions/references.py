@@ -141,7 +141,7 @@ def follow(path: str, data: bytes, risen: Sequence[Risen]) -> Followed:
         if one is not None:
             replacements.append(Replacement(node, f"azureml:{one.name}:{one.after}"))
             paths.append(one.path)
-            elsewhere = aliased(roots) if elsewhere is None else elsewhere
+            elsewhere = aliased(source) if elsewhere is None else elsewhere
             if id(node) in elsewhere:
                 notes.append(
                     note(

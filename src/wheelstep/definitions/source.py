@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import accumulate
 from typing import Final
 
 from wheelstep.errors import DefinitionUnresolvable, Refused
@@ -51,7 +53,9 @@ class Source:
     @cached_property
     def _starts(self) -> list[int]:
         # kept here: looked up by its text, a text of a megabyte would be compared each time
-        return [found.end() for found in _LINE_END.finditer(self.text)]
+        # its lines end as those of a file that is read without translation: \r\n, \r or \n
+        ends = [*accumulate(map(len, io.StringIO(self.text, newline="")))]
+        return ends if self.text.endswith(("\r", "\n")) else ends[:-1]
 
     @property
     def line_end(self) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import difflib
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 import yaml
@@ -64,9 +66,9 @@ def rewrite(
         EditNotProven: Parsing again shows anything but the wanted change.
     """
     roots = compose(source)
-    flow = _in_flow(roots)
+    flow = _flows(roots)
     splices = [
-        _replaced(source.text, wanted, flow=id(wanted.node) in flow) for wanted in replacements
+        _replaced(source.text, wanted, flow=_inside(wanted.node, flow)) for wanted in replacements
     ]
     splices += [_inserted(source, wanted) for wanted in insertions]
     after = apply(source.text, splices)
@@ -78,9 +80,9 @@ def rewrite(
         id(wanted.node): (_TEXT if wanted.as_text else wanted.node.tag, wanted.value)
         for wanted in replacements
     }
-    added: dict[tuple[int, int], list[str]] = {}
+    added: dict[int, dict[int, list[str]]] = {}
     for new in insertions:
-        added.setdefault((id(new.sequence), new.position), []).append(new.value)
+        added.setdefault(id(new.sequence), {}).setdefault(new.position, []).append(new.value)
     if _outline(roots, values, added) != _outline(result, {}, {}):
         raise EditNotProven(f"{source.path}: after the edit other values would have changed.")
     return source.encode(after)
@@ -100,31 +102,33 @@ def apply(text: str, splices: Sequence[Splice]) -> str:
 def _outline(
     roots: Sequence[yaml.Node],
     values: dict[int, tuple[str, str]],
-    added: dict[tuple[int, int], list[str]],
+    added: dict[int, dict[int, list[str]]],
 ) -> list[object]:
     """Return everything that the documents say, aliases as the number of the node they name."""
     numbers: dict[int, int] = {}
     said: list[object] = []
 
-    def number(key: int) -> None:
-        numbers[key] = len(numbers)
-
     def visit(node: yaml.Node) -> None:
-        if id(node) in numbers:
-            said.append(("alias", numbers[id(node)]))
+        key = id(node)
+        if key in numbers:
+            said.append(("alias", numbers[key]))
             return
-        number(id(node))
+        numbers[key] = len(numbers)
         if isinstance(node, yaml.ScalarNode):
-            said.append(values.get(id(node), (node.tag, node.value)))
+            said.append(values.get(key, (node.tag, node.value)))
             return
         said.append((node.tag, "begin", isinstance(node, yaml.SequenceNode)))
-        for position, child in enumerate([*children(node), None]):
-            for new in added.get((id(node), position), ()):
-                number(-len(numbers) - 1)  # no id is negative: a node of its own
-                said.append((_TEXT, new))
-            if child is not None:
-                visit(child)
+        more = added.get(key, {})
+        for position, child in enumerate(children(node)):
+            insert(more.get(position, ()))
+            visit(child)
+        insert(more.get(len(node.value), ()))
         said.append("end")
+
+    def insert(texts: Sequence[str]) -> None:
+        for new in texts:
+            numbers[-len(numbers) - 1] = len(numbers)  # no id is negative: a node of its own
+            said.append((_TEXT, new))
 
     for root in roots:
         said.append("document")
@@ -132,24 +136,31 @@ def _outline(
     return said
 
 
-def _in_flow(roots: Sequence[yaml.Node]) -> set[int]:
-    """Return the ids of scalars that stand inside brackets or braces."""
-    inside: set[int] = set()
+def _flows(roots: Sequence[yaml.Node]) -> list[tuple[int, int]]:
+    """Return where brackets or braces begin and end, those inside others left out."""
+    found: set[tuple[int, int]] = set()
     seen: set[int] = set()
-    waiting = [(root, False) for root in reversed(roots)]
+    waiting = list(roots)
     while waiting:
-        # in the order of the text: a node stands where it is met first, not where aliases name it
-        node, flow = waiting.pop()
-        if id(node) in seen:
+        node = waiting.pop()
+        if not isinstance(node, yaml.CollectionNode) or id(node) in seen:
             continue
         seen.add(id(node))
-        if isinstance(node, yaml.ScalarNode):
-            if flow:
-                inside.add(id(node))
-        elif isinstance(node, yaml.CollectionNode):
-            flow = flow or bool(node.flow_style)
-            waiting += [(child, flow) for child in reversed([*children(node)])]
-    return inside
+        if node.flow_style:
+            found.add((node.start_mark.index, node.end_mark.index))
+        waiting += [one for one in children(node) if isinstance(one, yaml.CollectionNode)]
+    outer: list[tuple[int, int]] = []
+    for start, end in sorted(found):
+        if not outer or start >= outer[-1][1]:
+            outer.append((start, end))
+    return outer
+
+
+def _inside(node: yaml.Node, flows: Sequence[tuple[int, int]]) -> bool:
+    """Tell whether a node stands inside brackets or braces."""
+    start = node.start_mark.index
+    before = bisect_right(flows, start, key=itemgetter(0)) - 1
+    return before >= 0 and start < flows[before][1]
 
 
 def _replaced(text: str, wanted: Replacement, *, flow: bool) -> Splice:

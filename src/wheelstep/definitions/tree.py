@@ -18,8 +18,9 @@ __all__ = ["alias_places", "aliased", "children", "compose", "entry", "item", "s
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEEPEST: Final = 200
 """Levels of nesting. The C loader composes recursively in C: some ten thousand end the process."""
-_INDICATOR: Final = re.compile(r"[-?:](?:\s|$)")
-_BRACKET: Final = re.compile(r"(?<![A-Za-z0-9._])[\[{]")
+_BRACKET: Final = re.compile(r"[\[{](?<![A-Za-z0-9._].)")
+_BEGINNING: Final = bytes.maketrans(b"-?:\t\xef\xbb\xbf", b" " * 7)
+"""Makes all that stands before the text of a line in block style spaces, a BOM included."""
 _MERGE: Final = "tag:yaml.org,2002:merge"
 
 
@@ -41,18 +42,16 @@ def compose(source: Source) -> tuple[yaml.Node, ...]:
 
 @lru_cache(maxsize=16)
 def _compose(text: str) -> tuple[yaml.Node, ...]:
-    # a level of block style takes a column of indentation, or an indicator on its line; a list
-    # may share its column with its mapping; a bracket behind a letter, as of extras, opens none
-    brackets = len(_BRACKET.findall(text))
-    long = [line for line in text.splitlines() if 2 * len(line) + brackets > _DEEPEST]
-    if any(2 * _levels(line) + brackets > _DEEPEST for line in long):
+    # a level of block style takes a column of indentation, or an indicator before the line's text,
+    # and a list may share its column with its mapping; a bracket behind a letter opens none
+    brackets = text.count("[") + text.count("{")
+    if brackets > _DEEPEST // 4:  # of extras, mostly
+        brackets = len(_BRACKET.findall(text))
+    # so many characters in a row have to begin a line, for levels that are not brackets
+    row = max(0, (_DEEPEST - brackets) // 2)
+    if b" " * row in text.encode("utf-8", "surrogatepass").translate(_BEGINNING):
         _measure(text)
     return tuple(yaml.compose_all(text, Loader=_LOADER))
-
-
-def _levels(line: str) -> int:
-    """Return how many levels of block style a line may begin or continue, at most."""
-    return len(line) - len(line.lstrip(" ")) + len(_INDICATOR.findall(line)) + 1
 
 
 def _measure(text: str) -> None:
@@ -156,9 +155,16 @@ def scalar(node: yaml.Node | None) -> str | None:
     return node.value if isinstance(node, yaml.ScalarNode) else None
 
 
-def aliased(roots: tuple[yaml.Node, ...]) -> set[int]:
+def aliased(source: Source) -> set[int]:
     """Return the `id` of each node that is named more than once by way of aliases, and of each node
-    below one."""
+    below one.
+
+    Raises:
+        DefinitionUnresolvable: As `compose`.
+    """
+    roots = compose(source)
+    if "*" not in source.text or "&" not in source.text:
+        return set()
     met: set[int] = set()
     twice: list[yaml.Node] = []
     waiting = list(roots)
