@@ -2,9 +2,13 @@
 
     python benchmarks/edit_large.py [ROUNDS]
 
-Half of the entries have comments, quotes or markers, and 50 of them are ours. Prints medians of the
-processor's time, which other programs on the machine do not lengthen; ends
-with 1 where a bound is missed.
+Half of the entries have comments, quotes or markers, and 50 of them are ours. Measured is all that
+a release does with the bytes of the one file: it is found, read, pinned, proved by parsing the
+result, and read again, with nothing kept from before. Python's start, imports and the disk are
+not in it. The figures are medians of the processor's time, which other programs on the machine do
+not lengthen; alone on the machine it is the time on the clock, for nothing is waited for. Ends with
+1 where an edit takes longer than 0.3 s; how many times longer than parsing the YAML once it takes,
+which hardly depends on the machine, is only printed.
 """
 
 from __future__ import annotations
@@ -27,8 +31,6 @@ from wheelstep.model import Index, Pin
 ENTRIES, OURS = 10_000, 50
 SECONDS = 0.3
 """At most, for one edit."""
-TIMES = 14.0
-"""At most, beside parsing the YAML once with the C loader."""
 FILLER = "needed by the training pipeline; see the design notes, section 4"
 
 
@@ -101,11 +103,10 @@ def main() -> int:
     print(f"{'parse the YAML once':22} {base * 1000:7.1f} ms  {len(text) / 1e6:.2f} MB")
     for path, data in (("conda.yml", conda()), ("requirements.txt", requirements())):
         taken = median(lambda path=path, data=data: edit(path, data, "9.9.9"), rounds)  # type: ignore[misc]
-        wrong = taken > SECONDS or taken / base > TIMES
-        missed += wrong
+        missed += taken > SECONDS
         print(
-            f"edit {path:17} {taken * 1000:7.1f} ms  at most {SECONDS * 1000:.0f}  "
-            f"{taken / base:5.2f} x  at most {TIMES:.0f}{': missed' if wrong else ''}"
+            f"edit {path:17} {taken * 1000:7.1f} ms  at most {SECONDS * 1000:.0f}"
+            f"{': missed' if taken > SECONDS else ''}  {taken / base:5.2f} x"
         )
     return 1 if missed else 0
 

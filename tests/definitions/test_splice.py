@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import yaml
 
@@ -130,10 +132,69 @@ def test_a_byte_order_mark_stays_and_moves_no_mark() -> None:
     assert edit.after == data.replace(b"1.0", b"1.1")
 
 
-@pytest.mark.parametrize("text", ["[" * 30_000, "- " * 30_000, "{a: " * 30_000, "? " * 30_000])
+MANY = 100_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * MANY,
+        "[" * MANY + "]" * MANY,
+        "- " * MANY,
+        "{a: " * MANY,
+        "[a: " * MANY,
+        "[b, " * MANY,
+        "? " * MANY,
+        "- ? " * MANY,
+        "a:\n- " + "[" * MANY,
+        "# a\n" * 300 + "- b[c]\n" * 300 + "-\n " + "[" * MANY,
+        "".join(f"{' ' * number}-\n" for number in range(3_000)),
+    ],
+)
 def test_deep_nesting_is_an_error_and_no_crash(text: str) -> None:
     with pytest.raises(DefinitionUnresolvable):
         tree.compose(Source("x.yml", text))
+
+
+def stairs(levels: int, *, line_end: str = "\n", begin: str = "") -> str:
+    return "".join(f"{begin}{' ' * at}a:{line_end}" for at in range(levels))
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda n: "[" * n + "]" * n,
+        lambda n: "{a: " * n + "b" + "}" * n,
+        lambda n: "- " * n + "b",
+        lambda n: "-   " * n + "b",
+        lambda n: "? " * n + "b",
+        lambda n: "- ? " * (n // 2) + "- " * (n % 2) + "b",
+        lambda n: stairs(n - 1) + " " * n + "b: c",
+        lambda n: stairs(n - 1, line_end="\r") + " " * n + "b: c",
+        lambda n: stairs(n - 1, line_end="\x85") + " " * n + "b: c",
+        lambda n: stairs(n - 1, line_end="\u2028") + " " * n + "b: c",
+        lambda n: stairs(n - 1, begin="\ufeff") + " " * n + "b: c",
+        # a list in the column of its mapping: two levels a column
+        lambda n: (
+            "".join(f"{' ' * at}a:\n{' ' * at}-\n" for at in range(n // 2))
+            + " " * n
+            + "- " * (n % 2)
+        ),
+        lambda n: stairs(n // 2) + " " * n + "[" * (n - n // 2) + "]" * (n - n // 2),
+        lambda n: "- " * (n // 3) + "{a: " * (n - n // 3) + "b" + "}" * (n - n // 3),
+        lambda n: "".join(f"- b{at}[c]\n" for at in range(300)) + "- " * n + "b",
+    ],
+)
+def test_two_hundred_levels_are_read_and_no_more(made: Callable[[int], str]) -> None:
+    composed = tree.compose(Source("x.yml", made(200)))
+    assert max(depth(node) for node in composed) == 200
+    with pytest.raises(DefinitionUnresolvable, match="nested more than 200 levels deep"):
+        tree.compose(Source("x.yml", made(201)))
+
+
+def depth(node: yaml.Node) -> int:
+    below = [depth(one) for one in tree.children(node)]
+    return max(below, default=0) + isinstance(node, yaml.CollectionNode)
 
 
 @pytest.mark.parametrize(

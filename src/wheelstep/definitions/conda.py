@@ -168,11 +168,12 @@ def _sections_of(source: Source, roots: tuple[yaml.Node, ...]) -> tuple[CondaSec
 
 
 def _reading(source: Source) -> Reading:
-    return _reading_of(source, _sections(source))
+    return _reading_of(source, compose(source))
 
 
 @lru_cache(maxsize=8)
-def _reading_of(source: Source, sections: tuple[CondaSection, ...]) -> Reading:
+def _reading_of(source: Source, roots: tuple[yaml.Node, ...]) -> Reading:
+    sections = _sections_of(source, roots)
     return Reading(
         tuple(read_section(section) for section in sections), included(source.path, sections)
     )

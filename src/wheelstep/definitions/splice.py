@@ -120,8 +120,13 @@ def _outline(
         said.append((node.tag, "begin", isinstance(node, yaml.SequenceNode)))
         more = added.get(key, {})
         for position, child in enumerate(children(node)):
-            insert(more.get(position, ()))
-            visit(child)
+            if position in more:
+                insert(more[position])
+            if type(child) is yaml.ScalarNode and id(child) not in numbers:  # without a call
+                numbers[id(child)] = len(numbers)
+                said.append(values.get(id(child)) or (child.tag, child.value))
+            else:
+                visit(child)
         insert(more.get(len(node.value), ()))
         said.append("end")
 

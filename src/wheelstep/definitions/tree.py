@@ -43,7 +43,8 @@ def compose(source: Source) -> tuple[yaml.Node, ...]:
 @lru_cache(maxsize=16)
 def _compose(text: str) -> tuple[yaml.Node, ...]:
     # a level of block style takes a column of indentation, or an indicator before the line's text,
-    # and a list may share its column with its mapping; a bracket behind a letter opens none
+    # and a list may share its column with its mapping; a bracket behind a letter opens none, and
+    # one that opens a pair as well (`[a: b]`) counts once: twice the levels do no harm yet
     brackets = text.count("[") + text.count("{")
     if brackets > _DEEPEST // 4:  # of extras, mostly
         brackets = len(_BRACKET.findall(text))
