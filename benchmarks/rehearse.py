@@ -19,31 +19,33 @@ import threading
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
-from wheelstep.ground.public_index import PipIndexes
 from wheelstep.rehearsal.interface import Subject
 from wheelstep.rehearsal.resolve import errors_of, rehearse
 
 MANY = 30
-TIMES = 2.0
-"""At most."""
-DELAY = 0.05
-"""Seconds that the index takes to answer, as one on the internet does."""
+BOUNDS = {0.05: 2.0, 0.0: 3.0}
+"""Seconds that the index takes to answer -> how many times longer, at most."""
 SHARED, OWN = 10, 3
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def __init__(self, delay: float, *args: Any, **more: Any) -> None:
+        self.delay = delay
+        super().__init__(*args, **more)
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         """Say nothing."""
 
     def do_GET(self) -> None:
-        time.sleep(DELAY)
+        time.sleep(self.delay)
         super().do_GET()
 
     def do_HEAD(self) -> None:
-        time.sleep(DELAY)
+        time.sleep(self.delay)
         super().do_HEAD()
 
 
@@ -101,7 +103,9 @@ def measure(url: str, count: int) -> float:
             environment=environment,
             read={}.get,
             released=["shared-0"],
-            public=PipIndexes(index_url=url),
+            published=[url],  # so that it counts as ours
+            no_public=True,
+            parallel=8,  # as a release does
         )
         taken = time.perf_counter() - start
     if errors_of(verdicts) or {one.status for one in verdicts} != {"resolved"}:
@@ -111,23 +115,26 @@ def measure(url: str, count: int) -> float:
 
 def main() -> int:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    missed = 0
     with tempfile.TemporaryDirectory() as folder:
         make_index(Path(folder))
-        handler = functools.partial(Handler, directory=folder)
-        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            url = f"http://127.0.0.1:{server.server_port}/simple/"
-            times: dict[int, list[float]] = {1: [], MANY: []}
-            for _ in range(rounds):
-                for count, taken in times.items():
-                    taken.append(measure(url, count))
-            server.shutdown()
-    one, many = (statistics.median(taken) for taken in times.values())
-    wrong = many / one > TIMES
-    print(f" 1 definition   {one:6.2f} s")
-    said = f"{many / one:5.2f} x  at most {TIMES}{': missed' if wrong else ''}"
-    print(f"{MANY} definitions  {many:6.2f} s  {said}")
-    return 1 if wrong else 0
+        for delay, bound in BOUNDS.items():
+            handler = functools.partial(Handler, delay, directory=folder)
+            with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+                threading.Thread(target=server.serve_forever, daemon=True).start()
+                url = f"http://127.0.0.1:{server.server_port}/simple/"
+                times: dict[int, list[float]] = {1: [], MANY: []}
+                for _ in range(rounds):
+                    for count, taken in times.items():
+                        taken.append(measure(url, count))
+                server.shutdown()
+            one, many = (statistics.median(taken) for taken in times.values())
+            missed += many / one > bound
+            said = f"{many / one:5.2f} x  at most {bound}{': missed' if many / one > bound else ''}"
+            print(
+                f"answers after {delay * 1000:3.0f} ms: 1 definition {one:5.2f} s, {MANY} {many:5.2f} s  {said}"
+            )
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

@@ -17,7 +17,13 @@ from wheelstep.errors import CannotHere, DefinitionUnresolvable, ServiceRefused,
 from wheelstep.ground.process import Finished
 from wheelstep.ground.public_index import uv_index_variables
 from wheelstep.ground.secret import without_credentials
-from wheelstep.ground.uv import annotated_indexes, compile_requirements, solved, uv_error
+from wheelstep.ground.uv import (
+    Solved,
+    annotated_indexes,
+    compile_requirements,
+    solved,
+    uv_error,
+)
 from wheelstep.model import Wheel
 from wheelstep.rehearsal.chosen import chosen, tag_order
 from wheelstep.rehearsal.interface import Resolved
@@ -34,6 +40,8 @@ NO_WHEEL = re.compile(r"hint: Wheels are required for `([\w.-]+)`")
 URL_DEPENDENCY = re.compile(
     r"Package `([\w.-]+)` was included as a URL dependency.*?Consider adding `([^`]+)`", re.DOTALL
 )
+FILLING = 10.0
+"""Seconds after which reading in advance is given up."""
 MOST_ROUNDS = 25
 """How many packages without a wheel are set aside before the rest is given up."""
 
@@ -97,6 +105,8 @@ class Asker:
     announce: Callable[[Mapping[str, Sequence[str]]], None]
     """Is told which of our names are asked of which index, before they are."""
     timeout: float | None
+    anew: dict[object, set[str]] = field(default_factory=dict)
+    """By `Question.where`, the names of ours whose pages uv has read anew in this run."""
 
     def lay_down(self, path: str, data: bytes | None) -> Path | None:
         """Write a wheel of the repository where uv can read it."""
@@ -223,7 +233,7 @@ class Asker:
     def resolve(self, question: Question, order: Order, work: Path, looked: Looked) -> Answer:
         """Resolve, and again without what would have to be built, until uv knows an end."""
         work.mkdir()
-        over = overlay_of(looked, self.new, work / "index")
+        over = overlay_of(looked, self.new, self.folder / "taken")
         given = Given(order, over, looked)
         aside = dict(question.from_source)
         rules = Rules(list(question.constraints), aside)
@@ -232,7 +242,10 @@ class Asker:
             done = self.compile(question, given, work, rules, ["--format", "pylock.toml"])
             reasons = tuple(reason(name, why) for name, why in aside.items())
             if done.code == 0:
-                resolved = self.packages(done, question, given, work, rules)
+                found = solved(done)
+                names = {package.name for package in found}
+                self.anew.setdefault(question.where, set()).update(names & self.private)
+                resolved = self.packages(found, question, given, work, rules)
                 return Answer(resolved, reasons)
             said = " ".join(done.error.decode("utf-8", "replace").split())
             missing = {canonicalize_name(name) for name in NO_WHEEL.findall(said)} - set(aside)
@@ -294,6 +307,13 @@ class Asker:
             "your requirements are": "its requirements are",
         }
 
+    def fill(self, question: Question) -> None:
+        """Let uv read pages and metadata of what is required, and of what that needs, into its
+        cache; it is given up after a while, for what many require may not fit together."""
+        work = Path(tempfile.mkdtemp(prefix="fill-", dir=self.folder))
+        given = Given(self.order(question), None, Looked({}, (), {}, frozenset()))
+        self.compile(question, given, work, Rules([], {}), [], timeout=FILLING)
+
     def compile(
         self,
         question: Question,
@@ -301,6 +321,8 @@ class Asker:
         work: Path,
         rules: Rules,
         options: list[str],
+        *,
+        timeout: float | None = None,
     ) -> Finished:
         """Call uv once."""
         local = self.indexes.local
@@ -316,7 +338,7 @@ class Asker:
             if place.read and place.credential
         ]
         readers += self.indexes.public.credentials
-        first = (given.over, *local)
+        first = (given.over, *local) if given.over else local
         variables = uv_index_variables(urls, question.find_links, readers, first=first)
         if hosts := self.unverified(question):
             variables["UV_INSECURE_HOST"] = " ".join(hosts)
@@ -336,33 +358,41 @@ class Asker:
                 *(f'{name} ; python_version < "0"' for name in gone),
                 *(f"{name} @ {url}" for name, url in rules.replaced.items()),
             ],
-            fresh=() if offline else self.private,
+            # once in a run is enough, and each time would cost more than all the rest
+            fresh=() if offline else self.private - self.anew.get(question.where, set()),
             options=options,
-            timeout=self.timeout,
+            timeout=self.timeout if timeout is None else timeout,
         )
 
     def packages(
         self,
-        done: Finished,
+        packages: Iterable[Solved],
         question: Question,
         given: Given,
         work: Path,
         rules: Rules,
     ) -> tuple[Resolved, ...]:
-        """Read the resolution; uv says in another format only where a package comes from, which it
-        then knows from its cache."""
-        options = ["--emit-index-annotation", "--no-annotate", "--offline"]
-        again = self.compile(question, given, work, rules, options)
-        indexes = annotated_indexes(again.text) if again.code == 0 else {}
+        """Tell where each package comes from, which uv says in another format only, where there is
+        more than one index; it knows from its cache then."""
+        only = self.only_index(question, given)
+        indexes: dict[str, str] = {}
+        if only is None:
+            options = ["--emit-index-annotation", "--no-annotate", "--offline"]
+            again = self.compile(question, given, work, rules, options)
+            indexes = annotated_indexes(again.text) if again.code == 0 else {}
         back = {place.rstrip("/"): url for url, place in (self.indexes.instead or {}).items()}
         order = tag_order(question.python, question.platform)
         new = {wheel.sha256 for wheel in self.new}
         found: list[Resolved] = []
-        for package in solved(done):
+        for package in packages:
             file = chosen(package.files, order)
             sha256 = file.sha256 if file else None
             index = indexes.get(package.name)
-            if index == given.over:
+            if only is not None and not package.direct:
+                # of equal versions uv takes that of the files that pip takes
+                taken = (package.name, package.version or "") in given.looked.origins
+                index = given.over if taken or sha256 in new else only
+            if index is not None and index == given.over:
                 place = given.looked.origins.get((package.name, package.version or ""))
                 index = (place.url or place.read) if place and sha256 not in new else None
             if index is not None:
@@ -370,13 +400,21 @@ class Asker:
             found.append(Resolved(package.name, package.version or "", sha256, index))
         return tuple(found)
 
+    def only_index(self, question: Question, given: Given) -> str | None:
+        """Return the index that all packages come from that are not ours; None where there are
+        more of them, or none."""
+        if question.find_links or self.indexes.local:
+            return None
+        places = [place.read for place in given.order.places if place.read != self.indexes.new]
+        return places[0] if len(places) == 1 else None
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
     """What uv is given beside a question."""
 
     order: Order
-    over: str
+    over: str | None
     """The index of the files that pip takes."""
     looked: Looked
 

@@ -35,6 +35,17 @@ class Question:
     connected: bool = True
     """Whether workspace connections reach this build."""
 
+    @property
+    def where(self) -> object:
+        """Where it looks, and as whom: equal for all that read the same."""
+        return (
+            self.index_urls,
+            self.find_links,
+            self.trusted_hosts,
+            self.credentials,
+            self.connected,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

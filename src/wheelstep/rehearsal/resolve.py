@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 
 from wheelstep.errors import (
     BuildFailed,
@@ -42,6 +41,7 @@ from wheelstep.rehearsal.pages import Pages
 from wheelstep.rehearsal.places import Indexes
 from wheelstep.rehearsal.question import Question
 from wheelstep.rehearsal.section import Fault, flatten, take_apart
+from wheelstep.rehearsal.together import answer_all
 
 __all__ = ["errors_of", "rehearse", "skipped"]
 
@@ -216,8 +216,7 @@ def rehearse(
         with ThreadPoolExecutor(max(1, transfers)) as pool:
             asker.read_first(questions, pool)
         with ThreadPoolExecutor(max(1, parallel)) as pool:
-            found = pool.map(partial(asker.answer, resolve=resolve), questions)
-            answers = dict(zip(questions, found, strict=True))
+            answers = answer_all(asker, questions, pool, resolve=resolve)
     meant = wheels if expected is None else expected
     verdicts = [
         each
