@@ -6,6 +6,7 @@ import contextlib
 import gc
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from typing import Final
 
 from wheelstep.definitions.contexts import outside_of_contexts, seen_from_here, unconnected
 from wheelstep.definitions.find import definitions_in
@@ -21,6 +22,9 @@ from wheelstep.errors import StepError, raise_all
 from wheelstep.model import Problem
 
 __all__ = ["Edits", "PlannedEdit", "plan_edits"]
+
+_MANY_OBJECTS: Final = 50_000
+"""More are made for definitions of thousands of lines only."""
 
 
 def plan_edits(
@@ -58,7 +62,7 @@ def _nothing_collected() -> Iterator[None]:
         yield
     finally:
         if was_on:
-            if not gc.get_freeze_count():
+            if gc.get_count()[0] > _MANY_OBJECTS and not gc.get_freeze_count():
                 # counts all that was made as old, instead of walking over it right now
                 gc.freeze()
                 gc.unfreeze()
