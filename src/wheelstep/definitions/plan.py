@@ -23,7 +23,7 @@ from wheelstep.model import Problem
 
 __all__ = ["Edits", "PlannedEdit", "plan_edits"]
 
-_MANY_OBJECTS: Final = 50_000
+_MANY_OBJECTS: Final = 20_000
 """More are made for definitions of thousands of lines only."""
 
 
