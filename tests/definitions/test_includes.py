@@ -16,7 +16,7 @@ from wheelstep.definitions.conda import Conda
 from wheelstep.definitions.find import definitions_in
 from wheelstep.definitions.interface import Form
 from wheelstep.definitions.requirements import Requirements
-from wheelstep.errors import DefinitionUnresolvable
+from wheelstep.errors import DefinitionUnresolvable, Refused
 from wheelstep.model import Pin
 
 ENVIRONMENT = f"$schema: {SCHEMA}\nname: e\nversion: 3\nimage: i\nconda_file: conda.yml\n".encode()
@@ -236,3 +236,16 @@ def test_what_names_nothing_of_ours_is_not_taken() -> None:
         assert taken == ["last.txt", "lead.txt", "requirements.txt"]
         assert found.kinds[2].uses == ("lead.txt",)
         assert [one.file for one in found.notes] == ["packages/a/more.txt"]
+
+
+@pytest.mark.parametrize("line", ["-r", "-c"])
+def test_a_secret_in_what_is_included_is_refused_though_none_of_ours_is_named_there(
+    line: str,
+) -> None:
+    secret = b"numpy\n--extra-index-url https://u:hunter2secret@h/simple\n"
+    files = {"requirements.txt": f"{line} other.txt\nmy-pkg\n".encode(), "other.txt": secret}
+    with pytest.raises(Refused) as caught:
+        plan(files)
+    error = caught.value
+    assert (error.code, error.file, error.line) == ("secret-in-definition", "other.txt", 2)
+    assert "hunter2secret" not in f"{error}{error.message}{error.cure}{error!r}"
