@@ -366,7 +366,8 @@ def test_the_cure_fits_why_pip_takes_no_file(scene: Scene) -> None:
     assert "SHA-256" in cure(f"--extra-index-url {empty}", hashed, **new)
     # released before, and nowhere that this looks
     assert cure("acme-tools==0.1") == "Name the index https://ours.invalid/ in the definition."
-    assert cure(extra, "acme-tools==0.2").startswith("Change the requirements")
+    old = make_index(scene.folder / "old", wheel)
+    assert cure(f"--extra-index-url {old}", "acme-tools==0.2").startswith("Change the requirements")
 
 
 def test_no_option_of_another_program_is_recommended(scene: Scene) -> None:

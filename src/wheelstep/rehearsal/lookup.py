@@ -79,16 +79,15 @@ class Looked:
     def cure(self, name: str) -> str:
         """Say what to do where pip takes no file of a name; "" where only the requirements can be
         changed."""
-        match sorted(self.reasons(name)):
-            case ["hash"]:
-                return (
-                    f"Write the SHA-256 of the released {name} after `--hash=`, or take `--hash` "
-                    "out; if it was right before, find out who changed the file."
-                )
-            case ["requires-python"] | ["tags"]:
-                return f"Name a Python that {name} has a wheel for, or release one for this Python."
-            case _:
-                return ""
+        reasons = self.reasons(name)
+        if "hash" in reasons:
+            return (
+                f"Write the SHA-256 of the released {name} after `--hash=`, or take `--hash` out; "
+                "if it was right before, find out who changed the file."
+            )
+        if reasons and reasons <= {"requires-python", "tags"}:
+            return f"Name a Python that {name} has a wheel for, or release one for this Python."
+        return ""
 
 
 def asked_of(order: Order, needs: Mapping[str, Need], probe: str) -> list[tuple[Place, Asked]]:
