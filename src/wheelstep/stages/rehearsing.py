@@ -13,7 +13,7 @@ from wheelstep.definitions.interface import Read, Reading, VendoredFile
 from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.index import IndexDestination
-from wheelstep.errors import SettingError, StepError, raise_all
+from wheelstep.errors import SettingError, SeveralProblems, StepError, raise_all
 from wheelstep.ground.connections import Connection
 from wheelstep.ground.credentials import SignIn
 from wheelstep.ground.index_url import same_index
@@ -27,6 +27,7 @@ from wheelstep.stages.run import Run
 
 __all__ = [
     "includes",
+    "lines_as_they_are",
     "note_verdicts",
     "read_after",
     "rehearse_subjects",
@@ -91,6 +92,26 @@ def includes(reading: Reading) -> bool:
         for section in reading.sections
         for line in section.pip_lines
     )
+
+
+@contextlib.contextmanager
+def lines_as_they_are(edits: Edits) -> Iterator[None]:
+    """Let errors name the lines that files have now: with an error no edit is written.
+
+    Args:
+        edits: What was rehearsed.
+
+    Raises:
+        StepError: What was raised inside.
+    """
+    try:
+        yield
+    except StepError as error:
+        edited = {edit.path: edit for edit in edits.edits}
+        for one in error.errors if isinstance(error, SeveralProblems) else [error]:
+            if one.line is not None and one.file in edited:
+                one.line = edited[one.file].line_before(one.line)
+        raise
 
 
 def rehearse_subjects(  # noqa: PLR0917 - what is asked, and of which state
