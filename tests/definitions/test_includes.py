@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.definitions.made import SCHEMA, after, pin, plan, url_of
+from tests.definitions.made import FEED, INDEX, SCHEMA, after, pin, plan, url_of
 from tests.packages.wheel_kit import wheel
 from wheelstep.definitions.azureml import AzureMl
 from wheelstep.definitions.conda import Conda
@@ -249,3 +249,38 @@ def test_a_secret_in_what_is_included_is_refused_though_none_of_ours_is_named_th
     error = caught.value
     assert (error.code, error.file, error.line) == ("secret-in-definition", "other.txt", 2)
     assert "hunter2secret" not in f"{error}{error.message}{error.cure}{error!r}"
+
+
+def index_texts(files: dict[str, bytes]) -> dict[str, str]:
+    edits = plan(files, index=INDEX)
+    return {edit.path: edit.after.decode() for edit in edits.edits}
+
+
+@pytest.mark.parametrize("named", ["base.txt", "index.txt"])
+def test_the_index_of_what_is_included_is_not_added_again(named: str) -> None:
+    option = f"--extra-index-url {FEED}\n"
+    files = {
+        "requirements.txt": f"-r {named}\nmy-pkg\n".encode(),
+        "base.txt": f"-c other.txt\n{option}my-pkg\n".encode(),
+        "index.txt": option.encode(),
+    }
+    assert index_texts(files)["requirements.txt"] == f"-r {named}\nmy-pkg==1.1\n"
+
+
+def test_an_included_index_counts_only_where_it_is_the_only_one() -> None:
+    option = f"--extra-index-url {FEED}\n"
+    other = "--index-url https://other.example/simple/\n"
+    for top, base in (
+        ("-r base.txt\nmy-pkg\n", other),
+        ("-r base.txt\nmy-pkg\n", "numpy\n"),
+        (f"-r base.txt\n{other}my-pkg\n", option),
+    ):
+        files = {"requirements.txt": top.encode(), "base.txt": base.encode()}
+        assert option in index_texts(files)["requirements.txt"], (top, base)
+
+
+def test_a_constraint_names_no_index() -> None:
+    files = {"requirements.txt": b"-c constraints.txt\nmy-pkg\n", "constraints.txt": b"my-pkg<2\n"}
+    texts = index_texts(files)
+    assert texts["constraints.txt"] == "my-pkg==1.1\n"
+    assert f"--extra-index-url {FEED}\n" in texts["requirements.txt"]
