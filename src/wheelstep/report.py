@@ -114,9 +114,10 @@ class Report:
         """Note that the run ended early: definitions that were not written are not changed."""
         self.status, self.exit_code = status, exit_code
         if not self.landed:
+            left = {one.file for one in self.problems if one.code == "found-not-edited"}
             for row in self.definitions:
                 if row.status == "changed":
-                    row.status = "unchanged"
+                    row.status = "found-not-edited" if row.path in left else "unchanged"
                 row.diff = ""
 
     @property

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.definitions.made import INDEX, SCHEMA, only, plan, url_of
+from tests.definitions.made import INDEX, PURE, SCHEMA, only, plan, url_of
 from wheelstep.definitions.docker_pip import installs
 from wheelstep.definitions.docker_text import instructions
 from wheelstep.definitions.image_files import ignored
@@ -240,3 +240,15 @@ def test_a_word_gets_a_value_in_its_own_quotation(value: str, mark: str) -> None
         assert shlex.split(new) == [value]
     else:
         assert {"'", '"'} <= set(value) or "\\" in value
+
+
+def test_a_wheel_in_the_context_needs_no_credentials() -> None:
+    files = {
+        "Dockerfile": b"FROM python:3.10\nCOPY . .\nRUN pip install -r requirements.txt\n",
+        "requirements.txt": f"./wheels/{PURE}\n".encode(),
+        f"wheels/{PURE}": b"a wheel",
+    }
+    assert [note.code for edit in plan(files).edits for note in edit.notes] == []
+    files["requirements.txt"] = b"my-pkg==1.1\n"
+    codes = [note.code for edit in plan(files).edits for note in edit.notes]
+    assert codes == ["build-context-unconnected"]

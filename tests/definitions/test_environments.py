@@ -123,6 +123,14 @@ def test_a_key_that_stands_twice_is_an_error() -> None:
         plan({"e.yml": data})
 
 
+def test_two_pip_lists_are_an_error_where_they_name_ours() -> None:
+    data = b"dependencies:\n- pip:\n  - my-pkg==1.0\n- numpy\n- pip: [other]\n"
+    with pytest.raises(DefinitionUnresolvable, match="lines 2 and 5") as caught:
+        plan({"e.yml": data})
+    assert (caught.value.code, caught.value.line) == ("pip-list-twice", 5)
+    assert plan({"e.yml": data.replace(b"my-pkg", b"theirs")}).edits == ()
+
+
 @pytest.mark.parametrize(
     ("data", "said", "line"),
     [

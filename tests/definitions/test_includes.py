@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.definitions.made import SCHEMA, after, pin, plan, url_of
+from tests.definitions.made import FEED, INDEX, SCHEMA, after, pin, plan, url_of
 from tests.packages.wheel_kit import wheel
 from wheelstep.definitions.azureml import AzureMl
 from wheelstep.definitions.conda import Conda
 from wheelstep.definitions.find import definitions_in
 from wheelstep.definitions.interface import Form
 from wheelstep.definitions.requirements import Requirements
-from wheelstep.errors import DefinitionUnresolvable
+from wheelstep.errors import DefinitionUnresolvable, Refused
 from wheelstep.model import Pin
 
 ENVIRONMENT = f"$schema: {SCHEMA}\nname: e\nversion: 3\nimage: i\nconda_file: conda.yml\n".encode()
@@ -236,3 +236,51 @@ def test_what_names_nothing_of_ours_is_not_taken() -> None:
         assert taken == ["last.txt", "lead.txt", "requirements.txt"]
         assert found.kinds[2].uses == ("lead.txt",)
         assert [one.file for one in found.notes] == ["packages/a/more.txt"]
+
+
+@pytest.mark.parametrize("line", ["-r", "-c"])
+def test_a_secret_in_what_is_included_is_refused_though_none_of_ours_is_named_there(
+    line: str,
+) -> None:
+    secret = b"numpy\n--extra-index-url https://u:hunter2secret@h/simple\n"
+    files = {"requirements.txt": f"{line} other.txt\nmy-pkg\n".encode(), "other.txt": secret}
+    with pytest.raises(Refused) as caught:
+        plan(files)
+    error = caught.value
+    assert (error.code, error.file, error.line) == ("secret-in-definition", "other.txt", 2)
+    assert "hunter2secret" not in f"{error}{error.message}{error.cure}{error!r}"
+
+
+def index_texts(files: dict[str, bytes]) -> dict[str, str]:
+    edits = plan(files, index=INDEX)
+    return {edit.path: edit.after.decode() for edit in edits.edits}
+
+
+@pytest.mark.parametrize("named", ["base.txt", "index.txt"])
+def test_the_index_of_what_is_included_is_not_added_again(named: str) -> None:
+    option = f"--extra-index-url {FEED}\n"
+    files = {
+        "requirements.txt": f"-r {named}\nmy-pkg\n".encode(),
+        "base.txt": f"-c other.txt\n{option}my-pkg\n".encode(),
+        "index.txt": option.encode(),
+    }
+    assert index_texts(files)["requirements.txt"] == f"-r {named}\nmy-pkg==1.1\n"
+
+
+def test_an_included_index_counts_only_where_it_is_the_only_one() -> None:
+    option = f"--extra-index-url {FEED}\n"
+    other = "--index-url https://other.example/simple/\n"
+    for top, base in (
+        ("-r base.txt\nmy-pkg\n", other),
+        ("-r base.txt\nmy-pkg\n", "numpy\n"),
+        (f"-r base.txt\n{other}my-pkg\n", option),
+    ):
+        files = {"requirements.txt": top.encode(), "base.txt": base.encode()}
+        assert option in index_texts(files)["requirements.txt"], (top, base)
+
+
+def test_a_constraint_names_no_index() -> None:
+    files = {"requirements.txt": b"-c constraints.txt\nmy-pkg\n", "constraints.txt": b"my-pkg<2\n"}
+    texts = index_texts(files)
+    assert texts["constraints.txt"] == "my-pkg==1.1\n"
+    assert f"--extra-index-url {FEED}\n" in texts["requirements.txt"]

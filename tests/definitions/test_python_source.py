@@ -518,3 +518,13 @@ def test_the_running_python_does_not_matter_for_strings_in_f_strings() -> None:
     # what stands inside an f-string has a place of its own from 3.12 on only
     text = "x = f\"{make(pip_packages=['my-pkg==1.0'])}\"\n"
     assert edit(text).data == text.encode()
+
+
+def test_a_script_that_says_nothing_of_conda_has_the_defaults_of_the_sdk() -> None:
+    plain = b'c = CondaDependencies()\nc.add_pip_package("my-pkg==1.0")\n'
+    (section,) = FORM.read("a.py", plain).sections
+    assert section.conda is None
+    named = plain.replace(b"()\n", b'()\nc.add_conda_package("numpy")\n', 1)
+    (section,) = FORM.read("a.py", named).sections
+    assert section.conda is not None
+    assert [text for text, _ in section.conda.packages] == ["numpy"]

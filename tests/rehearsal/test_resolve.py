@@ -6,6 +6,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -343,3 +344,40 @@ def test_the_new_wheel_wins_over_a_folder_of_links_too(scene: Scene) -> None:
     verdict = there.rehearse("acme-core==1.0", wheels=(wheel,))
     assert verdict.status == "resolved", verdict
     assert verdict.resolved[0].sha256 == wheel.sha256 != other.sha256
+
+
+def test_the_cure_fits_why_pip_takes_no_file(scene: Scene) -> None:
+    made = scene.folder / "made"
+    wheel = make_wheel(made, "acme-tools", "0.1")
+    other = make_wheel(made, "acme-tools", "0.3", tag="cp312-cp312-win_amd64")
+    index = make_index(scene.folder / "index", wheel, other)
+    extra = f"--extra-index-url {index}"
+    ours: dict[str, Any] = {"released": ("acme-tools",), "published": ["https://ours.invalid/"]}
+
+    def cure(*lines: str, **more: Any) -> str:
+        (problem,) = scene.rehearse(*lines, **(ours | more)).problems
+        assert problem.code == "unresolvable"
+        return problem.cure
+
+    assert cure(extra, "acme-tools==0.3").startswith("Name a Python that acme-tools has a wheel")
+    hashed = f"acme-tools==0.1 --hash=sha256:{'0' * 64}"
+    empty = make_index(scene.folder / "empty", other)
+    new: dict[str, Any] = {"wheels": (wheel,), "published": [empty]}
+    assert "SHA-256" in cure(f"--extra-index-url {empty}", hashed, **new)
+    # released before, and nowhere that this looks
+    assert cure("acme-tools==0.1") == "Name the index https://ours.invalid/ in the definition."
+    old = make_index(scene.folder / "old", wheel)
+    assert cure(f"--extra-index-url {old}", "acme-tools==0.2").startswith("Change the requirements")
+
+
+def test_no_option_of_another_program_is_recommended(scene: Scene) -> None:
+    (problem,) = scene.rehearse("newer-python==1.0").problems
+    assert problem.exit_code == 7
+    assert "--python-version" not in problem.message
+
+
+@pytest.mark.parametrize("bad", ["foo bar baz", "-r nope.txt", "--hash 'open"])
+def test_a_line_that_pip_refuses_is_told_with_its_number(scene: Scene, bad: str) -> None:
+    scene.files["envs/train.yml"] = ("\n" * 6 + f"- pip:\n  - left\n  - {bad}\n").encode()
+    (problem,) = scene.rehearse("left", bad).problems
+    assert (problem.file, problem.line) == ("envs/train.yml", 9)

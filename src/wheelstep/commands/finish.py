@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from wheelstep.commands.show import changed_images, show, verdict
+from wheelstep.commands.show import changed_images, gathered, show, verdict
 from wheelstep.errors import CannotHere
 from wheelstep.hosts.interface import Host
 from wheelstep.report import Report
@@ -30,7 +30,7 @@ def finish(report: Report, host: Host, environment: Mapping[str, str]) -> None:
     """
     if report.command != "demo":
         show(report, host)
-    for problem in report.problems:
+    for problem in gathered(report.problems):
         host.annotate(problem)
     if host.is_ci and report.command != "demo":
         try:
@@ -99,7 +99,7 @@ def summary(report: Report) -> str:
     parts += [*_changes(report), *_unproven(report)]
     if report.problems:
         parts += ["### Problems", ""]
-        for problem in report.problems:
+        for problem in gathered(report.problems):
             place = f"{problem.file}{f':{problem.line}' if problem.line else ''}"
             where = f" ({_cell(place)})"
             parts.append(

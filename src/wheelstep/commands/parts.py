@@ -23,7 +23,12 @@ from wheelstep.stages.git_source import with_sources
 from wheelstep.stages.landing import note_commit, wanted_pins
 from wheelstep.stages.publishing import work_folder
 from wheelstep.stages.records import pin_of
-from wheelstep.stages.rehearsing import read_after, rehearse_subjects, subjects_of
+from wheelstep.stages.rehearsing import (
+    lines_as_they_are,
+    read_after,
+    rehearse_subjects,
+    subjects_of,
+)
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import survey
 from wheelstep.stages.vendoring import Vendoring
@@ -94,7 +99,8 @@ def pin(run: Run, released: Sequence[str]) -> None:
         with run.stage("rehearse"):
             subjects = [one for edit in changed for one in subjects_of(edit.path, edit.reading)]
             read = read_after(snapshot, edits, vendoring.content)
-            rehearse_subjects(run, read, subjects, (), names)
+            with lines_as_they_are(edits):
+                rehearse_subjects(run, read, subjects, (), names)
         return decided
 
     if run.planning:

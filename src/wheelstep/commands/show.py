@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from wheelstep.hosts.interface import Host
+from wheelstep.model import Problem
 from wheelstep.report import PackageRow, Report
 from wheelstep.stages.comparing import changes_text
 
-__all__ = ["changed_images", "show", "verdict"]
+__all__ = ["changed_images", "gathered", "show", "verdict"]
 
 
 def show(report: Report, host: Host) -> None:
@@ -86,3 +88,32 @@ def verdict(report: Report) -> str:
             errors = sum(problem.severity == "error" for problem in report.problems)
             noun = "problem" if errors == 1 else "problems"
             return f"Failed with exit code {report.exit_code}: {errors} {noun}."
+
+
+def gathered(problems: Iterable[Problem]) -> list[Problem]:
+    """Return problems for people to read: what is the same of several places is said once, with
+    all of them, at the first. Errors stay alone, and the report keeps each.
+
+    Args:
+        problems: In the order in which they are to be read.
+    """
+    alike: dict[object, list[Problem]] = {}
+    for number, one in enumerate(problems):
+        alike.setdefault(number if one.severity == "error" else _gist(one), []).append(one)
+    return [_of_all(same) for same in alike.values()]
+
+
+def _gist(problem: Problem) -> tuple[str, ...]:
+    # a sentence may name the file itself
+    said = (problem.message, problem.cure)
+    if problem.file is not None:
+        said = (said[0].replace(problem.file, "\0"), said[1].replace(problem.file, "\0"))
+    return (problem.code, problem.severity, *said)
+
+
+def _of_all(same: list[Problem]) -> Problem:
+    first = same[0]
+    places = [f"{one.file}:{one.line}" if one.line else one.file for one in same[1:] if one.file]
+    if not places:
+        return first
+    return replace(first, message=f"{first.message} Likewise: {', '.join(places)}.")

@@ -183,7 +183,7 @@ def conda_section(source: Source, root: yaml.Node) -> CondaSection | None:
     """Return the pip section of a conda specification, None where the mapping has none.
 
     Raises:
-        DefinitionUnresolvable: An item of the pip list is no text.
+        DefinitionUnresolvable: An item of the pip list is no text, or there is another pip list.
     """
     dependencies = entry(source, root, "dependencies")
     if not isinstance(dependencies, yaml.SequenceNode):
@@ -199,8 +199,11 @@ def conda_section(source: Source, root: yaml.Node) -> CondaSection | None:
             # by way of `<<` it is none of the mapping's own
             within = next((at for at, one in enumerate(children(node)) if one is pip[1]), -1)
             alias = aliases.get((id(node), within), aliases.get((id(dependencies), place)))
+            here = source.line(pip[0].start_mark.index)
+            if any(listed is not pip[1] for listed, _ in lists):
+                raise _two_lists(source, line, here)
             lists.append((pip[1], alias))
-            line = line or source.line(pip[0].start_mark.index)
+            line = line or here
     if not lists:
         return None
     items: list[tuple[yaml.SequenceNode, int, yaml.ScalarNode]] = []
@@ -216,6 +219,18 @@ def conda_section(source: Source, root: yaml.Node) -> CondaSection | None:
         python_of([text for text, _ in texts]),
         line,
         CondaPart(tuple(texts), _channels(source, root)),
+    )
+
+
+def _two_lists(source: Source, first: int, second: int) -> DefinitionUnresolvable:
+    # conda's own reader puts one in place of the other (`Dependencies.parse` in its env.py)
+    return DefinitionUnresolvable(
+        f"There are two `pip` lists, on lines {first} and {second}, and conda reads only the last "
+        "one: the image has nothing of the others.",
+        code="pip-list-twice",
+        cure="Join the lists.",
+        file=source.path,
+        line=second,
     )
 
 

@@ -95,7 +95,12 @@ def unconnected(kind: Kind, reading: Reading, wanted: Wanted) -> list[Problem]:
     gets none of its credentials.
     """
     names = {pin.name for pin in wanted.pins}
-    ours = [one for one in reading.requirements if one.name in names]
+    ours = [
+        one
+        for one in reading.requirements
+        # a wheel that lies in the context is read with no credentials
+        if one.name in names and not (".whl" in one.text and "://" not in one.text)
+    ]
     if not kind.contexts or not ours or wanted.style == "vendor":
         return []
     return [

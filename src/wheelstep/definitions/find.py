@@ -29,7 +29,7 @@ from wheelstep.definitions.named import conda_file_missing, file_missing, in_con
 from wheelstep.definitions.patterns import choose_paths
 from wheelstep.definitions.pinning import note
 from wheelstep.definitions.pyproject import project_of
-from wheelstep.definitions.source import decode, leave_out
+from wheelstep.definitions.source import decode, leave_out, refuse_secrets
 from wheelstep.definitions.tree import compose
 from wheelstep.errors import DefinitionUnresolvable, SettingError, StepError, raise_all
 from wheelstep.model import Problem
@@ -306,6 +306,8 @@ class _Look:
                 return []
             self.links.included.add(other)
             if not self._names_ours(form, other, data):
+                # it is not edited, but what includes it is resolved and committed with it
+                refuse_secrets(decode(other, data))
                 self.links.passing.add(other)
         if form is None:
             compose(decode(other, data))

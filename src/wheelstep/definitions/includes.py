@@ -9,18 +9,20 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from wheelstep.definitions.index_options import IndexOption, index_options
 from wheelstep.definitions.interface import Named, Reading, Requirement
 from wheelstep.definitions.pip_lines import logical_lines
 from wheelstep.definitions.requirement import Line, Unreadable, parse, same_version
 from wheelstep.errors import DefinitionUnresolvable
+from wheelstep.ground.index_url import same_index
 
 if TYPE_CHECKING:
     from wheelstep.definitions.pinning import Slot
 
-__all__ = ["beside", "includes_in", "refuse_twice", "required_below"]
+__all__ = ["beside", "includes_in", "includes_index", "refuse_twice", "required_below"]
 
 _OPTIONS: Final = {"-r": False, "--requirement": False, "-c": True, "--constraint": True}
 """Whether it names a file of constraints."""
@@ -99,6 +101,43 @@ def _tree(path: str, readings: Mapping[str, Reading]) -> Iterator[tuple[str, Req
                 if named.path not in seen:
                     waiting.append(named.path)
                 seen.add(named.path)
+
+
+def includes_index(reading: Reading, url: str, read: Callable[[str], Reading | None]) -> bool:
+    """Tell whether a requirements file has the index by what it includes, and no other beside it.
+
+    Args:
+        reading: What the file says.
+        url: The index.
+        read: Returns what a file of the repository says; None where it is not there, or says
+            nothing that can be read.
+    """
+    found = _options_of(reading)
+    if found:
+        return False  # where it stands among them has a meaning
+    seen: set[str] = set()
+    waiting = [reading]
+    while waiting:
+        for named in waiting.pop().named:
+            if named.kind != "include" or not named.path or named.path in seen:
+                continue
+            seen.add(named.path)
+            if (below := read(named.path)) is not None:
+                found += _options_of(below)
+                waiting.append(below)
+    return bool(found) and all(
+        one.kind in {"index", "extra"} and same_index(one.url, url) for one in found
+    )
+
+
+def _options_of(reading: Reading) -> list[IndexOption]:
+    lines = [
+        line
+        for section in reading.sections
+        for text in section.pip_lines
+        for line in logical_lines(text)
+    ]
+    return [option for option in index_options(lines) if option.kind != "include"]
 
 
 def refuse_twice(

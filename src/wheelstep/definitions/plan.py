@@ -11,7 +11,7 @@ from typing import Final
 from wheelstep.definitions.contexts import outside_of_contexts, seen_from_here, unconnected
 from wheelstep.definitions.find import definitions_in
 from wheelstep.definitions.forms import worth_reading
-from wheelstep.definitions.includes import refuse_twice, required_below
+from wheelstep.definitions.includes import includes_index, refuse_twice, required_below
 from wheelstep.definitions.interface import Edited, Found, Kind, Read, Reading, Unedited, Wanted
 from wheelstep.definitions.patterns import choose_paths
 from wheelstep.definitions.pinning import note
@@ -110,6 +110,7 @@ class _Planning:
     """All definitions while they are edited, one after the other."""
 
     def __init__(self, read: Read, paths: Sequence[str], wanted: Wanted, found: Found) -> None:
+        self.read = read
         self.wanted = wanted
         self.found = found
         self.kinds = {kind.path: kind for kind in found.kinds}
@@ -153,6 +154,7 @@ class _Planning:
         are the image's, and in a file of constraints nothing is added."""
         wanted = replace(
             self.wanted,
+            index=None if kind.limits or self._has_index(kind, data) else self.wanted.index,
             closure=self.wanted.closure and not kind.limits,
             included={path: required_below(path, self.readings) for path in kind.uses},
         )
@@ -169,6 +171,21 @@ class _Planning:
             return replace(wanted, python=python)
         seen = self.seen[kind.path] = Seen(kind.path, uses, self.vendored)
         return replace(wanted, python=python, vendor=seen)
+
+    def _has_index(self, kind: Kind, data: bytes) -> bool:
+        """Tell whether a requirements file has the index by what it includes."""
+        index = self.wanted.index
+        if index is None or index.url is None or kind.form.name != "requirements":
+            return False
+
+        def read(path: str) -> Reading | None:
+            known = self.readings.get(path)
+            inside = self.read(path) if known is None and path not in self.kinds else None
+            with contextlib.suppress(StepError):
+                return known if inside is None else kind.form.read(path, inside)
+            return None
+
+        return includes_index(kind.form.read(kind.path, data), index.url, read)
 
     def finished(self) -> Edits:
         """Return all edits.

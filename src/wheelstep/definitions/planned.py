@@ -54,6 +54,17 @@ class PlannedEdit:
         """Return the unified diff, for people: line ends are not shown; "" where equal."""
         return unified_diff(self.path, self.before, self.after)
 
+    def line_before(self, line: int) -> int:
+        """Return which line of the file as it is now became a line of the edited one; for a line
+        that is new, the one that stands there now."""
+        before, after = self.before.splitlines(), self.after.splitlines()
+        for _, start, end, new_start, new_end in difflib.SequenceMatcher(
+            None, before, after, autojunk=False
+        ).get_opcodes():
+            if new_start < line <= new_end:
+                return max(1, min(start + line - new_start, end))
+        return line
+
     def change(self) -> Change:
         """Return what to commit.
 

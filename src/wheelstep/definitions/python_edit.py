@@ -86,7 +86,9 @@ def reading_of(scan: Scan) -> Reading:
     for one in scan.sections:
         requirements, _ = read_slots(_slots(one))
         channels = None if one.channels is None else tuple(one.channels)
-        conda = None if one.how == "shell" else CondaPart(tuple(one.conda), channels)
+        # where a script says nothing of conda, the SDK has channels and a Python of its own
+        silent = one.how == "shell" or not (one.conda or channels)
+        conda = None if silent else CondaPart(tuple(one.conda), channels)
         sections.append(
             Section(
                 requirements,

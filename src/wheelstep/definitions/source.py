@@ -24,7 +24,11 @@ _PLACEHOLDER: Final = r"(?:\$\{[A-Za-z0-9_]+\})*"
 _USER_INFO: Final = re.compile(r"://(?P<user>[^\s/?#'\"<>]*)@", re.ASCII)
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*\Z", re.ASCII)
 _LONGEST_SCHEME: Final = 40
-_HARMLESS_USER: Final = re.compile(rf"(?:git|{_PLACEHOLDER})(?::{_PLACEHOLDER})?")
+# no token is as short as this: a name, when the password beside it is a variable
+_USER_NAME: Final = r"[A-Za-z0-9._-]{1,24}"
+_HARMLESS_USER: Final = re.compile(
+    rf"(?:git|{_PLACEHOLDER})(?::{_PLACEHOLDER})?|{_USER_NAME}:\$\{{[A-Za-z0-9_]+\}}"
+)
 _SSH_USER: Final = re.compile(rf"[A-Za-z0-9._-]+|{_PLACEHOLDER}")
 # a shared access signature of Azure Storage: whoever has the URL reads the container
 _SIGNATURE: Final = re.compile(r"https?://[^\s'\"<>]*[?&]sig=(?!\$\{)[^&\s'\"#]", re.IGNORECASE)
@@ -112,7 +116,8 @@ def leave_out(path: str) -> str:
 def refuse_secrets(source: Source) -> None:
     """Refuse a definition that holds a credential, in a comment too; it is never printed.
 
-    `${VARIABLE}` placeholders are no secret, nor is the user of an SSH URL, nor the user "git".
+    `${VARIABLE}` placeholders are no secret, nor is the short name of a user before one, the user
+    of an SSH URL, or the user "git".
 
     Raises:
         Refused: A user name or password, a shared access signature, or a channel token in a URL.

@@ -164,7 +164,10 @@ def explanation(text: str) -> str:
     lines: list[str] = []
     for line in redact(text).splitlines():
         if line.strip().startswith(
-            ("warning:", "Resolved ", "Updating ", "Using Python ", "hint: Wheels are required")
+            (
+                *("warning:", "Resolved ", "Updating ", "Using Python "),
+                *("hint: Wheels are required", "hint: The `--python-version` value"),
+            )
         ):
             continue
         cleaned = re.sub(

@@ -269,7 +269,9 @@ class Asker:
         for name in looked.choices:
             if (why := looked.why_not(name)) and name in spelled(error.message):
                 error.message = f"{error.message} {why}"
-            if name in looked.missing and self.indexes.published:
+                error.cure = looked.cure(name) or error.cure
+            absent = name in looked.missing or looked.reasons(name) == {"not-listed"}
+            if absent and self.indexes.published:
                 error.cure = f"Name the index {self.indexes.published[0]} in the definition."
         return error
 

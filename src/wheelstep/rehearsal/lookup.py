@@ -18,7 +18,7 @@ from wheelstep.rehearsal.interface import Resolved
 from wheelstep.rehearsal.needs import Need
 from wheelstep.rehearsal.overlay import lay_over
 from wheelstep.rehearsal.pages import Asked, Pages
-from wheelstep.rehearsal.pip_choice import Choice, Rules, choose
+from wheelstep.rehearsal.pip_choice import Choice, Reason, Rules, choose
 from wheelstep.rehearsal.pip_rules import allowed_formats
 from wheelstep.rehearsal.pip_section import gather
 from wheelstep.rehearsal.places import Indexes, Place
@@ -67,6 +67,27 @@ class Looked:
         if name in self.missing:
             return f"No index of this definition has the {name} that this release makes."
         return f"Of {name} there is: {choice.why}" if choice.why else ""
+
+    def reasons(self, name: str) -> set[Reason]:
+        """Return why pip takes no file of a name; none where it takes one."""
+        choice = self.choices.get(name)
+        if choice is None or choice.offer is not None:
+            return set()
+        # other versions are of no interest where the one that is wanted has a fault of its own
+        return {one.reason for one in choice.refusals if one.reason != "specifier"}
+
+    def cure(self, name: str) -> str:
+        """Say what to do where pip takes no file of a name; "" where only the requirements can be
+        changed."""
+        reasons = self.reasons(name)
+        if "hash" in reasons:
+            return (
+                f"Write the SHA-256 of the released {name} after `--hash=`, or take `--hash` out; "
+                "if it was right before, find out who changed the file."
+            )
+        if reasons and reasons <= {"requires-python", "tags"}:
+            return f"Name a Python that {name} has a wheel for, or release one for this Python."
+        return ""
 
 
 def asked_of(order: Order, needs: Mapping[str, Need], probe: str) -> list[tuple[Place, Asked]]:

@@ -116,11 +116,10 @@ class Pages:
                     return Page()  # uv says what it thinks of it
         except ValueError:
             return Page(error=_no_url(asked.url))
-        except SettingError as error:
-            # what a definition names is no setting
-            return Page(error=_no_url(asked.url) if error.code == "url-invalid" else error)
         except StepError as error:
-            return Page(error=error)
+            # what a definition names is no setting
+            wrong = isinstance(error, SettingError) and error.code == "url-invalid"
+            return Page(error=_no_url(asked.url, error.message) if wrong else error)
 
     def _over_the_network(self, asked: Asked) -> Page:
         url = asked.url if asked.links else f"{asked.url.rstrip('/')}/{asked.name}/"
@@ -149,9 +148,10 @@ def _credentials(credential: IndexCredential | None) -> Credentials | None:
     return Credentials(credential.url, credential.user, credential.password or Secret(""))
 
 
-def _no_url(url: str) -> DefinitionUnresolvable:
+def _no_url(url: str, why: str = "") -> DefinitionUnresolvable:
     return DefinitionUnresolvable(
-        f"{without_credentials(url)!r} is no URL that an index could have.",
+        f"{without_credentials(url)!r} is no URL that an index could have"
+        f"{f': {why}' if why else '.'}",
         code="unresolvable",
         cure="Mend it: pip would fail there, too.",
     )

@@ -259,7 +259,9 @@ def prepare(
             message=fault.message,
             cure="Mend this line: pip would refuse it too.",
             file=fault.file or subject.path,
-            line=fault.line or line_of(subject, fault.message),
+            line=fault.line
+            or line_with(subject, fault.text, read)
+            or line_of(subject, fault.message),
         )
         return Verdict(subject.path, "failed", python, platform, (), (problem, *notices))
     order = index_order(section.options, asker.indexes.public)
@@ -309,6 +311,14 @@ def prepare(
     return Prepared(subject, question, notices)
 
 
+def line_with(subject: Subject, text: str, read: Read) -> int | None:
+    """Return the first line of a definition's section that has a text; None where none has it as it
+    is, e.g. because it is continued or quoted."""
+    lines = (read(subject.path) or b"").decode("utf-8", "replace").splitlines()
+    found = (at for at, line in enumerate(lines, start=1) if at >= subject.line and text in line)
+    return next(found, None) if text else None
+
+
 def python_of(subject: Subject) -> tuple[str, tuple[Problem, ...]]:
     """Return the Python to resolve for, and what a reader should know about it."""
     if subject.python and re.fullmatch(r"\d+\.\d+(\.\d+)?", subject.python):
@@ -323,8 +333,10 @@ def python_of(subject: Subject) -> tuple[str, tuple[Problem, ...]]:
         code="python-assumed",
         severity="notice",
         exit_code=0,
-        message=f"{subject.path} {said}; it was resolved for Python {assumed}, which runs here.",
-        cure=f"Name the version in the definition, e.g. `python={assumed}`.",
+        message=f"{subject.path} {said}; Python {assumed}, which runs here, stands for it.",
+        cure=f"Name the version in the definition, e.g. `python={assumed}`."
+        if subject.conda
+        else "Nothing, if the image has that Python; this file cannot name one.",
         file=subject.path,
         line=subject.line,
     )

@@ -32,12 +32,16 @@ HASH = re.compile(r"#(?:.*&)?sha256=([0-9a-fA-F]{64})\b")
 class Fault(Exception):
     """A line that pip would refuse."""
 
-    def __init__(self, message: str, file: str | None = None, line: int | None = None) -> None:
-        """Keep where it stands; None: somewhere in the definition's own pip section."""
+    def __init__(
+        self, message: str, file: str | None = None, line: int | None = None, text: str = ""
+    ) -> None:
+        """Keep where it stands; None: somewhere in the definition's own pip section, which has
+        `text` there."""
         super().__init__(message)
         self.message = message
         self.file = file
         self.line = line
+        self.text = text
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,10 @@ def expanded(
             options = options_of(line.text) if line.text.startswith("-") else []
         except ValueError as error:
             raise Fault(
-                f"pip cannot read the line `{shown(line.text)}`: {error}.", line.file, line.number
+                f"pip cannot read the line `{shown(line.text)}`: {error}.",
+                line.file,
+                line.number,
+                line.text,
             ) from error
         named = [(name, value) for name, value in options if name in {"requirement", "constraint"}]
         if not named:
@@ -125,13 +132,14 @@ def expanded(
                 continue
             target = posixpath.normpath(posixpath.join(folder, value.replace("\\", "/")))
             if target in above:
-                raise Fault(f"{target} names itself.", line.file, line.number)
+                raise Fault(f"{target} names itself.", line.file, line.number, line.text)
             data = read(target)
             if data is None:
                 raise Fault(
                     f"It names the file {value} ({target} in the repository), which is not there.",
                     line.file,
                     line.number,
+                    line.text,
                 )
             try:
                 text = data.decode("utf-8-sig")
@@ -195,10 +203,10 @@ def take_apart(
             else:
                 take_place(section, line, named, sums, folder=folder, wheels=wheels, local=local)
         except Fault as fault:
-            raise Fault(fault.message, line.file, line.number) from fault
+            raise Fault(fault.message, line.file, line.number, line.text) from fault
         except ValueError as error:
             message = f"pip cannot read the line `{shown(line.text)}`: {error}."
-            raise Fault(message, line.file, line.number) from error
+            raise Fault(message, line.file, line.number, line.text) from error
     return section
 
 

@@ -15,6 +15,7 @@ from wheelstep.stages.git_source import with_sources
 from wheelstep.stages.landing import wanted_pins
 from wheelstep.stages.publishing import check_versions, lacking
 from wheelstep.stages.rehearsing import (
+    lines_as_they_are,
     note_verdicts,
     read_after,
     rehearse_subjects,
@@ -76,7 +77,8 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
         ]
         read = read_after(run.snapshot, edits, Vendoring(run).content)
         names = [row.name for row in found.packages]
-        rehearse_subjects(run, read, subjects, (), names, ahead)
+        with lines_as_they_are(edits):
+            rehearse_subjects(run, read, subjects, (), names, ahead)
     to_do = bool(new or lacks or more or changed)
     if to_do:
         report.commit.status = "planned" if run.settings.commit != "none" else "none"

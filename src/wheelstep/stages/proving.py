@@ -9,7 +9,7 @@ from wheelstep.definitions.interface import Read
 from wheelstep.definitions.plan import Edits
 from wheelstep.model import Wheel
 from wheelstep.rehearsal.interface import Subject
-from wheelstep.stages.rehearsing import includes, rehearse_subjects, subjects_of
+from wheelstep.stages.rehearsing import includes, lines_as_they_are, rehearse_subjects, subjects_of
 from wheelstep.stages.run import Run
 
 __all__ = ["Proving"]
@@ -43,7 +43,8 @@ class Proving:
         """
         subjects = _changed_subjects(edits)
         new = _in_order(subjects - self.laid)
-        rehearse_subjects(self.run, read, new, wheels, self.names, commits=commits)
+        with lines_as_they_are(edits):
+            rehearse_subjects(self.run, read, new, wheels, self.names, commits=commits)
         self.laid |= subjects
 
     def after(self, edits: Edits, read: Read, published: Sequence[Wheel]) -> None:
@@ -59,7 +60,8 @@ class Proving:
         """
         subjects = _changed_subjects(edits)
         new = _in_order(subjects - self.served)
-        rehearse_subjects(self.run, read, new, (), self.names, served=published)
+        with lines_as_they_are(edits):
+            rehearse_subjects(self.run, read, new, (), self.names, served=published)
         self.served |= subjects
 
     def can_see(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from wheelstep.definitions.interface import Read, Reading, VendoredFile
 from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.index import IndexDestination
-from wheelstep.errors import SettingError, StepError, raise_all
+from wheelstep.errors import SettingError, SeveralProblems, StepError, raise_all
 from wheelstep.ground.connections import Connection
 from wheelstep.ground.credentials import SignIn
 from wheelstep.ground.index_url import same_index
@@ -25,11 +25,21 @@ from wheelstep.repositories.interface import Snapshot
 from wheelstep.stages.comparing import changes_since
 from wheelstep.stages.run import Run
 
-__all__ = ["includes", "note_verdicts", "read_after", "rehearse_subjects", "subjects_of"]
+__all__ = [
+    "includes",
+    "lines_as_they_are",
+    "note_verdicts",
+    "read_after",
+    "rehearse_subjects",
+    "subjects_of",
+    "verdict_lines",
+]
 
 
 RESOLUTIONS: Final = 8
 """At once: uv waits for indexes most of its time."""
+MANY: Final = 4
+"""Verdicts that are alike are said in one line from here on."""
 
 
 def subjects_of(path: str, reading: Reading) -> list[Subject]:
@@ -82,6 +92,26 @@ def includes(reading: Reading) -> bool:
         for section in reading.sections
         for line in section.pip_lines
     )
+
+
+@contextlib.contextmanager
+def lines_as_they_are(edits: Edits) -> Iterator[None]:
+    """Let errors name the lines that files have now: with an error no edit is written.
+
+    Args:
+        edits: What was rehearsed.
+
+    Raises:
+        StepError: What was raised inside.
+    """
+    try:
+        yield
+    except StepError as error:
+        edited = {edit.path: edit for edit in edits.edits}
+        for one in error.errors if isinstance(error, SeveralProblems) else [error]:
+            if one.line is not None and one.file in edited:
+                one.line = edited[one.file].line_before(one.line)
+        raise
 
 
 def rehearse_subjects(  # noqa: PLR0917 - what is asked, and of which state
@@ -238,10 +268,24 @@ def note_verdicts(
         run.report.rehearsals = [*known, row]
         # errors end the run and are reported by it; the others are for the reader now
         run.report.add([problem for problem in verdict.problems if problem.severity != "error"])
-        python = f"Python {verdict.python} on " if verdict.python else ""
-        reason = f" ({why})" if why else ""
-        where = f"{verdict.path} ({verdict.place})" if verdict.place else verdict.path
-        run.host.say(f"{where}: {verdict.status}{reason} for {python}{verdict.platform}")
+    for line in verdict_lines(verdicts, f" ({why})" if why else ""):
+        run.host.say(line)
+
+
+def verdict_lines(verdicts: Iterable[Verdict], why: str) -> Iterator[str]:
+    """Yield what is said of verdicts: a line for each, but one for all of many that are alike and
+    ask nothing of the reader."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for one in verdicts:
+        image = f"{f'Python {one.python} on ' if one.python else ''}{one.platform}"
+        where = f"{one.path} ({one.place})" if one.place else one.path
+        alike.setdefault((one.status, image), []).append(where)
+    for (status, image), places in alike.items():
+        if len(places) < MANY or status not in {"resolved", "skipped"}:
+            yield from (f"{where}: {status}{why} for {image}" for where in places)
+        else:
+            yield f"{len(places)} definitions: {status}{why} for {image}:"
+            yield f"  {', '.join(places)}"
 
 
 def _with_index(run: Run, subject: Subject) -> Subject:
