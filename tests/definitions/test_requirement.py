@@ -218,3 +218,18 @@ def _said(text: str) -> object:
         return requirement.parse(text)
     except requirement.Unreadable:
         return "unreadable"
+
+
+def test_a_pin_whose_hash_allows_no_released_wheel_is_written_anew() -> None:
+    wrong, right = f"--hash=sha256:{'f' * 64}", f"--hash=sha256:{ZEROS}"
+    assert edited(f"my-pkg==1.1 {wrong}\n", "version") == f"my-pkg==1.1 {right}\n"
+    both = f"my-pkg==1.1 {right} {wrong}\n"
+    assert edited(both, "version") == both
+    other = f"my-pkg==1.1 --hash=SHA256:{ZEROS.upper()}\n"
+    assert edited(other, "version") == other
+
+
+@pytest.mark.parametrize("text", ["https://a]b/x.whl", "my-pkg @ https://[b/x.whl", "https://[/#x"])
+def test_a_url_that_is_none_is_unreadable(text: str) -> None:
+    with pytest.raises(Unreadable, match="cannot be read|Invalid"):
+        parse(text)

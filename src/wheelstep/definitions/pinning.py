@@ -17,6 +17,7 @@ from wheelstep.definitions.requirement import (
     Unreadable,
     admits,
     begins_with_name,
+    has_hashes,
     has_pinned,
     overruled,
     parse,
@@ -179,7 +180,7 @@ def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | No
         hashed = bool(one.line.hashes)
         python = python or wanted.python
         target, missing = target_of(path, one.at, pin, wanted, python, hashed=hashed)
-        if has_pinned(one.line, target):
+        if has_pinned(one.line, target) and has_hashes(one.line, one.logical.text, target):
             continue
         splices[one.slot] += repin(slots[one.slot].text, one.logical, one.line, target)
         before = one.logical.text[slice(*one.line.body)]

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement
@@ -46,6 +46,7 @@ _URL_MARKER: Final = re.compile(r"(?P<before>\s*);(?P<after>\s+)(?P<marker>.*)$"
 _EXACT: Final = re.compile(r"\s*\(?\s*={2,3}\s*(?P<version>[^\s,*;()=]+)\s*\)?\s*")
 _OPERATOR: Final = re.compile(r"\s*\(?\s*[<>=!~]+(?P<after>\s*)")
 _HASH: Final = re.compile(r"--hash[= ]\s*\S+")
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _EGG: Final = re.compile(rf"(?:^|&)egg=(?P<name>{_NAME})(?P<extras>\[[^\]]*\])?")
 
 _RELEASE: Final = r"[0-9]+(?:\.[0-9]+)*(?:(?:a|b|rc)[0-9]+)?(?:\.post[0-9]+)?(?:\.dev[0-9]+)?"
@@ -225,7 +226,7 @@ def _parse_place(body: str, hashes: tuple[tuple[int, int], ...]) -> Line | None:
     marker = (_URL_MARKER if _URL.match(body) else _MARKER).search(body)
     end = marker.start() if marker else len(body)
     place = body[:end]
-    egg = _EGG.search(urlsplit(place).fragment if "#" in place else "")
+    egg = _EGG.search(_parts(place).fragment if "#" in place else "")
     wheel = _wheel_in(place)
     extras = re.search(r"\.whl(\[[^\]]*\])$", place)
     if wheel:
@@ -250,9 +251,16 @@ def _parse_place(body: str, hashes: tuple[tuple[int, int], ...]) -> Line | None:
     )
 
 
+def _parts(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise Unreadable(f"its URL cannot be read ({error})") from None
+
+
 def _wheel_in(place: str) -> tuple[str, str] | None:
     """Return name and version from the wheel's file name at the end of a URL or path."""
-    path = urlsplit(place).path if _URL.match(place) else place.partition("#")[0]
+    path = _parts(place).path if _URL.match(place) else place.partition("#")[0]
     file = re.split(r"[/\\]", unquote(path))[-1]
     try:
         name, version, _, _ = parse_wheel_filename(re.sub(r"\[[^\]]*\]$", "", file))
@@ -281,6 +289,20 @@ def has_pinned(line: Line, target: Target) -> bool:
     if target.style == "vendor":
         return line.url is not None and line.url.removesuffix(line.extras) == target.url
     return line.url is not None and line.url.partition("#")[0] in target.urls
+
+
+def has_hashes(line: Line, text: str, target: Target) -> bool:
+    """Tell whether the `--hash` options of a line, where it has any, allow every wheel that is
+    released; where those are not known yet, nothing is missing.
+
+    Args:
+        line: The requirement.
+        text: The logical line that it was read from.
+        target: What it shall say.
+    """
+    wanted = {one for one in target.hashes if _DIGEST.fullmatch(one)}
+    said = {text[slice(*span)].rpartition(":")[2].lower() for span in line.hashes}
+    return not line.hashes or wanted <= said
 
 
 def overruled(line: Line, specifier: str, version: str) -> Literal["limit", "higher"] | None:
