@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 from wheelstep.errors import CannotHere, DefinitionUnresolvable, ServiceRefused, StepError
 from wheelstep.ground.process import Finished
-from wheelstep.ground.public_index import uv_index_variables
+from wheelstep.ground.public_index import credential_for, uv_index_file, uv_index_variables
 from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.uv import annotated_indexes, compile_requirements, solved, uv_error
 from wheelstep.model import Wheel
@@ -24,6 +24,7 @@ from wheelstep.rehearsal.interface import Resolved
 from wheelstep.rehearsal.lookup import Looked, Order, asked_of, fault_of, look, overlay_of
 from wheelstep.rehearsal.needs import Need, Required, needs
 from wheelstep.rehearsal.pages import Asked, Pages
+from wheelstep.rehearsal.pip_rules import allowed_formats
 from wheelstep.rehearsal.pip_section import marker_environment
 from wheelstep.rehearsal.places import Indexes, Place
 from wheelstep.rehearsal.question import Answer, Question
@@ -131,7 +132,13 @@ class Asker:
 
     def needs(self, question: Question, more: Iterable[str] = ()) -> dict[str, Need]:
         """Return our own packages that a question reaches; `more` are further ones."""
-        aside = dict(question.from_source)
+        pair = ("no-binary", "only-binary")
+        aside = {
+            name
+            for name, _ in question.from_source
+            # of an index all the same
+            if not allowed_formats(question.options, name, pair=pair)[0]
+        }
         found = needs(
             [*question.requirements, *sorted(more)],
             question.constraints,
@@ -217,8 +224,10 @@ class Asker:
             more |= found
         if unread and isinstance(answer.error, DefinitionUnresolvable):
             answer = replace(answer, error=None)
-        reasons = (*answer.unproven, *unread, *looked.doubts(answer.resolved))
-        return replace(told, resolved=answer.resolved, unproven=reasons, error=answer.error)
+        refused, differing = looked.differs(answer.resolved, question.names)
+        error = answer.error or refused
+        reasons = (*answer.unproven, *unread, *looked.doubts(answer.resolved), *differing)
+        return replace(told, resolved=answer.resolved, unproven=reasons, error=error)
 
     def resolve(self, question: Question, order: Order, work: Path, looked: Looked) -> Answer:
         """Resolve, and again without what would have to be built, until uv knows an end."""
@@ -240,7 +249,8 @@ class Asker:
             if missing:
                 aside |= dict.fromkeys(missing, "no wheel of it fits, only its source")
             elif by_url and rules.open(name := canonicalize_name(by_url[1])):
-                rules.take_url(name, by_url[2], self.wheels)
+                served = self.indexes.may_serve(by_url[2].partition(" @ ")[2].strip())
+                rules.take_url(name, by_url[2], self.wheels if served else {})
             else:
                 error = uv_error(done, doing, hide=self.hidden(over))
                 if isinstance(error, ServiceRefused) and not self.ours(said, question):
@@ -318,6 +328,18 @@ class Asker:
         readers += self.indexes.public.credentials
         first = (given.over, *local)
         variables = uv_index_variables(urls, question.find_links, readers, first=first)
+        environment = bare(self.environment, keep_default=None in urls)
+        hosts_read = {urlsplit(one.url).netloc for one in readers}
+        if any(
+            url and urlsplit(url).netloc in hosts_read and not credential_for(url, readers)
+            for url in urls
+        ):
+            file = work / "uv.toml"
+            file.write_text(uv_index_file(variables), encoding="utf-8")
+            for name in ("UV_NO_CONFIG", "UV_INDEX", "UV_DEFAULT_INDEX"):
+                environment.pop(name, None)
+                variables.pop(name, None)
+            variables["UV_CONFIG_FILE"] = str(file)
         if hosts := self.unverified(question):
             variables["UV_INSECURE_HOST"] = " ".join(hosts)
         gone = [name for name in rules.aside if not name.startswith("<")]
@@ -328,7 +350,7 @@ class Asker:
             [text for text in question.requirements if canonical(text) not in gone],
             python_version=question.python,
             platform=question.platform,
-            environment=bare(self.environment, keep_default=None in urls) | variables,
+            environment=environment | variables,
             folder=work,
             constraints=rules.constraints,
             # a requirement that no Python meets takes the place of all others: uv leaves it out

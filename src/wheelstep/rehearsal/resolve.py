@@ -39,6 +39,7 @@ from wheelstep.rehearsal.interface import Subject, Verdict
 from wheelstep.rehearsal.judge import judge, line_of, unproven
 from wheelstep.rehearsal.needs import requirements_of
 from wheelstep.rehearsal.pages import Pages
+from wheelstep.rehearsal.pip_section import marker_environment
 from wheelstep.rehearsal.places import Indexes
 from wheelstep.rehearsal.question import Question
 from wheelstep.rehearsal.section import Fault, flatten, take_apart
@@ -251,6 +252,8 @@ def prepare(
             asker.wheels,
             lambda path: asker.lay_down(path, read(path)),
             commits,
+            markers=marker_environment(python, platform),
+            served=asker.indexes.may_serve,
         )
     except Fault as fault:
         problem = Problem(
