@@ -345,3 +345,16 @@ def test_the_new_wheel_wins_over_a_folder_of_links_too(scene: Scene) -> None:
     verdict = there.rehearse("acme-core==1.0", wheels=(wheel,))
     assert verdict.status == "resolved", verdict
     assert verdict.resolved[0].sha256 == wheel.sha256 != other.sha256
+
+
+def test_a_python_of_many_digits_is_none(scene: Scene) -> None:
+    for python in ("3.99999999", f"{'9' * 5000}.1"):
+        (notice,) = scene.rehearse("left", python=python).problems
+        assert notice.code == "python-assumed"
+
+
+def test_a_path_with_a_condition_that_is_none_is_a_fault(scene: Scene) -> None:
+    wheel = make_wheel(scene.folder / "dist", "acme-core", "1.0")
+    verdict = scene.rehearse(f"./{wheel.file} ; ==1.*", wheels=(wheel,))
+    assert (verdict.status, verdict.problems[0].exit_code) == ("failed", 7)
+    assert "condition" in verdict.problems[0].message

@@ -24,7 +24,7 @@ _BEFORE: Final = re.compile(
 _WORDS_OF_SHELL: Final = frozenset({"{", "!", "then", "do", "else", "if", "elif", "while", "until"})
 _SHELL: Final = re.compile(r"(?:ba|da|z|k)?sh")
 _CONDA: Final = re.compile(r"conda|mamba|micromamba")
-_PYTHON_IMAGE: Final = re.compile(r"(?:^|/)python:(?:\d+-)?(3\.\d+(?:\.\d+)?)(?![\w.])")
+_PYTHON_IMAGE: Final = re.compile(r"(?:^|/)python:(?:\d+-)?(3\.\d{1,3}(?:\.\d{1,3})?)(?![\w.])")
 
 FileKind = Literal["requirement", "constraint", "conda"]
 

@@ -315,7 +315,8 @@ def prepare(
 
 def python_of(subject: Subject) -> tuple[str, tuple[Problem, ...]]:
     """Return the Python to resolve for, and what a reader should know about it."""
-    if subject.python and re.fullmatch(r"\d+\.\d+(\.\d+)?", subject.python):
+    # the tags of every release series below are listed: of 3.99999 that would take for ever
+    if subject.python and re.fullmatch(r"\d{1,2}\.\d{1,3}(\.\d{1,3})?", subject.python):
         return subject.python, ()
     assumed = f"{sys.version_info[0]}.{sys.version_info[1]}"
     said = (

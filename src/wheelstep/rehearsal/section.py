@@ -246,6 +246,15 @@ def sums_of(section: Section, options: str) -> set[str]:
     return sums
 
 
+def readable(marker: str) -> bool:
+    """Tell whether a text is a marker."""
+    try:
+        Marker(marker.strip())
+    except InvalidMarker:
+        return False
+    return True
+
+
 def applies(marker: str, markers: Mapping[str, str]) -> bool:
     """Tell whether a marker, written with its semicolon, is true; "" always is."""
     text = marker.lstrip(" ;")
@@ -314,6 +323,8 @@ def named_by(text: str) -> Named:
     except InvalidRequirement:
         place, _, condition = text.partition(" ;")
         marker = f" ; {condition.strip()}" if condition else ""
+        if marker and not readable(condition):
+            raise Fault(f"`{shown(text)}` has a condition that pip does not understand.") from None
         if not re.search(r"[/\\]|^\.|^file:|\.whl\b", place):
             raise Fault(f"`{shown(text)}` is no requirement that pip understands.") from None
         # of a URL, pip takes brackets for a part of it
