@@ -37,6 +37,13 @@ def test_a_seed_whole_and_damaged(number: int, path: str, data: bytes) -> None:
         ("requirements.txt", f"acme-core>=1,<{'9' * 5000}\n"),
         ("conda.yml", f"dependencies:\n- python=3.{'9' * 5000}\n- pip:\n  - acme-core==1.0\n"),
         ("conda.yml", f"dependencies:\n- python>=3.1,<3.{'9' * 5000}\n- pip:\n  - acme-core\n"),
+        (
+            "azureml_environment.json",
+            (
+                r'{"name": "\ud800", "version": "1", "python": {"condaDependencies": '
+                r'{"dependencies": ["python=3.8", {"pip": ["acme-core==1.0"]}]}}}'
+            ),
+        ),
         ("requirements.txt", "--extra-index-url https://feed.example\x85#x\nacme-core==1.2.0\n"),
     ],
 )

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from wheelstep.errors import CannotHere, DefinitionUnresolvable, ServiceRefused, StepError
 from wheelstep.ground.process import Finished
 from wheelstep.ground.public_index import credential_for, uv_index_file, uv_index_variables
-from wheelstep.ground.secret import without_credentials
+from wheelstep.ground.secret import blanked, without_credentials
 from wheelstep.ground.uv import annotated_indexes, compile_requirements, solved, uv_error
 from wheelstep.model import Wheel
 from wheelstep.rehearsal.chosen import chosen, tag_order
@@ -236,7 +236,7 @@ class Asker:
         given = Given(order, over, looked)
         aside = dict(question.from_source)
         rules = Rules(list(question.constraints), aside)
-        doing = "resolving " + (", ".join(question.requirements[:3]) or "nothing")
+        doing = "resolving " + (", ".join(map(blanked, question.requirements[:3])) or "nothing")
         for _ in range(MOST_ROUNDS):
             done = self.compile(question, given, work, rules, ["--format", "pylock.toml"])
             reasons = tuple(reason(name, why) for name, why in aside.items())

@@ -151,7 +151,7 @@ def _credentials(credential: IndexCredential | None) -> Credentials | None:
 
 def _no_url(url: str) -> DefinitionUnresolvable:
     return DefinitionUnresolvable(
-        f"{without_credentials(url)!r} is no URL that an index could have.",
+        f"{without_credentials(url).rpartition('@')[2]!r} is no URL that an index could have.",
         code="unresolvable",
         cure="Mend it: pip would fail there, too.",
     )

@@ -21,7 +21,7 @@ from packaging.markers import (
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from wheelstep.ground.secret import redact, without_credentials
+from wheelstep.ground.secret import blanked, without_credentials
 from wheelstep.model import Wheel
 from wheelstep.rehearsal.candidates import options_of
 
@@ -154,7 +154,7 @@ def expanded(
 
 def shown(text: str) -> str:
     """Return a line to be quoted: what may be a credential is blanked."""
-    return redact(LOGIN.sub("***@", text))
+    return blanked(text)
 
 
 def take_apart(
@@ -288,8 +288,8 @@ def take_options(section: Section, text: str) -> None:  # noqa: C901 - one case 
                     )
                 elif name != "find-links" and re.search(r"[?#]", value):
                     section.unknown.append(
-                        f"`{shown(value)}` does not end with its path, and pip appends the names "
-                        "of packages to it."
+                        f"`{without_credentials(value)}` does not end with its path, and pip "
+                        "appends the names of packages to it."
                     )
             case "":
                 section.unknown.append(f"`{shown(value)}` is an option whose effect is not known.")
@@ -375,7 +375,7 @@ def take_place(
     place = named.place or ""
     file = unquote(urlsplit(place).path).replace("\\", "/").rpartition("/")[2]
     if not file.endswith(".whl") or place.startswith(VERSION_CONTROL):
-        where = without_credentials(place) if "://" in place else place
+        where = blanked(without_credentials(place) if "://" in place else place)
         section.from_source[named.name or label_of(place)] = f"{where} is a source"
         return
     try:
