@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from tests.definitions.made import INDEX, PURE, SCHEMA, only, plan, url_of
 from wheelstep.definitions.docker_pip import installs
 from wheelstep.definitions.docker_text import instructions
+from wheelstep.definitions.dockerfile import Dockerfile
 from wheelstep.definitions.image_files import ignored
 from wheelstep.definitions.shell_words import commands, quoted
+from wheelstep.rehearsal.candidates import index_order
 
 ENVIRONMENT = f"$schema: {SCHEMA}\nname: e\nversion: 3\nbuild:\n  path: ctx\n".encode()
 
@@ -252,3 +254,59 @@ def test_a_wheel_in_the_context_needs_no_credentials() -> None:
     files["requirements.txt"] = b"my-pkg==1.1\n"
     codes = [note.code for edit in plan(files).edits for note in edit.notes]
     assert codes == ["build-context-unconnected"]
+
+
+OURS = "--index-url https://ours.example/simple"
+OTHER = "https://other.example/simple"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [f"RUN pip install --extra-index-url {OTHER} {OURS} my-pkg==1.0"],
+        [f"RUN pip install {OURS} --extra-index-url {OTHER} my-pkg==1.0"],
+        [f"ENV PIP_EXTRA_INDEX_URL={OTHER}", f"RUN pip install {OURS} my-pkg==1.0"],
+        [f"RUN PIP_EXTRA_INDEX_URL={OTHER} pip install {OURS} my-pkg==1.0"],
+        [f"RUN env PIP_EXTRA_INDEX_URL={OTHER} pip install {OURS} my-pkg==1.0"],
+        [f"RUN export PIP_EXTRA_INDEX_URL={OTHER} && pip install {OURS} my-pkg==1.0"],
+        [f"ENV PIP_INDEX_URL={OTHER}", f"RUN pip install {OURS} --extra-index-url {OTHER} my-pkg"],
+    ],
+)
+def test_a_command_line_has_its_own_index_first_in_whatever_order(lines: list[str]) -> None:
+    data = "\n".join(["FROM python:3.11", *lines, ""]).encode()
+    (section,) = Dockerfile().read("Dockerfile", data).sections
+    assert section.unknown == ()
+    # pip's own order, whatever the order of the words: `index_url`, then every `extra_index_urls`
+    # (`_internal/cli/index_command.py`); tests/rehearsal asks real pips about such a line
+    order = index_order(section.pip_lines)
+    assert order.index_urls == ("https://ours.example/simple", OTHER)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [f"RUN pip config set global.extra-index-url {OTHER}", "RUN pip install my-pkg==1.0"],
+        ["COPY pip.conf /etc/pip.conf", "RUN pip install my-pkg==1.0"],
+        ["RUN --mount=type=secret,id=c,target=/root/.pip/pip.conf pip install my-pkg==1.0"],
+        ["RUN echo x >> ~/.config/pip/pip.conf", "RUN pip install my-pkg==1.0"],
+        ["ENV PIP_FIND_LINKS=https://x.example/", "RUN pip install my-pkg==1.0"],
+        ["RUN PIP_NO_INDEX=1 pip install my-pkg==1.0"],
+        ["ARG PIP_INDEX_URL", "RUN pip install my-pkg==1.0"],
+        ["RUN export PIP_INDEX_URL=$(cat /run/secrets/x); pip install my-pkg==1.0"],
+    ],
+)
+def test_indexes_that_are_configured_elsewhere_prove_nothing(lines: list[str]) -> None:
+    data = "\n".join(["FROM python:3.11", *lines, ""]).encode()
+    (section,) = Dockerfile().read("Dockerfile", data).sections
+    assert "configures pip's indexes" in section.unknown[0]
+
+
+def test_what_says_nothing_of_indexes_is_passed_over() -> None:
+    data = b"""FROM python:3.11
+ENV PIP_NO_CACHE_DIR=1
+RUN pip config set global.timeout 60
+RUN PIP_ROOT_USER_ACTION=ignore pip install --prefer-binary my-pkg==1.0
+"""
+    (section,) = Dockerfile().read("Dockerfile", data).sections
+    assert section.unknown == ()
+    assert section.pip_lines == ("--prefer-binary", "my-pkg==1.0")

@@ -231,5 +231,5 @@ def test_a_pin_whose_hash_allows_no_released_wheel_is_written_anew() -> None:
 
 @pytest.mark.parametrize("text", ["https://a]b/x.whl", "my-pkg @ https://[b/x.whl", "https://[/#x"])
 def test_a_url_that_is_none_is_unreadable(text: str) -> None:
-    with pytest.raises(Unreadable, match="cannot be read|Invalid"):
+    with pytest.raises(Unreadable, match=r"cannot be read|Invalid"):
         parse(text)

@@ -102,6 +102,10 @@ def test_authorities(tmp_path: Path) -> None:
         ("https://h/anything", "https://h", True),
         ("https:///a", "https:///a", False),
         ("https://h:port/a", "https://h/a", False),
+        # an encoded slash that a server may well take for one
+        ("https://h/org/..%2fother/x", "https://h/org", False),
+        ("https://h/org/x%2F..%2F..%2Fother", "https://h/org", False),
+        ("https://h/org/a%2fb", "https://h/org", True),
     ],
 )
 def test_is_below(url: str, prefix: str, expected: bool) -> None:

@@ -101,7 +101,8 @@ def taken(code: int, report: Path) -> Taken | None:
     """Read what pip reports; a pip that failed for another reason than to refuse is an error."""
     if code != 0:
         said = report.with_suffix(".txt").read_text("utf-8")
-        assert code == 1, said
+        # a line with an option that there is not ends pip as a wrong command does
+        assert code == 1 or "ERROR: Invalid requirement" in said, said
         assert "ERROR: " in said, said
         assert "Traceback" not in said, said
         return None

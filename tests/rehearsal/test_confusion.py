@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.rehearsal.conftest import Scene
-from tests.rehearsal.made import make_wheel
+from tests.rehearsal.made import make_source, make_wheel
 from tests.servers.pypi import PypiServer, pypi_server
 from wheelstep.errors import Refused
 from wheelstep.ground.allowances import Allowance, Allowances
@@ -333,7 +333,8 @@ def test_a_private_index_protects_only_with_the_version(three: Three) -> None:
     assert verdict.problems[0].code == "dependency-confusion", verdict
     # not built yet, it will be there
     ahead = three.rehearse("--extra-index-url {ours}", "{name}==1.1", resolve=False)
-    assert (ahead.status, ahead.problems) == ("skipped", ()), ahead
+    assert ahead.status == "skipped", ahead
+    assert [problem.code for problem in ahead.problems] == ["public-could-win"]
 
 
 def test_an_extra_counts_only_where_it_is_asked_for(three: Three, tmp_path: Path) -> None:
@@ -349,3 +350,88 @@ def test_an_extra_counts_only_where_it_is_asked_for(three: Three, tmp_path: Path
         "--extra-index-url {ours}", pin.replace("==", "[fast]=="), wheels=(app, mine)
     )
     assert asked.problems[0].code == "dependency-confusion", asked
+
+
+HIGHER = {
+    "a build number": ("1.0", "1-py3-none-any"),
+    "better tags": ("1.0", "cp311-cp311-manylinux_2_17_x86_64"),
+    "a local version": ("1.0+theirs", "py3-none-any"),
+}
+
+
+@pytest.mark.parametrize("higher", HIGHER)
+def test_an_exact_pin_and_the_last_place_do_not_keep_out_what_ranks_higher(
+    three: Three, higher: str
+) -> None:
+    mine = three.put(three.ours, "1.0", "ours")
+    three.put(three.public, "0.1", "squatted")
+    lines = ("--extra-index-url {ours}", PIN)
+    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    warned = three.rehearse(*lines, wheels=(mine,), python=python)
+    (warning,) = warned.problems
+    assert (warned.status, warning.code, warning.severity, warning.exit_code) == (
+        *("resolved", "public-could-win", "warning"),
+        0,
+    )
+    assert '`pin = "url"`' in warning.cure
+    assert three.pip(*lines) == mine.sha256
+    excused = Allowances([Allowance("public-could-win", three.name, "We own it there.")])
+    noticed = three.rehearse(*lines, wheels=(mine,), python=python, allowances=excused)
+    assert [problem.severity for problem in noticed.problems] == ["notice"]
+    alone = three.rehearse("--index-url {ours}", PIN, wheels=(mine,), python=python)
+    assert alone.problems == ()
+    # and then the public index has it
+    version, tag = HIGHER[higher]
+    tag = tag.replace("cp311", f"cp{python.replace('.', '')}")
+    theirs = make_wheel(three.public.directory, three.name, version, tag=tag, note="theirs")
+    assert three.pip(*lines) == theirs.sha256
+    verdict = three.rehearse(*lines, wheels=(mine,), python=python)
+    (problem,) = verdict.problems
+    assert (verdict.status, problem.code, problem.exit_code) == (
+        *("failed", "dependency-confusion"),
+        4,
+    )
+    assert theirs.file in problem.message
+    assert '`pin = "url"`' in problem.cure
+
+
+def test_a_connection_for_a_whole_host_makes_no_public_index_ours(three: Three) -> None:
+    mine = three.put(three.ours, "1.0", "ours")
+    three.put(three.public, "0.1", "theirs")
+    connections = (Connection("both", three.public.url), Connection("ours", three.ours.url))
+    lines = ("--extra-index-url {ours}", "{name}")
+    verdict = three.rehearse(*lines, wheels=(mine,), connections=connections)
+    assert "dependency-confusion" in {problem.code for problem in verdict.problems}, verdict
+
+
+def test_a_source_that_pip_would_build_is_none_of_ours(three: Three) -> None:
+    mine = three.put(three.ours, "1.0", "ours")
+    make_source(three.other.directory, three.name.replace("-", "_"), "2.0")
+    lines = ("--extra-index-url {ours}", "--extra-index-url {other}", "{name}")
+    verdict = three.rehearse(*lines, wheels=(mine,))
+    assert (verdict.status, verdict.problems[0].exit_code) == ("failed", 7), verdict
+    assert "2.0.tar.gz" in verdict.problems[0].message
+    with pytest.raises(subprocess.CalledProcessError):
+        three.pip(*lines)  # it builds it, and that fails
+    wheels_only = ("--only-binary=:all:", *lines)
+    assert three.rehearse(*wheels_only, wheels=(mine,)).status == "resolved"
+    assert three.pip(*wheels_only) == mine.sha256
+
+
+def test_a_name_that_is_wanted_as_a_source_is_looked_for_too(three: Three) -> None:
+    mine = three.put(three.ours, "1.0", "ours")
+    make_source(three.public.directory, three.name.replace("-", "_"), "2.0")
+    lines = ("--extra-index-url {ours}", "--no-binary={name}", "{name}")
+    verdict = three.rehearse(*lines, wheels=(mine,))
+    assert "dependency-confusion" in {problem.code for problem in verdict.problems}, verdict
+
+
+def test_a_file_of_our_name_on_another_host_is_another_file(three: Three) -> None:
+    mine = three.put(three.ours, "1.0", "ours")
+    theirs = three.put(three.other, "1.0", "theirs")
+    line = "{name} @ " + f"{three.other.url}packages/{theirs.file}"
+    assert three.pip(line) == theirs.sha256
+    verdict = three.rehearse(line, wheels=(mine,))
+    assert [problem.code for problem in verdict.problems] == ["other-file"], verdict
+    here = three.rehearse(line.replace(three.other.url, three.ours.url), wheels=(mine,))
+    assert here.status == "resolved", here

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -264,3 +266,68 @@ def test_the_token_is_in_no_argument_and_no_file(
     for folder, _, files in os.walk(cache):
         for file in files:
             assert TOKEN.encode() not in (Path(folder) / file).read_bytes()
+
+
+class Shared(BaseHTTPRequestHandler):
+    """Two indexes on one host: /ours/ wants a password; /open/ wants one for what it does have."""
+
+    seen: ClassVar[list[tuple[str, str | None]]] = []
+    pages: ClassVar[dict[str, bytes]] = {}
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Nothing to standard error."""
+
+    def do_GET(self) -> None:
+        header = self.headers.get("Authorization")
+        self.seen.append((self.path, header))
+        body = self.pages.get(self.path, b"")
+        there = bool(body) or (self.path.startswith("/open/") and "acme-core" not in self.path)
+        status = 404 if not there else 200 if header and body else 401
+        self.send_response(status)
+        if status == 401:
+            self.send_header("WWW-Authenticate", 'Basic realm="all"')
+        self.send_header("Content-Type", "text/html" if self.path.endswith("/") else "x/wheel")
+        self.send_header("Content-Length", str(len(body if status == 200 else b"")))
+        self.end_headers()
+        self.wfile.write(body if status == 200 else b"")
+
+    do_HEAD = do_GET  # noqa: N815 - the name that the server calls
+
+
+def test_a_token_goes_to_no_other_index_on_its_host(scene: Scene) -> None:
+    wheels = [
+        make_wheel(scene.folder / "made", "acme-core", "1.0", ["helper"]),
+        make_wheel(scene.folder / "made", "helper", "1.0"),
+    ]
+    Shared.seen.clear()
+    Shared.pages.clear()
+    for wheel in wheels:
+        assert wheel.path is not None
+        file = f"/ours/files/{wheel.file}"
+        link = f'<a href="{file}#sha256={wheel.sha256}">{wheel.file}</a>'
+        Shared.pages |= {
+            f"/ours/simple/{wheel.name}/": link.encode(),
+            file: wheel.path.read_bytes(),
+        }
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Shared)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        base = f"http://127.0.0.1:{server.server_port}"
+        verdict = scene.rehearse(
+            f"--index-url {base}/ours/simple/",
+            f"--extra-index-url {base}/open/simple/",
+            "acme-core==1.0",
+            released=("acme-core",),
+            connections=(Connection("ml", f"{base}/ours", secret=Secret("a-token-of-ours")),),
+        )
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    sent = {path for path, header in Shared.seen if header}
+    # what is sent where it belongs is sent, and the other index is asked
+    assert {"/ours/simple/acme-core/", "/ours/simple/helper/"} <= sent, verdict
+    assert "/open/simple/helper/" in {path for path, _ in Shared.seen}
+    assert [path for path in sent if not path.startswith("/ours/")] == []
+    assert verdict.status == "resolved", verdict

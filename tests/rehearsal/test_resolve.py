@@ -26,7 +26,8 @@ def test_the_new_wheel_wins_over_a_published_one_of_its_version(scene: Scene) ->
     wheel = make_wheel(scene.folder / "dist", "acme-core", "1.0", ["left"], note="new")
     verdict = scene.rehearse("acme-core==1.0", wheels=(wheel,))
     assert verdict.status == "resolved"
-    assert verdict.problems == ()
+    # the public index has the name, too
+    assert [problem.code for problem in verdict.problems] == ["public-could-win"]
     assert versions(verdict) == {"acme-core": "1.0", "left": "2.0", "right": "1.5"}
     core, left, _ = verdict.resolved
     assert core.sha256 == wheel.sha256
@@ -309,7 +310,7 @@ def test_a_wheel_linked_against_the_building_machine_is_unproven(
     line = f"https://feed.invalid/{plain.file}" if by_url else "acme-core==1.0"
     verdict = scene.rehearse(line, wheels=(plain,))
     assert verdict.status == "unproven", verdict
-    (problem,) = verdict.problems
+    (problem,) = [one for one in verdict.problems if one.code != "public-could-win"]
     assert (problem.code, problem.severity, problem.line) == (
         "wheel-for-this-machine",
         "warning",
@@ -326,7 +327,8 @@ def test_a_wheel_made_for_every_linux_is_proof(scene: Scene) -> None:
     for tag in ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64.linux_x86_64"):
         repaired = make_wheel(made, "acme-core", "1.0", tag=f"cp310-cp310-{tag}", note=tag)
         verdict = scene.rehearse("acme-core==1.0", wheels=(plain, repaired))
-        assert (verdict.status, verdict.problems) == ("resolved", ()), verdict
+        assert verdict.status == "resolved", verdict
+        assert {problem.code for problem in verdict.problems} == {"public-could-win"}, verdict
         assert verdict.resolved[0].sha256 == repaired.sha256
 
 
@@ -381,3 +383,16 @@ def test_a_line_that_pip_refuses_is_told_with_its_number(scene: Scene, bad: str)
     scene.files["envs/train.yml"] = ("\n" * 6 + f"- pip:\n  - left\n  - {bad}\n").encode()
     (problem,) = scene.rehearse("left", bad).problems
     assert (problem.file, problem.line) == ("envs/train.yml", 9)
+
+
+def test_a_python_of_many_digits_is_none(scene: Scene) -> None:
+    for python in ("3.99999999", f"{'9' * 5000}.1"):
+        (notice,) = scene.rehearse("left", python=python).problems
+        assert notice.code == "python-assumed"
+
+
+def test_a_path_with_a_condition_that_is_none_is_a_fault(scene: Scene) -> None:
+    wheel = make_wheel(scene.folder / "dist", "acme-core", "1.0")
+    verdict = scene.rehearse(f"./{wheel.file} ; ==1.*", wheels=(wheel,))
+    assert (verdict.status, verdict.problems[0].exit_code) == ("failed", 7)
+    assert "condition" in verdict.problems[0].message

@@ -17,10 +17,10 @@ __all__ = ["conda_names", "files_included", "packages_left_alone", "python_of"]
 
 _PYTHON: Final = re.compile(
     r"(?:\S+::)?python\s*(?P<operator>~=|={1,2}|\s)\s*"
-    r"(?P<version>\d+\.\d+(?:\.\d+)?)(?:\.?\*)?\s*(?:=.*)?"
+    r"(?P<version>\d{1,2}\.\d{1,3}(?:\.\d{1,3})?)(?:\.?\*)?\s*(?:=.*)?"
 )
 _PYTHON_BETWEEN: Final = re.compile(
-    r"(?:\S+::)?python\s*>=\s*3\.(?P<low>\d+)(?:\.\d+)?\s*,\s*<\s*3\.(?P<high>\d+)(?:\.0)?(?:a0)?"
+    r"(?:\S+::)?python\s*>=\s*3\.(?P<low>\d{1,3})(?:\.\d+)?\s*,\s*<\s*3\.(?P<high>\d{1,3})(?:\.0)?(?:a0)?"
 )
 _CONDA_NAME: Final = re.compile(r"(?:\S+::)?([A-Za-z0-9][A-Za-z0-9._-]*)")
 

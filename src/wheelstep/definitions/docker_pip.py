@@ -19,12 +19,12 @@ __all__ = ["FileNamed", "Install", "installs"]
 
 _PIP: Final = re.compile(r"pip(?:\d+(?:\.\d+)?)?")
 _BEFORE: Final = re.compile(
-    r"sudo|env|exec|time|nice|command|python(?:\d+(?:\.\d+)*)?|uv|conda|mamba|micromamba|[A-Za-z_]\w*=.*"
+    r"sudo|env|exec|time|nice|command|python(?:\d+(?:\.\d+)*)?|uv|conda|mamba|micromamba"
 )
 _WORDS_OF_SHELL: Final = frozenset({"{", "!", "then", "do", "else", "if", "elif", "while", "until"})
 _SHELL: Final = re.compile(r"(?:ba|da|z|k)?sh")
 _CONDA: Final = re.compile(r"conda|mamba|micromamba")
-_PYTHON_IMAGE: Final = re.compile(r"(?:^|/)python:(?:\d+-)?(3\.\d+(?:\.\d+)?)(?![\w.])")
+_PYTHON_IMAGE: Final = re.compile(r"(?:^|/)python:(?:\d+-)?(3\.\d{1,3}(?:\.\d{1,3})?)(?![\w.])")
 
 FileKind = Literal["requirement", "constraint", "conda"]
 
@@ -36,7 +36,22 @@ _KEPT: Final = {
     "--only-binary": "--only-binary", "-e": "--editable", "--editable": "--editable",
 }  # fmt: skip
 """Options with a value that say where packages come from, as a requirements file has them."""
-_KEPT_FLAGS: Final = frozenset({"--no-index", "--pre", "--require-hashes"})
+_KEPT_FLAGS: Final = frozenset({"--no-index", "--pre", "--prefer-binary", "--require-hashes"})
+_PLACES: Final = ("--index-url", "--extra-index-url", "--no-index")
+"""Options of a command line that pip heeds by their kind, in whatever order they stand there."""
+_ASSIGNMENT: Final = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
+_CONFIGURES: Final = re.compile(
+    r"PIP_(?:NO_INDEX|FIND_LINKS|PRE|PREFER_BINARY|NO_BINARY|ONLY_BINARY|CONSTRAINT|REQUIREMENT"
+    r"|REQUIRE_HASHES|CONFIG_FILE|ALL_RELEASES|ONLY_FINAL|PYPI_URL)"
+    r"|UV_(?:INDEX\w*|DEFAULT_INDEX|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|CONFIG_FILE|PRERELEASE"
+    r"|CONSTRAINT|OVERRIDE)"
+)
+"""Variables that say which files are taken, and are not followed here."""
+_CONFIG_KEY: Final = re.compile(
+    r"(?:\w+\.)?(?:(?:extra-)?index-url|pypi-url|no-index|find-links|pre|prefer-binary|no-binary"
+    r"|only-binary|constraint|require-hashes)"
+)
+_CONFIG_FILE: Final = re.compile(r"(?<![\w.-])(?:pip\.(?:conf|ini)|uv\.toml)(?![\w.-])")
 _FILES: Final[dict[str, FileKind]] = {
     "-r": "requirement", "--requirement": "requirement", "--requirements": "requirement",
     "-c": "constraint", "--constraint": "constraint", "--constraints": "constraint",
@@ -85,7 +100,7 @@ class Install:
     editable: bool = True
     """False for a script inside of a word: what it says can be told, not edited."""
     indexes_known: bool = True
-    """False where a variable that only the build knows configures pip's indexes."""
+    """False where pip's indexes are configured by what is not followed here."""
 
 
 @dataclass(slots=True)
@@ -94,16 +109,20 @@ class _Stage:
     copied: list[Copied] = field(default_factory=list)
     variables: dict[str, str | None] = field(default_factory=dict)
     python: str | None = None
+    configured: bool = False
+    """A configuration file of pip's is written or copied."""
 
 
 @lru_cache(maxsize=32)
-def installs(text: str) -> tuple[Install, ...]:
+def installs(text: str) -> tuple[Install, ...]:  # noqa: C901 - one case for each instruction
     """Return what a Dockerfile's RUN instructions install, in order."""
     found: list[Install] = []
     stages: dict[str, _Stage] = {}
     arguments: dict[str, str | None] = {}
     stage: _Stage | None = None
     for one in instructions(text):
+        if stage is not None and one.keyword in {"COPY", "ADD", "RUN"}:
+            stage.configured = stage.configured or _CONFIG_FILE.search(one.text.text) is not None
         match one.keyword:
             case "FROM":
                 stage = _from(one, stages, arguments)
@@ -201,7 +220,7 @@ def _mount(value: str, stage: _Stage) -> Copied | None:
     return Copied((source or ".",), target, into=False) if target and named else None
 
 
-def _installs(
+def _installs(  # noqa: C901 - one case for each kind of command
     script: Sequence[Command],
     text: LogicalLine,
     state: State,
@@ -210,6 +229,7 @@ def _installs(
     exec_form: bool = False,
 ) -> Iterator[Install]:
     folders = [state.folder]
+    variables = dict(stage.variables)
     for command in script:
         while len(folders) > command.depth + 1:
             folders.pop()
@@ -225,15 +245,45 @@ def _installs(
             named = expanded(to.value, stage.variables) if to else None
             folders[-1] = joined(folders[-1], named) if named and named != "-" else None
             continue
+        set_here = _assignments(words, variables)
+        if words[0].value == "export" or len(set_here) == len(words):
+            variables |= set_here
+            continue
+        if _writes_configuration(words):
+            stage.configured = True
+            continue
         here = replace(state, folder=folders[-1])
         base = Install(text.at(words[0].start), text, exec_form, here)
         arguments = _after_pip(words)
         if arguments is not None:
-            yield _pip(base, arguments, stage.variables)
+            one = _pip(base, arguments, variables | set_here)
+            yield replace(one, indexes_known=one.indexes_known and not stage.configured)
         elif _CONDA.fullmatch(posixpath.basename(words[0].value)):
             yield from _conda(base, words[1:], stage.variables)
         elif _SHELL.fullmatch(posixpath.basename(words[0].value)):
             yield from _inside(base, words[1:], stage)
+
+
+def _assignments(words: Sequence[Word], known: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Return the variables that a command sets for itself: `A=b pip`, `export A=b`, `env A=b pip`;
+    not what stands behind the name of pip, as in `pip install a==1`."""
+    found: dict[str, str | None] = {}
+    for word in words:
+        if _PIP.fullmatch(posixpath.basename(word.value)):
+            break
+        if _ASSIGNMENT.fullmatch(word.value):
+            name, _, value = word.value.partition("=")
+            found[name] = expanded(value, known)
+    return found
+
+
+def _writes_configuration(words: Sequence[Word]) -> bool:
+    """Tell whether a command is a `pip config set` of something that says which files are taken."""
+    said = [word.value for word in words]
+    at = next((at for at, one in enumerate(said) if _PIP.fullmatch(posixpath.basename(one))), None)
+    if at is None or "config" not in said[at:] or "set" not in said[at:]:
+        return False
+    return any(_CONFIG_KEY.fullmatch(one.replace("_", "-")) for one in said[at:])
 
 
 def _inside(base: Install, words: Sequence[Word], stage: _Stage) -> Iterator[Install]:
@@ -250,7 +300,8 @@ def _after_pip(words: Sequence[Word]) -> Sequence[Word] | None:
     """Return what follows `pip install`; None where that is not what the command says."""
     names = [posixpath.basename(word.value) for word in words]
     at = next((at for at, name in enumerate(names) if _PIP.fullmatch(name)), None)
-    if at is None or (at and not _BEFORE.fullmatch(names[0])):
+    before = _BEFORE.fullmatch(names[0]) or _ASSIGNMENT.fullmatch(words[0].value)
+    if at is None or (at and not before):
         return None
     rest = list(words[at + 1 :])
     while rest and rest[0].value.startswith("-"):
@@ -262,13 +313,14 @@ def _after_pip(words: Sequence[Word]) -> Sequence[Word] | None:
 def _pip(base: Install, words: Sequence[Word], variables: Mapping[str, str | None]) -> Install:
     requirements: list[Word] = []
     options: list[str] = []
+    places: list[str] = []
     files: list[FileNamed] = []
-    known = True
+    known = not any(map(_CONFIGURES.fullmatch, variables))
     for kind in ("index-url", "extra-index-url"):
         name = "PIP_" + kind.upper().replace("-", "_")
         if name in variables:
             known = known and variables[name] is not None
-            options += [f"--{kind} {url}" for url in (variables[name] or "").split()]
+            places += [f"--{kind} {url}" for url in (variables[name] or "").split()]
     waiting = list(words)
     while waiting:
         word = waiting.pop(0)
@@ -283,18 +335,20 @@ def _pip(base: Install, words: Sequence[Word], variables: Mapping[str, str | Non
             word = waiting.pop(0)
             value = word.value
         said = expanded(value, variables) or value
+        target = places if _KEPT.get(name, name) in _PLACES else options
         if name in _KEPT_FLAGS:
-            options.append(name)
+            target.append(name)
         elif name in _KEPT:
-            options.append(f"{_KEPT[name]} {said}")
+            target.append(f"{_KEPT[name]} {said}")
         elif name in _FILES:
             files.append(FileNamed(_FILES[name], said, base.script.at(word.start)))
     return replace(
         base,
         words=tuple(requirements),
-        options=tuple(options),
+        # on one line, where `--index-url` does not discard what was named before it
+        options=(*([" ".join(places)] if places else []), *options),
         files=tuple(files),
-        indexes_known=known and not any("$" in option for option in options),
+        indexes_known=known and not any("$" in option for option in (*places, *options)),
     )
 
 

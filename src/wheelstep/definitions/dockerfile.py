@@ -38,6 +38,9 @@ _NAME: Final = re.compile(r"(?i)dockerfile(?:[._-].*)?|.*\.dockerfile")
 # what may be called so and is something else
 _OTHERS: Final = (".dockerignore", ".py", ".ipynb", ".md", ".rst", ".sh", ".json", ".yml", ".yaml")
 _PACKAGE: Final = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?=[\s\[(<>=!~@;,$]|$)")
+_CONFIGURED: Final = (
+    "The build configures pip's indexes by a variable or a file whose effect is not followed here."
+)
 _COMPUTED: Final = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)|`[^`]*`|\$\w+")
 
 
@@ -170,7 +173,16 @@ def _section(source: Source, one: Install, *, only: bool) -> Section:
     ]
     line = source.line(one.at)
     place = "" if only else f"RUN on line {line}"
-    return Section(requirements, tuple(lines), one.state.python, line, place, connected=False)
+    unknown = () if one.indexes_known else (_CONFIGURED,)
+    return Section(
+        requirements,
+        tuple(lines),
+        one.state.python,
+        line,
+        place,
+        connected=False,
+        unknown=unknown,
+    )
 
 
 def _named(source: Source, found: Sequence[Install]) -> Iterator[Named]:

@@ -85,7 +85,7 @@ def follow_all(read: Read, paths: Iterable[str], risen: Sequence[Risen]) -> dict
     if not risen:
         return {}
     names = "|".join(sorted({re.escape(one.name) for one in risen}))
-    mentioned = re.compile(f"azureml:(?:{names}):".encode())
+    mentioned = re.compile(f"azureml:(?:{names}):".encode(errors="surrogatepass"))
     found: dict[str, Followed] = {}
     for path in paths:
         suffix = path.lower().rpartition(".")[2]
@@ -102,7 +102,10 @@ def _follow_in_code(path: str, data: bytes, risen: Sequence[Risen]) -> Followed:
     now = {(one.name, one.before): one.after for one in reversed(risen)}
     after = follow_references(path, data, now)
     paths = [
-        one.path for one in risen if after != data and f"{one.name}:{one.after}".encode() in after
+        one.path
+        for one in risen
+        # JSON lets a name hold half a surrogate pair
+        if after != data and f"{one.name}:{one.after}".encode(errors="surrogatepass") in after
     ]
     form = "notebook" if path.lower().endswith(".ipynb") else "python"
     return Followed(after, tuple(dict.fromkeys(paths)), form=form)

@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Parsed
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
@@ -117,7 +117,7 @@ def same_version(one: str, other: str) -> bool:
     """Compare as PEP 440 has it; texts that are no versions are compared as texts."""
     try:
         return Version(one) == Version(other)
-    except InvalidVersion:
+    except ValueError:  # no version, or a number of more digits than Python reads
         return one == other
 
 
@@ -320,14 +320,14 @@ def overruled(line: Line, specifier: str, version: str) -> Literal["limit", "hig
     if line.pinned is not None:
         try:
             return "higher" if Version(version) < Version(line.pinned) else None
-        except InvalidVersion:
+        except ValueError:
             return "limit"  # `===` takes any text (PEP 440), and nothing says which is higher
     if line.url is not None:
         return None
     try:
         allowed = SpecifierSet(specifier.strip().removeprefix("(").removesuffix(")"))
         return None if allowed.contains(version, prereleases=True) else "limit"
-    except (InvalidSpecifier, InvalidVersion):
+    except ValueError:  # none, or a number of more digits than Python reads
         return "limit"
 
 
@@ -347,7 +347,7 @@ def admits(line: Line, text: str, version: str) -> bool:
     try:
         allowed = SpecifierSet(written)
         return allowed.contains(version, prereleases=bool(allowed.prereleases))
-    except (InvalidSpecifier, InvalidVersion):
+    except ValueError:  # none, or a number of more digits than Python reads
         return False
 
 

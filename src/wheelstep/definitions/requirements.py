@@ -163,7 +163,8 @@ def _with_line(text: str, addition: Addition, line_end: str) -> str:
     lines = list(logical_lines(text))
     line = lines[addition.line]
     if addition.where == "after":
-        before = "" if text[line.end - 1 : line.end] in {"\n", "\r"} else line_end
+        # pip ends a line at more signs than a line feed, U+0085 being one
+        before = "" if text[line.end - 1 : line.end].splitlines() == [""] else line_end
         after = "" if before else line_end
         return apply(text, [(line.end, line.end, before + addition.text + after)])
     start = line.start

@@ -13,6 +13,7 @@ __all__ = ["EVERY", "EXCUSABLE", "Allowance", "Allowances"]
 
 EXCUSABLE: Final = {
     "dependency-confusion": "a private package that pip could take from the public index",
+    "public-could-win": "one that is pinned, and that the public index could only outrank",
 }
 """The codes that can be excused, and what each means."""
 EVERY: Final = "*"

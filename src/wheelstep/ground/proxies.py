@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from wheelstep.errors import SettingError
 from wheelstep.ground.secret import Secret
 
-__all__ = ["authorities_for", "is_below", "proxy_for"]
+__all__ = ["authorities_for", "is_below", "port_of", "proxy_for"]
 
 PORTS = {"http": 80, "https": 443}
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
@@ -137,7 +137,10 @@ def is_below(url: str, prefix: str) -> bool:
     if not same_place or not inner.hostname or "\\" in url:
         return False
     path = [unquote(part) for part in inner.path.split("/")]
-    if any(part in {".", ".."} or "\\" in part for part in path):
+    # an encoded slash is one for many a server
+    if any(each in {".", ".."} for part in path for each in re.split(r"[/\\]", part)):
+        return False
+    if any("\\" in part for part in path):
         return False
     wanted = [unquote(part) for part in outer.path.rstrip("/").split("/")]
     return path[: len(wanted)] == wanted or wanted == [""]

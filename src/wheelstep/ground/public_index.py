@@ -8,6 +8,7 @@ variables); uv's reference, "Environment variables".
 from __future__ import annotations
 
 import configparser
+import json
 import locale
 import os
 import re
@@ -31,6 +32,7 @@ __all__ = [
     "public_indexes",
     "split_credential",
     "uv_environment",
+    "uv_index_file",
     "uv_index_variables",
 ]
 
@@ -320,6 +322,30 @@ def uv_index_variables(
             if credential.password:  # the one place where uv gets a password
                 variables[f"UV_INDEX_{name.upper()}_PASSWORD"] = credential.password.reveal()
     return variables
+
+
+def uv_index_file(variables: Mapping[str, str]) -> str:
+    """Return a uv.toml with the indexes of such variables, in which one without a credential of its
+    own gets none: uv would send it that of another one on the same host.
+
+    Source: uv's guide, "Indexes", "Disabling authentication"; that the credential of one index is
+    tried for every URL of its host was observed.
+
+    Args:
+        variables: From `uv_index_variables`; `UV_INDEX` and `UV_DEFAULT_INDEX` are what the file
+            takes the place of.
+    """
+    default = variables.get("UV_DEFAULT_INDEX", "")
+    parts: list[str] = []
+    for value in [*variables.get("UV_INDEX", "").split(), *filter(None, [default])]:
+        name, _, url = value.partition("=")
+        # what JSON quotes, TOML reads
+        lines = ["[[index]]", f"name = {json.dumps(name)}", f"url = {json.dumps(url)}"]
+        lines += ["default = true"] if value == default else []
+        known = f"UV_INDEX_{name.upper()}_USERNAME" in variables
+        lines += [] if known else ['authenticate = "never"']
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
 
 
 def uv_environment(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
-from typing import final
+from typing import Final, final
 from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
 
-__all__ = ["Secret", "known_forms", "on_new_secret", "redact", "without_credentials"]
+__all__ = ["Secret", "blanked", "known_forms", "on_new_secret", "redact", "without_credentials"]
 
 _listeners: list[Callable[[str], None]] = []
 _known: set[str] = set()
@@ -73,6 +74,14 @@ class Secret:
         raise TypeError("a secret is not pickled")
 
 
+_LOGIN: Final = re.compile(r"(?<=//)(?:[^/\s:@]*:(?!\d*(?:[/?#\s]|$))[^\s`'\"<>]*@|[^/\s`'\"<>]*@)")
+"""A user, or a password with any sign in it but spaces and marks; a port is none."""
+_SIGNATURE: Final = re.compile(
+    r"([?&;](?:sig|signature|\w*token|\w*key|\w*secret|password|pwd|code)=)[^&;#\s`'\"<>]+",
+    re.IGNORECASE,
+)
+
+
 def on_new_secret(listener: Callable[[str], None]) -> None:
     """Call `listener` with every form of every secret, those made before included."""
     _listeners.append(listener)
@@ -90,6 +99,12 @@ def redact(text: str) -> str:
     for form in sorted(_known, key=len, reverse=True):
         text = text.replace(form, "***")
     return text
+
+
+def blanked(text: str) -> str:
+    """Return a text of another's, to be quoted: known secrets, and what the form of a URL in it
+    says is one (a login, a signature), replaced by `***`."""
+    return _SIGNATURE.sub(r"\1***", _LOGIN.sub("***@", redact(text)))
 
 
 def without_credentials(url: str) -> str:

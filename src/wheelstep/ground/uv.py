@@ -23,7 +23,7 @@ from wheelstep.errors import (
     StepError,
 )
 from wheelstep.ground.process import Finished, run
-from wheelstep.ground.secret import redact
+from wheelstep.ground.secret import blanked
 
 __all__ = [
     "Solved",
@@ -162,7 +162,7 @@ def explanation(text: str) -> str:
     """Return uv's standard error as prose: no markers, no warnings, no way out that only a person
     at uv's own command line has."""
     lines: list[str] = []
-    for line in redact(text).splitlines():
+    for line in blanked(text).splitlines():
         if line.strip().startswith(
             (
                 *("warning:", "Resolved ", "Updating ", "Using Python "),

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
 
 from wheelstep.errors import CannotHere, DefinitionUnresolvable, ServiceRefused, StepError
 from wheelstep.ground.process import Finished
-from wheelstep.ground.public_index import uv_index_variables
-from wheelstep.ground.secret import without_credentials
+from wheelstep.ground.public_index import credential_for, uv_index_file, uv_index_variables
+from wheelstep.ground.secret import blanked, without_credentials
 from wheelstep.ground.uv import (
     Solved,
     annotated_indexes,
@@ -30,9 +30,11 @@ from wheelstep.rehearsal.interface import Resolved
 from wheelstep.rehearsal.lookup import Looked, Order, asked_of, fault_of, look, overlay_of
 from wheelstep.rehearsal.needs import Need, Required, needs
 from wheelstep.rehearsal.pages import Asked, Pages
+from wheelstep.rehearsal.pip_rules import allowed_formats
 from wheelstep.rehearsal.pip_section import marker_environment
 from wheelstep.rehearsal.places import Indexes, Place
 from wheelstep.rehearsal.question import Answer, Question
+from wheelstep.rehearsal.rounds import Rules
 
 __all__ = ["Asker"]
 
@@ -44,42 +46,6 @@ FILLING = 10.0
 """Seconds after which reading in advance is given up."""
 MOST_ROUNDS = 25
 """How many packages without a wheel are set aside before the rest is given up."""
-
-
-@dataclass(slots=True)
-class Rules:
-    """What is added to a question's requirements from round to round."""
-
-    constraints: list[str]
-    aside: dict[str, str]
-    """Names that are left out, with the reason."""
-    replaced: dict[str, str] = field(default_factory=dict)
-    """Names that mean a file of this release, whatever URL another package gives for them."""
-    urls: set[str] = field(default_factory=set)
-    """Names whose URL, which another package gives, is taken as it is."""
-
-    def open(self, name: str) -> bool:
-        """False when nothing more can be done about a name."""
-        return name not in self.aside
-
-    def take_url(self, name: str, text: str, wheels: Mapping[str, Wheel]) -> None:
-        """Heed a URL that a package gives for one it needs: pip does, uv wants it said.
-
-        Args:
-            name: Normalised.
-            text: `name @ url`, maybe with a marker.
-            wheels: The new ones by file name: they are not at their URL yet.
-        """
-        url = text.partition(" @ ")[2]
-        file = unquote(urlsplit(url.partition(" ;")[0].strip()).path).rpartition("/")[2]
-        wheel = wheels.get(file)
-        if wheel and wheel.path and name not in self.replaced:
-            self.replaced[name] = wheel.path.absolute().as_uri()
-        elif file.endswith(".whl") and "git+" not in url and name not in self.urls:
-            self.urls.add(name)
-            self.constraints.append(text)
-        else:
-            self.aside[name] = "another package names its source by URL"
 
 
 @dataclass(slots=True)
@@ -141,7 +107,13 @@ class Asker:
 
     def needs(self, question: Question, more: Iterable[str] = ()) -> dict[str, Need]:
         """Return our own packages that a question reaches; `more` are further ones."""
-        aside = dict(question.from_source)
+        pair = ("no-binary", "only-binary")
+        aside = {
+            name
+            for name, _ in question.from_source
+            # of an index all the same
+            if not allowed_formats(question.options, name, pair=pair)[0]
+        }
         found = needs(
             [*question.requirements, *sorted(more)],
             question.constraints,
@@ -227,8 +199,10 @@ class Asker:
             more |= found
         if unread and isinstance(answer.error, DefinitionUnresolvable):
             answer = replace(answer, error=None)
-        reasons = (*answer.unproven, *unread, *looked.doubts(answer.resolved))
-        return replace(told, resolved=answer.resolved, unproven=reasons, error=answer.error)
+        refused, differing = looked.differs(answer.resolved, question.names)
+        error = answer.error or refused
+        reasons = (*answer.unproven, *unread, *looked.doubts(answer.resolved), *differing)
+        return replace(told, resolved=answer.resolved, unproven=reasons, error=error)
 
     def resolve(self, question: Question, order: Order, work: Path, looked: Looked) -> Answer:
         """Resolve, and again without what would have to be built, until uv knows an end."""
@@ -237,7 +211,7 @@ class Asker:
         given = Given(order, over, looked)
         aside = dict(question.from_source)
         rules = Rules(list(question.constraints), aside)
-        doing = "resolving " + (", ".join(question.requirements[:3]) or "nothing")
+        doing = "resolving " + (", ".join(map(blanked, question.requirements[:3])) or "nothing")
         for _ in range(MOST_ROUNDS):
             done = self.compile(question, given, work, rules, ["--format", "pylock.toml"])
             reasons = tuple(reason(name, why) for name, why in aside.items())
@@ -253,7 +227,8 @@ class Asker:
             if missing:
                 aside |= dict.fromkeys(missing, "no wheel of it fits, only its source")
             elif by_url and rules.open(name := canonicalize_name(by_url[1])):
-                rules.take_url(name, by_url[2], self.wheels)
+                served = self.indexes.may_serve(by_url[2].partition(" @ ")[2].strip())
+                rules.take_url(name, by_url[2], self.wheels if served else {})
             else:
                 error = uv_error(done, doing, hide=self.hidden(over))
                 if isinstance(error, ServiceRefused) and not self.ours(said, question):
@@ -342,6 +317,18 @@ class Asker:
         readers += self.indexes.public.credentials
         first = (given.over, *local) if given.over else local
         variables = uv_index_variables(urls, question.find_links, readers, first=first)
+        environment = bare(self.environment, keep_default=None in urls)
+        hosts_read = {urlsplit(one.url).netloc for one in readers}
+        if any(
+            url and urlsplit(url).netloc in hosts_read and not credential_for(url, readers)
+            for url in urls
+        ):
+            file = work / "uv.toml"
+            file.write_text(uv_index_file(variables), encoding="utf-8")
+            for name in ("UV_NO_CONFIG", "UV_INDEX", "UV_DEFAULT_INDEX"):
+                environment.pop(name, None)
+                variables.pop(name, None)
+            variables["UV_CONFIG_FILE"] = str(file)
         if hosts := self.unverified(question):
             variables["UV_INSECURE_HOST"] = " ".join(hosts)
         gone = [name for name in rules.aside if not name.startswith("<")]
@@ -352,7 +339,7 @@ class Asker:
             [text for text in question.requirements if canonical(text) not in gone],
             python_version=question.python,
             platform=question.platform,
-            environment=bare(self.environment, keep_default=None in urls) | variables,
+            environment=environment | variables,
             folder=work,
             constraints=rules.constraints,
             # a requirement that no Python meets takes the place of all others: uv leaves it out

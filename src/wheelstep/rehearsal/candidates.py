@@ -40,7 +40,7 @@ WITH_VALUE = {
     "--global-option": "config-settings",
     "--install-option": "config-settings",
 }
-FLAGS = ("no-index", "pre", "prefer-binary", "require-hashes", "no-require-hashes")
+FLAGS = ("no-index", "pre", "prefer-binary", "require-hashes")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 What is asked is not what the public index has today, but what whoever uploads there could reach: a
 file of the same name and version as ours, or of a higher version (pip's rules, as seen with pip
 21.3, 24.0 and 26.3: the best version of all indexes wins, and of equal files the one of the index
-named last).
+named last). That an exact pin and the last place do not keep out a file of the same version whose
+name ranks higher is worth a warning: who owns the public name has to know the version for that.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ class Confusion:
     """A whole sentence."""
     cure: str
     """The one that fits the case."""
+    outranked: bool = False
+    """Only a file of the very version that is pinned could win, and none of the public index does
+    today."""
 
 
 def confusion(
@@ -51,6 +55,7 @@ def confusion(
     hashed: bool,
     version: str | None = None,
     stands_alone: bool = False,
+    taken: str | None = None,
 ) -> Confusion | None:
     """Say whether and how pip could take a private name from a public index.
 
@@ -61,20 +66,28 @@ def confusion(
         hashed: The definition says which SHA-256 sums the file may have.
         version: Ours, for the cure.
         stands_alone: Our index serves the public packages, too.
+        taken: The file that pip takes from a public index today, if it does.
     """
     public = [at for at, each in enumerate(order) if each.kind == "public" and each.has]
     private = [at for at, each in enumerate(order) if each.kind != "public" and each.holds]
     if not public or need.by_url or hashed:
         return None
     last = bool(private) and max(public) < max(private)
-    if need.exact and last:
-        return None
     index = order[public[-1]].shown
     ours = [each.shown for each in order if each.kind == "ours"]
     mine = ours[-1] if ours else order[private[-1]].shown if private else ""
     pin = f"{name}=={version}" if version else f"{name}==VERSION"
     by_url = f'name the file itself: `{name} @ URL#sha256=...` (the setting `pin = "url"`)'
     alone = f"Make {mine} the only index (`--index-url {mine}`): it serves the public ones."
+    if need.exact and last:
+        better = (
+            "of one version, pip takes a file with a local version, with tags that fit better or "
+            "with a higher build number before it looks at the order of indexes"
+        )
+        why = f"It is pinned and the private index is searched last, but {better}"
+        why += f", as {taken} of {index} is." if taken else "."
+        cure = alone if stands_alone else f"{by_url[0].upper()}{by_url[1:]}."
+        return Confusion(name, index, why, cure, outranked=taken is None)
     if not mine:
         why = "The definition names no private index that has it."
         cure = f"Name the private index after the public one and pin {pin}, or {by_url}."

@@ -19,6 +19,7 @@ from wheelstep.rehearsal.question import Answer, Question
 __all__ = ["judge", "line_of", "unproven"]
 
 CONFUSION = "dependency-confusion"
+OUTRANKED = "public-could-win"
 
 
 def unproven(subject: Subject, reason: str) -> Problem:
@@ -67,7 +68,8 @@ def judge(  # noqa: PLR0917 - all that decides it
     """
     python, platform = question.python, question.platform
     reasons = tuple(unproven(subject, reason) for reason in answer.unproven)
-    allowances.looked(CONFUSION, answer.looked)
+    for code in (CONFUSION, OUTRANKED):
+        allowances.looked(code, answer.looked)
     confused = tuple(confusions(subject, answer, allowances))
     notices = (*notices, *assumptions(question, answer))
     if answer.error is not None:
@@ -130,16 +132,21 @@ def confusions(subject: Subject, answer: Answer, allowances: Allowances) -> Iter
             None,
         )
         now = f" Today it takes {taken.version} from there." if taken else ""
+        code = OUTRANKED if one.outranked else CONFUSION
+        said = f"pip could take {one.name} of {subject.path} from {one.public}, which is not ours"
+        said += " and has a package of that name: "
+        if one.outranked:
+            said += "whoever owns it there could publish a file of that version that wins."
+        else:
+            said += "whoever owns it there decides what the image runs."
         yield allowances.excused(
             Problem(
-                code=CONFUSION,
-                severity="error",
-                exit_code=Refused.exit_code,
-                message=f"pip could take {one.name} of {subject.path} from {one.public}, which is "
-                f"not ours and has a package of that name: whoever owns it there decides what the "
-                f"image runs. {one.why}{now}",
+                code=code,
+                severity="warning" if one.outranked else "error",
+                exit_code=0 if one.outranked else Refused.exit_code,
+                message=f"{said} {one.why}{now}",
                 cure=f"{one.cure} Or, where both are the same, say so: `allow` with the code "
-                f"{CONFUSION}, the name and a reason.",
+                f"{code}, the name and a reason.",
                 file=subject.path,
                 line=line_of(subject, one.name),
             ),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from packaging.tags import Tag
 
-from wheelstep.errors import StepError
+from wheelstep.errors import DefinitionUnresolvable, StepError
+from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.simple_index import version_of
 from wheelstep.model import Listed, Wheel
 from wheelstep.rehearsal.candidates import IndexOrder
@@ -18,7 +20,7 @@ from wheelstep.rehearsal.interface import Resolved
 from wheelstep.rehearsal.needs import Need
 from wheelstep.rehearsal.overlay import lay_over
 from wheelstep.rehearsal.pages import Asked, Pages
-from wheelstep.rehearsal.pip_choice import Choice, Reason, Rules, choose
+from wheelstep.rehearsal.pip_choice import Choice, Offer, Reason, Rules, choose
 from wheelstep.rehearsal.pip_rules import allowed_formats
 from wheelstep.rehearsal.pip_section import gather
 from wheelstep.rehearsal.places import Indexes, Place
@@ -58,6 +60,47 @@ class Looked:
         """Return why it is not sure which file pip takes for what was resolved."""
         choices = [self.choices[one.name] for one in resolved if one.name in self.choices]
         return tuple(doubt for choice in choices for doubt in choice.doubts)
+
+    def differs(
+        self, resolved: Iterable[Resolved], named: Collection[str]
+    ) -> tuple[StepError | None, tuple[str, ...]]:
+        """Return what pip does not take although uv does: an error, where the definition itself
+        names the package, or else the reasons why nothing is proved.
+
+        Args:
+            resolved: What uv resolved to.
+            named: The normalised names in the definition.
+        """
+        reasons: list[str] = []
+        for one in resolved:
+            choice = self.choices.get(one.name)
+            if choice is None or one.name in self.missing:
+                continue
+            offer = choice.offer
+            if offer is None:
+                why = f"pip takes no file of {one.name}. {choice.why}".rstrip()
+            elif choice.from_source:
+                why = (
+                    f"Of {one.name}, pip takes {offer.listed.file} from "
+                    f"{self.shown_place(offer)}, which it would have to build."
+                )
+            elif any(
+                version_of(each.listed.file) == one.version
+                and (one.sha256 is None or each.listed.sha256 in {None, one.sha256})
+                for each in choice.ranked
+            ):
+                continue
+            else:
+                why = f"Of {one.name}, pip takes {offer.listed.file}, and not {one.version}."
+            if one.name in named:
+                cure = f"Pin {one.name} exactly to a version that is released as a wheel."
+                return DefinitionUnresolvable(why, code="unresolvable", cure=cure), ()
+            reasons.append(why)
+        return None, tuple(reasons)
+
+    def shown_place(self, offer: Offer) -> str:
+        """Return where an offer is from, for people."""
+        return without_credentials(offer.index or "the index that pip has by default")
 
     def why_not(self, name: str) -> str:
         """Say why pip takes no file of a name; "" where it takes one."""
@@ -164,10 +207,18 @@ def look(  # noqa: PLR0917 - all that decides it
         }
         if mine and not any(place.published for place in order.places):
             missing.add(name)
-        version = mine[0].version if mine else None
-        if found := confused_by(order, name, need, listed, known, version, stands_alone):
-            confused.append(found)
+        judge = partial(
+            confused_by,
+            order,
+            name,
+            need,
+            listed,
+            known,
+            mine[0].version if mine else None,
+            stands_alone,
+        )
         if not tags:
+            confused += filter(None, [judge(None)])
             continue  # whose tags are not known: uv chooses
 
         def read(
@@ -181,6 +232,7 @@ def look(  # noqa: PLR0917 - all that decides it
         offers = gather(IndexOrder(urls, links), name, read)
         choice = choose(name, offers, rules_for(name, need, order, tags))
         choices[name] = choice
+        confused += filter(None, [judge(choice.offer)])
         for offer in choice.ranked:
             version = version_of(offer.listed.file)
             if version is not None:
@@ -218,8 +270,11 @@ def confused_by(  # noqa: PLR0917 - all that decides it
     known: Collection[tuple[str, str]],
     version: str | None,
     stands_alone: Callable[[str], bool],
+    offer: Offer | None,
 ) -> Confusion | None:
-    """Return how pip could take a name from a public index of the definition, if it could."""
+    """Return how pip could take a name from a public index of the definition, if it could; `offer`
+    is what it takes today."""
+    taken = None
     standings = []
     ours: list[str] = []
     for place in order.places:
@@ -235,11 +290,21 @@ def confused_by(  # noqa: PLR0917 - all that decides it
         )
         standings.append(Standing(place.shown, kind, bool(files), holds))
         ours += [place.url] if place.kind == "ours" and place.url else []
-    hashed = bool(order.hashes.get(name))
-    found = confusion(name, need, standings, hashed=hashed, version=version)
+        if offer and kind == "public" and (offer.index, offer.from_links) == (place.url, False):
+            taken = offer.listed.file
+    judge = partial(
+        confusion,
+        name,
+        need,
+        standings,
+        hashed=bool(order.hashes.get(name)),
+        version=version,
+        taken=taken,
+    )
+    found = judge()
     if found is None or not any(map(stands_alone, ours)):
         return found
-    return confusion(name, need, standings, hashed=hashed, version=version, stands_alone=True)
+    return judge(stands_alone=True)
 
 
 def rules_for(name: str, need: Need, order: Order, tags: Mapping[Tag, int]) -> Rules:

@@ -150,7 +150,7 @@ def _credentials(credential: IndexCredential | None) -> Credentials | None:
 
 def _no_url(url: str, why: str = "") -> DefinitionUnresolvable:
     return DefinitionUnresolvable(
-        f"{without_credentials(url)!r} is no URL that an index could have"
+        f"{without_credentials(url).rpartition('@')[2]!r} is no URL that an index could have"
         f"{f': {why}' if why else '.'}",
         code="unresolvable",
         cure="Mend it: pip would fail there, too.",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
 from wheelstep.errors import DefinitionUnresolvable, ServiceRefused, StepError
 from wheelstep.ground.connections import Connection
+from wheelstep.ground.credentials import organization_of
 from wheelstep.ground.index_url import same_index
-from wheelstep.ground.proxies import is_below
+from wheelstep.ground.proxies import is_below, port_of
 from wheelstep.ground.public_index import IndexCredential, PipIndexes, credential_for
 from wheelstep.ground.secret import without_credentials
 from wheelstep.rehearsal.credentials_in_effect import injected, uncovered
@@ -113,13 +115,22 @@ class Indexes:
             return Place(url, local, "ours", published=published)
         configured = any(each and same_index(url, each) for each in self.public.index_urls)
         public = configured or bool(self.default and same_index(url, self.default))
+        targeted = self.targeted(url)
+        # a connection for a whole host says nothing of whose packages an index there has
         kind: Literal["ours", "public", "other"] = (
-            "ours" if published or self.targeted(url) else "public" if public else "other"
+            "ours" if published else "public" if public else "ours" if targeted else "other"
         )
         who, source, connection = self.reader(
-            url, own, connected=connected, configured=configured and kind == "public"
+            url, own, connected=connected, configured=configured and not (published or targeted)
         )
         return Place(url, url, kind, published, False, who, source, connection)
+
+    def may_serve(self, url: str) -> bool:
+        """Tell whether a URL may be that of a wheel which this release publishes: on the host of
+        one of our indexes, wherever there; anywhere, where no index of ours has a URL."""
+        if not self.published or url.startswith("file:"):
+            return True
+        return any(_site(url) == _site(each) for each in self.published)
 
     def unread(self, place: Place) -> str:
         """Return why an index that the definition has is not looked at."""
@@ -188,3 +199,13 @@ class Indexes:
         else:
             why = "none were given for it"
         return f"{shown} asks for credentials, and {why}."
+
+
+def _site(url: str) -> str | None:
+    """Return what tells whose server it is: host and port, or the organization of Azure Artifacts,
+    which has two hosts."""
+    try:
+        parts = urlsplit(url)
+        return organization_of(url) or f"{parts.hostname}:{port_of(parts)}"
+    except ValueError:
+        return None

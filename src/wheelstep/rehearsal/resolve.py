@@ -38,6 +38,7 @@ from wheelstep.rehearsal.interface import Subject, Verdict
 from wheelstep.rehearsal.judge import judge, line_of, unproven
 from wheelstep.rehearsal.needs import requirements_of
 from wheelstep.rehearsal.pages import Pages
+from wheelstep.rehearsal.pip_section import marker_environment
 from wheelstep.rehearsal.places import Indexes
 from wheelstep.rehearsal.question import Question
 from wheelstep.rehearsal.section import Fault, flatten, take_apart
@@ -250,6 +251,8 @@ def prepare(
             asker.wheels,
             lambda path: asker.lay_down(path, read(path)),
             commits,
+            markers=marker_environment(python, platform),
+            served=asker.indexes.may_serve,
         )
     except Fault as fault:
         problem = Problem(
@@ -321,7 +324,8 @@ def line_with(subject: Subject, text: str, read: Read) -> int | None:
 
 def python_of(subject: Subject) -> tuple[str, tuple[Problem, ...]]:
     """Return the Python to resolve for, and what a reader should know about it."""
-    if subject.python and re.fullmatch(r"\d+\.\d+(\.\d+)?", subject.python):
+    # the tags of every release series below are listed: of 3.99999 that would take for ever
+    if subject.python and re.fullmatch(r"\d{1,2}\.\d{1,3}(\.\d{1,3})?", subject.python):
         return subject.python, ()
     assumed = f"{sys.version_info[0]}.{sys.version_info[1]}"
     said = (

@@ -12,10 +12,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from packaging.markers import (
+    InvalidMarker,
+    Marker,
+    UndefinedComparison,
+    UndefinedEnvironmentName,
+)
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from wheelstep.ground.secret import redact, without_credentials
+from wheelstep.ground.secret import blanked, without_credentials
 from wheelstep.model import Wheel
 from wheelstep.rehearsal.candidates import options_of
 
@@ -27,6 +33,9 @@ VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
 LOGIN = re.compile(r"(?<=://)[^/@\s]*@")
 VERSION_CONTROL = ("git+", "hg+", "svn+", "bzr+")
 HASH = re.compile(r"#(?:.*&)?sha256=([0-9a-fA-F]{64})\b")
+ANY_HASH = re.compile(r"#(?:.*&)?(md5|sha1|sha224|sha256|sha384|sha512)=")
+OF_A_REQUIREMENT = frozenset({"hash", "config-settings"})
+"""Options that pip heeds behind a requirement; others that it knows, it passes over there."""
 
 
 class Fault(Exception):
@@ -84,9 +93,10 @@ def logical_lines(text: str) -> Iterator[tuple[int, str]]:
         start = start or number
         comment = re.match(r"\s*#", line)
         if line.endswith("\\") and not comment:
-            joined += line[:-1] + " "
+            joined += line.strip("\\")
             continue
-        if cleaned := re.sub(r"(^|\s+)#.*$", "", joined + ("" if comment else line)).strip():
+        last = f" {line}" if comment else line
+        if cleaned := re.sub(r"(^|\s+)#.*$", "", joined + last).strip():
             yield start, cleaned
         joined, start = "", 0
     if cleaned := joined.strip():
@@ -152,7 +162,7 @@ def expanded(
 
 def shown(text: str) -> str:
     """Return a line to be quoted: what may be a credential is blanked."""
-    return redact(LOGIN.sub("***@", text))
+    return blanked(text)
 
 
 def take_apart(
@@ -161,6 +171,9 @@ def take_apart(
     wheels: Mapping[str, Wheel],
     local: Callable[[str], Path | None],
     commits: Mapping[str, str] | None = None,
+    *,
+    markers: Mapping[str, str] | None = None,
+    served: Callable[[str], bool] = lambda _: True,
 ) -> Section:
     """Sort a section's lines.
 
@@ -171,6 +184,10 @@ def take_apart(
             URL of one means the file itself.
         local: Lays a wheel of the repository, by its path, on the disk; None where there is none.
         commits: From which commit the new wheels of a name were built.
+        markers: What markers are evaluated with: the hashes of a requirement whose marker is false
+            allow nothing, though they make pip ask for all. Every marker is true when None.
+        served: Tells of a URL whether new wheels may be published there: elsewhere a file of the
+            same name is another one.
 
     Raises:
         Fault: A line that pip would refuse.
@@ -189,11 +206,12 @@ def take_apart(
                 section.unknown.append(f"`{shown(text)}` holds a variable that only the image has.")
                 continue
             named = named_by(text)
-            sums = {
-                value.rpartition(":")[2].lower()
-                for name, value in options_of(" ".join(words[first:]))
-                if name == "hash"
-            }
+            if line.constraint and named.extras:
+                raise Fault(f"`{shown(text)}` is a constraint, and pip allows no extras there.")
+            sums = sums_of(section, " ".join(words[first:]))
+            if sums and not applies(named.marker, markers or {}):
+                section.require_hashes = True
+                sums = set()
             built = built_from(named, wheels, commits or {})
             if built is not None:
                 text = f"{built.name}{named.extras}=={built.version}{named.marker}"
@@ -201,13 +219,57 @@ def take_apart(
             elif named.place is None:
                 keep(section, line, named.name, text, sums)
             else:
-                take_place(section, line, named, sums, folder=folder, wheels=wheels, local=local)
+                new = wheels if "://" not in named.place or served(named.place) else {}
+                take_place(section, line, named, sums, folder=folder, wheels=new, local=local)
         except Fault as fault:
             raise Fault(fault.message, line.file, line.number, line.text) from fault
         except ValueError as error:
             message = f"pip cannot read the line `{shown(line.text)}`: {error}."
             raise Fault(message, line.file, line.number, line.text) from error
     return section
+
+
+def sums_of(section: Section, options: str) -> set[str]:
+    """Return the SHA-256 sums that the options behind a requirement allow; what keeps them from
+    being judged is noted.
+
+    Raises:
+        Fault: A hash that pip refuses.
+        ValueError: As `options_of`.
+    """
+    sums: set[str] = set()
+    for name, value in options_of(options):
+        if not name:
+            section.unknown.append(f"`{shown(value)}` is an option whose effect is not known.")
+        if name != "hash":
+            continue
+        kind, _, digest = value.partition(":")
+        if kind not in {"sha256", "sha384", "sha512"}:
+            raise Fault(f"`--hash={value}` names no hash that pip checks: sha256, sha384, sha512.")
+        if kind != "sha256":
+            section.unknown.append(f"Whether a file has a {kind} sum is not looked into.")
+        elif digest != digest.lower():
+            section.unknown.append(f"pip before 25 refuses {digest}: it has capital letters.")
+        sums.add(digest.lower())
+    return sums
+
+
+def readable(marker: str) -> bool:
+    """Tell whether a text is a marker."""
+    try:
+        Marker(marker.strip())
+    except InvalidMarker:
+        return False
+    return True
+
+
+def applies(marker: str, markers: Mapping[str, str]) -> bool:
+    """Tell whether a marker, written with its semicolon, is true; "" always is."""
+    text = marker.lstrip(" ;")
+    try:
+        return not text or not markers or Marker(text).evaluate({**markers, "extra": ""})
+    except (InvalidMarker, UndefinedEnvironmentName, UndefinedComparison):
+        return True  # uv says what it thinks of it
 
 
 def take_options(section: Section, text: str) -> None:  # noqa: C901 - one case for each option
@@ -231,6 +293,11 @@ def take_options(section: Section, text: str) -> None:  # noqa: C901 - one case 
                 if VARIABLE.search(LOGIN.sub("", value)):
                     section.unknown.append(
                         f"`{shown(text)}` holds a variable that only the image has."
+                    )
+                elif name != "find-links" and re.search(r"[?#]", value):
+                    section.unknown.append(
+                        f"`{without_credentials(value)}` does not end with its path, and pip "
+                        "appends the names of packages to it."
                     )
             case "":
                 section.unknown.append(f"`{shown(value)}` is an option whose effect is not known.")
@@ -264,9 +331,13 @@ def named_by(text: str) -> Named:
     except InvalidRequirement:
         place, _, condition = text.partition(" ;")
         marker = f" ; {condition.strip()}" if condition else ""
+        if marker and not readable(condition):
+            raise Fault(f"`{shown(text)}` has a condition that pip does not understand.") from None
         if not re.search(r"[/\\]|^\.|^file:|\.whl\b", place):
             raise Fault(f"`{shown(text)}` is no requirement that pip understands.") from None
-        found = re.fullmatch(r"(.*\.whl)(\[[^\]]*\])", place.strip())
+        # of a URL, pip takes brackets for a part of it
+        by_path = "://" not in place
+        found = by_path and re.fullmatch(r"(.*\.whl)(\[[^\]]*\])", place.strip())
         bare, extras = (found[1], found[2]) if found else (place.strip(), "")
         return Named(None, bare, extras, marker)
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
@@ -312,7 +383,7 @@ def take_place(
     place = named.place or ""
     file = unquote(urlsplit(place).path).replace("\\", "/").rpartition("/")[2]
     if not file.endswith(".whl") or place.startswith(VERSION_CONTROL):
-        where = without_credentials(place) if "://" in place else place
+        where = blanked(without_credentials(place) if "://" in place else place)
         section.from_source[named.name or label_of(place)] = f"{where} is a source"
         return
     try:
@@ -321,6 +392,11 @@ def take_place(
         raise Fault(f"{file} is no valid wheel name.") from error
     if named.name not in {None, name}:
         raise Fault(f"{file} is a wheel of {name}, and is named as one of {named.name}.")
+    stated = ANY_HASH.search(place)
+    if stated and stated[1] != "sha256":
+        section.unknown.append(f"Whether {file} has the {stated[1]} of its URL is not looked into.")
+    elif stated and not HASH.search(place):
+        raise Fault(f"{file} is named with a SHA-256 that is none.")
     if fragment := HASH.search(place):
         sums.add(fragment[1].lower())
     wheel = wheels.get(file)
