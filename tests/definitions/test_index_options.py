@@ -143,7 +143,7 @@ def test_indexes_of_different_places_differ() -> None:
         ("git+https://hunter2secret@github.com/o/r", "token"),
         ("git+ssh://git:hunter2secret@github.com/o/r", "password"),
         ("https://h/c/x.whl?sv=2024&sig=hunter2secret%3D", "shared access signature"),
-        ("https://conda.anaconda.org/t/hunter2secret/main", "access token"),
+        ("https://conda.example.org/t/hunter2secret/main", "access token"),
     ],
 )
 @pytest.mark.parametrize("place", ["--extra-index-url {}\n", "# {}\n"])
