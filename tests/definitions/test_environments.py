@@ -315,3 +315,19 @@ def test_a_missing_conda_file_is_told() -> None:
 )
 def test_files_are_named_from_where_the_environment_lies(named: str, path: str | None) -> None:
     assert beside("env/aml.yml", named) == path
+
+
+def test_a_pip_section_that_is_no_list_is_told() -> None:
+    data = b"dependencies:\n- python=3.11\n- pip: my-pkg==1.0\n"
+    with pytest.raises(DefinitionUnresolvable, match="no list") as caught:
+        plan({"e.yml": data}, patterns=["e.yml"])
+    assert (caught.value.file, caught.value.line) == ("e.yml", 3)
+    (note,) = plan({"e.yml": data}).notes
+    assert (note.code, note.line) == ("definition-left-alone", 3)
+    assert plan({"e.yml": b"dependencies:\n- pip:\n# my-pkg\n"}).notes == ()
+
+
+def test_a_version_that_is_null_is_none() -> None:
+    files = {"conda.yml": CONDA, "aml.yml": environment("version: null\n")}
+    (aml,) = [edit for edit in plan(files).edits if edit.path == "aml.yml"]
+    assert (aml.status, [note.code for note in aml.notes]) == ("unchanged", [])

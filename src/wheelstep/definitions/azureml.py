@@ -26,7 +26,7 @@ from wheelstep.definitions.interface import Edited, Environment, Named, Reading,
 from wheelstep.definitions.pinning import note
 from wheelstep.definitions.source import Source, decode
 from wheelstep.definitions.splice import Replacement, rewrite
-from wheelstep.definitions.tree import aliased, compose, entry, scalar
+from wheelstep.definitions.tree import NULL, aliased, compose, entry, scalar
 from wheelstep.errors import DefinitionUnresolvable, StepError
 from wheelstep.model import Problem
 
@@ -111,7 +111,8 @@ class AzureMl:
         for one in risen:
             name = scalar(entry(source, one.node, "name")) or ""
             version = entry(source, one.node, "version")
-            before = scalar(version) or None
+            stated = isinstance(version, yaml.ScalarNode) and version.tag != NULL
+            before = (scalar(version) or None) if stated else None
             after = before
             if isinstance(version, yaml.ScalarNode) and before:
                 after = raised(before, day=wanted.day, taken=wanted.floors.get(name, ()))

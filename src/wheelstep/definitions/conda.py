@@ -41,7 +41,7 @@ from wheelstep.definitions.pinning import (
 from wheelstep.definitions.pip_lines import logical_lines
 from wheelstep.definitions.source import Source, decode, refuse_secrets
 from wheelstep.definitions.splice import Insertion, Replacement, rewrite
-from wheelstep.definitions.tree import alias_places, aliased, children, compose, entry, item
+from wheelstep.definitions.tree import NULL, alias_places, aliased, children, compose, entry, item
 from wheelstep.errors import DefinitionUnresolvable, StepError
 from wheelstep.model import PinChange, Problem
 
@@ -195,7 +195,11 @@ def conda_section(source: Source, root: yaml.Node) -> CondaSection | None:
     for place, node in enumerate(dependencies.value):
         if isinstance(node, yaml.ScalarNode):
             texts.append((node.value, source.line(node.start_mark.index)))
-        elif (pip := item(source, node, "pip")) and isinstance(pip[1], yaml.SequenceNode):
+            continue
+        pip = item(source, node, "pip")
+        if pip and isinstance(pip[1], yaml.ScalarNode) and pip[1].tag != NULL:
+            raise _no_list(source, pip[1])
+        if pip and isinstance(pip[1], yaml.SequenceNode):
             # by way of `<<` it is none of the mapping's own
             within = next((at for at, one in enumerate(children(node)) if one is pip[1]), -1)
             alias = aliases.get((id(node), within), aliases.get((id(dependencies), place)))
@@ -219,6 +223,16 @@ def conda_section(source: Source, root: yaml.Node) -> CondaSection | None:
         python_of([text for text, _ in texts]),
         line,
         CondaPart(tuple(texts), _channels(source, root)),
+    )
+
+
+def _no_list(source: Source, node: yaml.ScalarNode) -> DefinitionUnresolvable:
+    return DefinitionUnresolvable(
+        "The pip section is a text and no list: conda would hand it to pip letter by letter.",
+        code="pip-section-no-list",
+        cure="Write each requirement as an item of a list: `- pip:`, and below it `- name==1.0`.",
+        file=source.path,
+        line=source.line(node.start_mark.index),
     )
 
 

@@ -12,7 +12,7 @@ import yaml
 from wheelstep.definitions.source import Source, leave_out
 from wheelstep.errors import DefinitionUnresolvable
 
-__all__ = ["alias_places", "aliased", "children", "compose", "entry", "item", "scalar"]
+__all__ = ["NULL", "alias_places", "aliased", "children", "compose", "entry", "item", "scalar"]
 
 # the C loader is ten times faster; PyYAML built without libyaml has only the other
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -21,6 +21,7 @@ _DEEPEST: Final = 200
 _BRACKET: Final = re.compile(r"[\[{](?<![A-Za-z0-9._].)")
 _BEGINNING: Final = bytes.maketrans(b"-?:\t\xef\xbb\xbf", b" " * 7)
 """Makes all that stands before the text of a line in block style spaces, a BOM included."""
+NULL: Final = "tag:yaml.org,2002:null"
 _MERGE: Final = "tag:yaml.org,2002:merge"
 
 
