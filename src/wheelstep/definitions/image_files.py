@@ -7,11 +7,11 @@ documentation of build contexts (`.dockerignore`).
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
+
+from wheelstep.definitions.docker_glob import is_pattern, matches
 
 __all__ = ["BASE", "Copied", "State", "ignored", "joined"]
 
@@ -36,13 +36,13 @@ class Copied:
             wanted = _clean(source)
             if wanted == ".":
                 return posixpath.join(self.target, path)
-            if not source.endswith("/") and _matches(wanted, path):
+            if not source.endswith("/") and matches(wanted, path):
                 name = posixpath.basename(path)
-                many = self.into or len(self.sources) > 1 or _is_pattern(wanted)
+                many = self.into or len(self.sources) > 1 or is_pattern(wanted)
                 return posixpath.join(self.target, name) if many else self.target
             parts = path.split("/")
             for count in range(1, len(parts)):
-                if _matches(wanted, "/".join(parts[:count])):
+                if matches(wanted, "/".join(parts[:count])):
                     return posixpath.join(self.target, *parts[count:])
         return None
 
@@ -52,8 +52,8 @@ class Copied:
         inside = _below(place, self.target)
         for source in self.sources:
             wanted = _clean(source)
-            if _is_pattern(wanted):
-                if inside and _matches(wanted, near := posixpath.join(_folder(wanted), inside)):
+            if is_pattern(wanted):
+                if inside and matches(wanted, near := posixpath.join(_folder(wanted), inside)):
                     found.append(posixpath.normpath(near))
                 continue
             if wanted != "." and not source.endswith("/"):
@@ -118,47 +118,12 @@ def _clean(source: str) -> str:
 def _folder(pattern: str) -> str:
     """Return the folder of a pattern's matches, where it names one."""
     folder = posixpath.dirname(pattern)
-    return "" if _is_pattern(folder) else folder
+    return "" if is_pattern(folder) else folder
 
 
 def _below(place: str, folder: str) -> str:
     prefix = folder.rstrip("/") + "/"
     return place[len(prefix) :] if place.startswith(prefix) else ""
-
-
-def _is_pattern(text: str) -> bool:
-    return any(char in text for char in "*?[")
-
-
-def _matches(pattern: str, path: str) -> bool:
-    return pattern == path or (_is_pattern(pattern) and bool(_compiled(pattern).fullmatch(path)))
-
-
-@lru_cache(maxsize=256)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """Return a pattern as Go's filepath.Match and Docker's `**` have it."""
-    said = ""
-    at = 0
-    while at < len(pattern):
-        char = pattern[at]
-        closed = pattern.find("]", at + 1)
-        if pattern.startswith("**/", at):
-            said, at = said + "(?:.*/)?", at + 3
-        elif pattern.startswith("**", at):
-            said, at = said + ".*", at + 2
-        elif char in "*?":
-            said, at = said + ("[^/]*" if char == "*" else "[^/]"), at + 1
-        elif char == "[" and closed > 0:
-            inside = pattern[at + 1 : closed].replace("\\", "\\\\").replace("[", "\\[")
-            said, at = said + f"[{inside}]", closed + 1
-        elif char == "\\" and at + 1 < len(pattern):
-            said, at = said + re.escape(pattern[at + 1]), at + 2
-        else:
-            said, at = said + re.escape(char), at + 1
-    try:
-        return re.compile(said)
-    except re.error:
-        return re.compile(re.escape(pattern))
 
 
 def ignored(path: str, rules: Sequence[str]) -> str | None:
@@ -177,6 +142,6 @@ def ignored(path: str, rules: Sequence[str]) -> str | None:
             continue
         keeps = said.startswith("!")
         pattern = _clean(said.removeprefix("!").strip())
-        if any(_matches(pattern, one) for one in ancestors):
+        if any(matches(pattern, one) for one in ancestors):
             by = None if keeps else said
     return by
