@@ -6,6 +6,7 @@ import pytest
 
 from tests.definitions.made import SCHEMA, pin, plan
 from wheelstep.definitions.find import definitions_in
+from wheelstep.definitions.forms import form_of
 from wheelstep.errors import DefinitionUnresolvable, SettingError, SeveralProblems
 
 CONDA = b"dependencies:\n- pip:\n  - My.Pkg==1.0\n"
@@ -155,3 +156,15 @@ def test_ten_thousand_files_are_quick() -> None:
     assert [edit.path for edit in edits.edits] == ["e.yml"]
     # a parse of every file would take far longer; the bound leaves room for a slow machine
     assert took < 8
+
+
+def test_a_requirements_file_stays_one_whatever_yaml_it_becomes() -> None:
+    text = (
+        "type: sweep\ntrial:\n  image: a\ntrial:\n  command: x\n  environment:\n    image: b\n"
+        "acme-core==1.2.0 \\\n    --hash=x\n"
+    )
+    for data in (text.encode(), b"dependencies:\n- pip:\n  - my-pkg\n"):
+        for name in ("requirements.txt", "reqs/all.in"):
+            form = form_of(name, data)
+            assert form is not None
+            assert form.name == "requirements"

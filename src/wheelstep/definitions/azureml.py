@@ -41,6 +41,8 @@ class AzureMl:
 
     def recognises(self, path: str, data: bytes) -> bool:
         """Tell whether the schema or the telling keys say so, and there is an environment."""
+        if not path.lower().endswith(self.suffixes):
+            return False
         if not any(word in data for word in (b"environment", b"conda_file", b"build")):
             return False
         try:

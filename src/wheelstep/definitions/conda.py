@@ -106,7 +106,8 @@ class Conda:
 
     def recognises(self, path: str, data: bytes) -> bool:
         """Tell whether there is a `dependencies` list with a `pip` list in it."""
-        if b"dependencies" not in data:
+        # whatever stands in a requirements file, an edit must not make another form of it
+        if b"dependencies" not in data or path.lower().endswith((".txt", ".in", ".pip")):
             return False
         try:
             source = decode(path, data)

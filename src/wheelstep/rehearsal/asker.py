@@ -13,7 +13,13 @@ from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
 
-from wheelstep.errors import CannotHere, DefinitionUnresolvable, ServiceRefused, StepError
+from wheelstep.errors import (
+    CannotHere,
+    DefinitionUnresolvable,
+    ServiceRefused,
+    ServiceUnavailable,
+    StepError,
+)
 from wheelstep.ground.process import Finished
 from wheelstep.ground.public_index import credential_for, uv_index_file, uv_index_variables
 from wheelstep.ground.secret import blanked, without_credentials
@@ -231,6 +237,9 @@ class Asker:
                 rules.take_url(name, by_url[2], self.wheels if served else {})
             else:
                 error = uv_error(done, doing, hide=self.hidden(over))
+                if isinstance(error, ServiceUnavailable) and rules.patience:
+                    rules.patience -= 1  # what was read until then is in uv's cache
+                    continue
                 if isinstance(error, ServiceRefused) and not self.ours(said, question):
                     why = f"a file of it cannot be read with what is known here: {error.message}"
                     return Answer(unproven=(*reasons, why))

@@ -23,6 +23,9 @@ class Rules:
     urls: set[str] = field(default_factory=set)
     """Names whose URL, which another package gives, is taken as it is."""
 
+    patience: int = 2
+    """How many more times an index is asked that did not answer, after uv's own attempts."""
+
     def open(self, name: str) -> bool:
         """False when nothing more can be done about a name."""
         return name not in self.aside
