@@ -287,7 +287,7 @@ def test_a_command_line_has_its_own_index_first_in_whatever_order(lines: list[st
     [
         [f"RUN pip config set global.extra-index-url {OTHER}", "RUN pip install my-pkg==1.0"],
         ["COPY pip.conf /etc/pip.conf", "RUN pip install my-pkg==1.0"],
-        ["RUN --mount=type=secret,id=c,target=/root/.pip/pip.conf pip install my-pkg==1.0"],
+        ["RUN --mount=type=secret,id=c,target=/etc/pip.conf pip install my-pkg==1.0"],
         ["RUN echo x >> ~/.config/pip/pip.conf", "RUN pip install my-pkg==1.0"],
         ["ENV PIP_FIND_LINKS=https://x.example/", "RUN pip install my-pkg==1.0"],
         ["RUN PIP_NO_INDEX=1 pip install my-pkg==1.0"],
