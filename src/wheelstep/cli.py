@@ -136,10 +136,22 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
                 help="where to lay everything out (a new or an empty folder; a temporary one when "
                 "not given)",
             )
+        if name == "connect":
+            _add_ways(command)
         for row in OPTIONS:
             if name in row.commands and row.as_flag:
                 _add(command, row)
     return parser
+
+
+def _add_ways(command: argparse.ArgumentParser) -> None:
+    ways = command.add_mutually_exclusive_group()
+    for way, meaning in (
+        ("rotate", "store a new token in every workspace that has the connection, and verify each"),
+        ("remove", "delete the connection, after showing which definitions would stop building"),
+        ("print", "print it for `az ml connection create --file`, without the secret"),
+    ):
+        ways.add_argument(f"--{way}", dest="way", action="store_const", const=way, help=meaning)
 
 
 def _add(command: argparse.ArgumentParser, row: Any) -> None:

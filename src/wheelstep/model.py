@@ -14,6 +14,7 @@ from typing import Final, Literal
 __all__ = [
     "UNKNOWN",
     "Change",
+    "Check",
     "Index",
     "Listed",
     "Outcome",
@@ -61,6 +62,33 @@ class Problem:
     """Path relative to the repository's root, with forward slashes."""
     line: int | None = None
     """Counted from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Something that a release, or the image build afterwards, relies on, and how it stands."""
+
+    subject: str
+    """What was looked at, for people: "the feed ml", "the workspace train"."""
+    status: Literal["ok", "fault", "unknown"]
+    """"unknown" is never taken for "ok"."""
+    message: str
+    """What was found, in whole sentences."""
+    breaks: str = ""
+    """Of a fault or of what is unknown: what fails because of it, and when."""
+    cure: str = ""
+    """The exact command, or the place in the portal, that mends it."""
+    code: str = ""
+    """Of a fault: stable kebab-case name, as a problem has it."""
+    exit_code: int = 0
+    """Of a fault: what a release would end with because of it; 0 where it would only warn."""
+    file: str | None = None
+    """Path relative to the repository's root."""
+    line: int | None = None
+    """Counted from 1."""
+    group: str = ""
+    """Which part of the table it belongs to: "repository", "packages", "destinations",
+    "workspaces", "connections", "definitions", "advice"."""
 
 
 @dataclass(frozen=True, slots=True)

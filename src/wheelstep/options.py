@@ -24,23 +24,28 @@ Kind = Literal[
     "connections",
     "allow",
 ]
-Command = Literal["release", "plan", "build", "publish", "pin", "rehearse", "demo"]
+Command = Literal[
+    "release", "plan", "build", "publish", "connect", "pin", "rehearse", "doctor", "demo"
+]
 
 COMMANDS: Final[dict[Command, str]] = {
-    "release": "build, rehearse, publish, pin and commit",
+    "release": "build, rehearse, publish, connect, pin and commit",
     "plan": "show what release would do; change nothing",
     "build": "packages -> wheels in --dist",
     "publish": "wheels in --dist -> every destination",
+    "connect": "the workspace connections that Azure ML authenticates with",
     "pin": "edit the environment definitions; NAME==VERSION takes a released version",
     "rehearse": "would these definitions build?",
+    "doctor": "is everything in place? Changes nothing",
     "demo": "a whole release on a sample repository, on this machine alone",
 }
 
 ALL: Final = frozenset(COMMANDS) - {"demo"}
-BUILDING: Final[frozenset[Command]] = frozenset({"release", "plan", "build"})
-PUBLISHING: Final[frozenset[Command]] = frozenset({"release", "plan", "publish"})
-DEFINING: Final[frozenset[Command]] = frozenset({"release", "plan", "pin", "rehearse"})
-COMMITTING: Final[frozenset[Command]] = frozenset({"release", "plan", "pin"})
+BUILDING: Final[frozenset[Command]] = frozenset({"release", "plan", "build", "doctor"})
+PUBLISHING: Final[frozenset[Command]] = frozenset({"release", "plan", "publish", "doctor"})
+DEFINING: Final[frozenset[Command]] = frozenset({"release", "plan", "pin", "rehearse", "doctor"})
+COMMITTING: Final[frozenset[Command]] = frozenset({"release", "plan", "pin", "doctor"})
+CONNECTING: Final[frozenset[Command]] = DEFINING | {"connect"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,11 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("closure", "A definition that reaches a released package only through another one gets a pin for it too.", "switch", "on",
            DEFINING),
     Option("workspace", "Azure ML workspaces that read the definitions: resource ids, or `SUBSCRIPTION/GROUP/NAME`.", "list", "none",
-           DEFINING, placeholder="ID"),
+           CONNECTING, placeholder="ID"),
+    Option("api-version", "The api-version with which workspaces are asked at Azure Resource Manager.", "text", "`2024-10-01`, a stable one",
+           CONNECTING, placeholder="DATE"),
+    Option("register", "Create the raised environment versions in the workspaces, before the commit that refers to them.", "switch", "off",
+           frozenset({"release", "plan", "pin", "doctor"})),
     Option("feed-user", "The user name to publish with (feeds take any).", "text", "`wheelstep`",
            ALL, placeholder="NAME"),
     _secret("feed-token", "The token or password to publish with.",
@@ -133,21 +142,26 @@ OPTIONS: Final[tuple[Option, ...]] = (
            COMMITTING),
     Option("public-index", "The index that stands for the public one; `none`: nothing does, and no name is looked up there.", "text",
            "the one pip is configured with", ALL, placeholder="URL"),
-    Option("connection", "The name of the workspace connection that Azure ML authenticates with; in the file also tables with `name`, `target`, `category`, `user` and `token-env`.", "connections",
-           "made from its target", DEFINING, placeholder="NAME"),
+    Option("connection", "The name of the workspace connection that Azure ML authenticates with; in the file also tables with `name`, `target`, `category`, `auth-type`, `user`, `token-env`, `expires` and `shared`.", "connections",
+           "made from its target", CONNECTING, placeholder="NAME"),
     Option("connection-target", "The base URL that Azure ML matches index URLs against.", "text",
-           "made from the destination", DEFINING, placeholder="URL"),
-    Option("connection-category", "What the connection is for.", "choice", "`PythonFeed`", DEFINING,
+           "made from the destination", CONNECTING, placeholder="URL"),
+    Option("connection-category", "What the connection is for.", "choice", "`PythonFeed`", CONNECTING,
            choices=("PythonFeed", "Git")),
-    Option("connection-user", "The user name of the connection (feeds take any).", "text",
-           "`wheelstep`", DEFINING, placeholder="NAME"),
-    _secret("connection-token", "The token of the connection, with which the rehearsal reads (Packaging: Read is enough).",
-            "none: then what Azure ML authenticates with is not known here", DEFINING),
+    Option("connection-auth-type", "What the connection authenticates with: a personal access token, a user name with a password, or nothing (a public feed).", "choice",
+           "`username_password` where `connection-user` is set, else `pat`", CONNECTING, choices=("pat", "username_password", "none")),
+    Option("connection-user", "The user name of the connection, beside its password.", "text",
+           "none: a personal access token needs none", CONNECTING, placeholder="NAME"),
+    _secret("connection-token", "The token or password that the connection gets, and with which the rehearsal reads (Packaging: Read is enough).",
+            "none: connections are only checked", CONNECTING),
+    Option("connection-expires", "The day on which the connection's token expires, `YYYY-MM-DD` (a personal access token does not tell).", "text",
+           "not known", CONNECTING, placeholder="DATE"),
+    Option("connection-shared", "Whether all members of the workspace may use the connection.", "switch", "on", CONNECTING),
     Option("allow", "Findings that shall not end the run: `CODE NAME REASON`; in the file also tables with `code`, `name` and `reason`.", "allow",
-           "none", DEFINING, placeholder="TEXT"),
+           "none", CONNECTING, placeholder="TEXT"),
     Option("parallel", "How many things at once.", "number",
            "processors for building, 16 for transfers", ALL, placeholder="N"),
-    Option("dry-run", "The same as the command `plan`.", "switch", "off", frozenset({"release"})),
+    Option("dry-run", "The same as the command `plan`.", "switch", "off", frozenset({"release", "connect"})),
 )  # fmt: skip
 
 
@@ -178,8 +192,7 @@ OUTPUTS: Final[tuple[Output, ...]] = (
 
 NOT_YET: Final = frozenset(
     {
-        "connect", "promote", "mirror", "doctor",
-        "view", "connection-expires", "register",
+        "promote", "mirror", "view",
         "definition-repository", "definition-repository-token",
     }
 )  # fmt: skip

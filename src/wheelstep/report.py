@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 from wheelstep import __version__
 from wheelstep.ground.secret import redact
-from wheelstep.model import Problem
+from wheelstep.model import Check, Problem
 
 __all__ = [
     "CommitRow",
+    "ConnectionRow",
     "DefinitionRow",
     "PackageRow",
     "PublishedRow",
@@ -80,6 +81,21 @@ class DefinitionRow:
 
 
 @dataclass(slots=True)
+class ConnectionRow:
+    """One connection in one workspace."""
+
+    workspace: str
+    """SUBSCRIPTION/GROUP/NAME."""
+    name: str
+    target: str
+    category: str
+    expires: str | None
+    """ISO 8601, UTC; None where it is not known."""
+    status: str
+    """"created", "updated", "unchanged", "removed", "failed" or "planned"."""
+
+
+@dataclass(slots=True)
 class CommitRow:
     """What became of the commit."""
 
@@ -97,9 +113,11 @@ class Report:
     exit_code: int = 0
     status: Status = "nothing-to-do"
     packages: list[PackageRow] = field(default_factory=list)
+    connections: list[ConnectionRow] = field(default_factory=list)
     definitions: list[DefinitionRow] = field(default_factory=list)
     rehearsals: list[dict[str, Any]] = field(default_factory=list)
     commit: CommitRow = field(default_factory=CommitRow)
+    checks: list[Check] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
     """Stage to seconds."""
     problems: list[Problem] = field(default_factory=list)
@@ -122,7 +140,9 @@ class Report:
 
     @property
     def changed(self) -> bool:
-        """True when something was published, pinned or committed."""
+        """True when something was published, connected, pinned or committed."""
+        if any(row.status in {"created", "updated", "removed"} for row in self.connections):
+            return True
         return self.landed or any(
             published.status in {"uploaded", "copied"}
             for package in self.packages
@@ -139,11 +159,11 @@ class Report:
             "exit_code": self.exit_code,
             "status": self.status,
             "packages": [dataclasses.asdict(row) for row in self.packages],
-            "connections": [],
+            "connections": [dataclasses.asdict(row) for row in self.connections],
             "definitions": [dataclasses.asdict(row) for row in self.definitions],
             "rehearsals": self.rehearsals,
             "commit": dataclasses.asdict(self.commit),
-            "checks": [],
+            "checks": [dataclasses.asdict(check) for check in self.checks],
             "mirrored": [],
             "timings": {stage: round(seconds, 3) for stage, seconds in self.timings.items()},
             "problems": [dataclasses.asdict(problem) for problem in self.problems],

@@ -29,8 +29,11 @@ CONNECTION_KEYS: Final = {
     "name": "The connection's name in the workspace.",
     "target": "The base URL that Azure ML matches index URLs against.",
     "category": "PythonFeed, or Git.",
-    "user": "The user name; feeds take any.",
+    "auth-type": "pat, username_password or none.",
+    "user": "The user name that goes with a password.",
     "token-env": "The environment variable that holds the token or password.",
+    "expires": "The day on which the token expires: YYYY-MM-DD.",
+    "shared": "Whether all members of the workspace may use it: true or false.",
 }
 
 ALLOW_KEYS: Final = {
@@ -40,11 +43,15 @@ ALLOW_KEYS: Final = {
 }
 
 
+OTHER_TYPES: Final[dict[str, dict[str, Any]]] = {"shared": {"type": "boolean"}}
+"""Keys of tables that hold something else than a text."""
+
+
 def _table(keys: Mapping[str, str], required: Sequence[str]) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {
-            key: {"type": "string", "minLength": 1, "description": meaning}
+            key: OTHER_TYPES.get(key, {"type": "string", "minLength": 1}) | {"description": meaning}
             for key, meaning in keys.items()
         },
         "required": [*required],

@@ -23,7 +23,7 @@ from wheelstep.hosts.interface import Host
 from wheelstep.model import Workspace
 from wheelstep.options import NOT_YET, OPTIONS, Command, option
 from wheelstep.settings_file import Value, from_file, root_of
-from wheelstep.settings_safety import allowances, connections, texts_of, token_of
+from wheelstep.settings_safety import allowances, connections, switch, texts_of, token_of
 
 __all__ = ["OPTIONS", "Settings", "load"]
 
@@ -43,9 +43,6 @@ WORKSPACE: Final = re.compile(
 Source: the naming rules of Azure Resource Manager: a group's name has letters, digits, underscores,
 parentheses, hyphens and full stops, and does not end with one of the last."""
 
-TRUE: Final = frozenset({"1", "true", "yes", "on", "y"})
-FALSE: Final = frozenset({"0", "false", "no", "off", "n"})
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -63,6 +60,9 @@ class Settings:
     read_by: tuple[tuple[str, tuple[Workspace, ...]], ...]
     """Where `definitions` is a table: (file or glob, the workspaces that read it)."""
     workspaces: tuple[Workspace, ...]
+    api_version: str | None
+    """Of Azure Machine Learning at Azure Resource Manager; None: the one that was tested."""
+    register: bool
     pin: Literal["version", "url", "bare-url", "git", "vendor"]
     keep_ranges: bool
     closure: bool
@@ -120,7 +120,7 @@ def load(
     tokens = {row.name: _secret(values.get(row.name)) for row in OPTIONS if row.kind == "secret"}
     wanted = _destinations(values, tokens["feed-token"], environment, host)
     definitions, read_by = _definitions(values.get("definitions"))
-    dry_run = _switch(values.get("dry-run"), default=False)
+    dry_run = switch(values.get("dry-run"), default=False)
     public = _text(values.get("public-index"), "")
     no_public = public.lower() == "none"
     commit_default = "push" if host.is_ci else "none"
@@ -129,22 +129,24 @@ def load(
         packages=_list(values.get("packages")) or (".",),
         exclude=_list(values.get("exclude")),
         dist=_text(values.get("dist"), "dist"),
-        prebuilt=_switch(values.get("prebuilt"), default=False),
+        prebuilt=switch(values.get("prebuilt"), default=False),
         publish_to=wanted,
         read_back=_choice(values.get("read-back"), "read-back", "serve"),
         definitions=definitions or None,
         read_by=read_by,
         workspaces=_workspaces(values.get("workspace")),
+        api_version=_api_version(values.get("api-version")),
+        register=switch(values.get("register"), default=False),
         pin=_choice(values.get("pin"), "pin", "version"),
-        keep_ranges=_switch(values.get("keep-ranges"), default=False),
-        closure=_switch(values.get("closure"), default=True),
+        keep_ranges=switch(values.get("keep-ranges"), default=False),
+        closure=switch(values.get("closure"), default=True),
         rehearse=_choice(values.get("rehearse"), "rehearse", "on"),
         compare_with=_text(values.get("compare-with"), "") or None,
         platform=_text(values.get("platform"), "x86_64-manylinux_2_28"),
         commit=_choice(values.get("commit"), "commit", commit_default),
         branch=_text(values.get("branch"), "") or None,
         commit_message=_text(values.get("commit-message"), "") or None,
-        skip_ci=_switch(values.get("skip-ci"), default=True),
+        skip_ci=switch(values.get("skip-ci"), default=True),
         public_index=None if no_public else public or None,
         no_public_index=no_public,
         connections=connections(
@@ -273,14 +275,13 @@ def _workspaces(value: Value | None) -> tuple[Workspace, ...]:
     return tuple(found)
 
 
-def _switch(value: Value | None, *, default: bool) -> bool:
-    if value is None:
-        return default
-    if isinstance(value.raw, bool):
-        return value.raw
-    if isinstance(value.raw, str) and value.raw.strip().lower() in TRUE | FALSE:
-        return value.raw.strip().lower() in TRUE
-    raise value.error(f"{value.raw!r} is neither true nor false.", "Write true or false.")
+def _api_version(value: Value | None) -> str | None:
+    text = _text(value, "")
+    if text and value is not None and not re.fullmatch(r"20\d\d-\d\d-\d\d(-preview)?", text):
+        raise value.error(
+            f"{text!r} is no api-version.", "Write a date, as in 2024-10-01 or 2024-04-01-preview."
+        )
+    return text or None
 
 
 def _choice(value: Value | None, name: str, default: str) -> Any:

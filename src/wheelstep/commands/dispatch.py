@@ -62,6 +62,14 @@ def run(  # noqa: PLR0917 - everything that comes from outside, once
             from wheelstep.commands.parts import build_only
 
             build_only(this)
+        case "connect":
+            from wheelstep.commands.connect import connect
+
+            connect(this, flags.get("way") or "store")
+        case "doctor":
+            from wheelstep.commands.doctor import doctor
+
+            doctor(this)
         case "pin":
             from wheelstep.commands.parts import pin
 

@@ -9,13 +9,17 @@ from typing import Final
 
 from wheelstep.model import Problem
 
-__all__ = ["EVERY", "EXCUSABLE", "Allowance", "Allowances"]
+__all__ = ["EVERY", "EXCUSABLE", "OF_CONNECTIONS", "Allowance", "Allowances"]
 
 EXCUSABLE: Final = {
     "dependency-confusion": "a private package that pip could take from the public index",
     "public-could-win": "one that is pinned, and that the public index could only outrank",
+    "connection-made-by-hand": "a workspace connection of that name that wheelstep did not make",
+    "connection-unproven": "a token that nothing could be read with, since nothing was there",
 }
 """The codes that can be excused, and what each means."""
+OF_CONNECTIONS: Final = frozenset({"connection-made-by-hand", "connection-unproven"})
+"""Those whose name is that of a connection."""
 EVERY: Final = "*"
 """The name that stands for all."""
 
@@ -27,7 +31,7 @@ class Allowance:
     code: str
     """One of `EXCUSABLE`."""
     name: str
-    """The normalised name of a package, or `EVERY`."""
+    """The normalised name of a package, or of a connection as it is; or `EVERY`."""
     reason: str
 
 
@@ -42,7 +46,8 @@ class Allowances:
         self._guard = threading.Lock()
 
     def excused(self, problem: Problem, name: str) -> Problem:
-        """Return a finding about a package: as it is, or as a notice where it is excused."""
+        """Return a finding about a package or a connection as it is, or as a notice where it is
+        excused."""
         for one in self._allowed:
             if one.code == problem.code and one.name in {name, EVERY}:
                 with self._guard:

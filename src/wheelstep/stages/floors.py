@@ -33,27 +33,16 @@ def above_floors(run: Run, decide: Callable[[Floors], Edits]) -> Edits:
         if one.name and one.before != one.after
     }
     asked = names - run.floors.keys()
-    if not asked or not _workspaces(run):
+    if not asked or not run.workspaces:
         return edits
     run.floors |= _versions(run, asked)
     return decide(run.floors)
 
 
-def _workspaces(run: Run) -> list[Workspace]:
-    settings = run.settings
-    named = [*settings.workspaces, *(one for _, those in settings.read_by for one in those)]
-    return list({str(one).lower(): one for one in named}.values())
-
-
 def _versions(run: Run, names: Collection[str]) -> dict[str, tuple[str, ...]]:
-    from wheelstep.ground.credentials import EntraTokens
-    from wheelstep.ground.transport import Transport
     from wheelstep.workspaces.environment import versions_of
-    from wheelstep.workspaces.resource_manager import ResourceManager, endpoint_of
 
-    tokens = run.entra or EntraTokens(f"{endpoint_of(run.environment)}/.default")
-    transport = Transport(run.environment, clock=run.clock)
-    manager = ResourceManager(run.environment, transport, tokens)
+    manager = run.resource_manager
 
     def ask(workspace: Workspace) -> Mapping[str, Sequence[str]]:
         try:
@@ -68,5 +57,5 @@ def _versions(run: Run, names: Collection[str]) -> dict[str, tuple[str, ...]]:
             return {}
 
     with ThreadPoolExecutor(run.transfers) as pool:
-        answers = list(pool.map(ask, _workspaces(run)))
+        answers = list(pool.map(ask, run.workspaces))
     return {name: tuple(one for each in answers for one in each.get(name, ())) for name in names}

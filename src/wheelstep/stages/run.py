@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from wheelstep.destinations.interface import Destination
@@ -20,13 +21,16 @@ from wheelstep.ground.git import Git
 from wheelstep.ground.secret import Secret
 from wheelstep.hosts.interface import Host, Trigger
 from wheelstep.lock import FILE, Lock
-from wheelstep.model import Problem, Severity
+from wheelstep.model import Problem, Severity, Workspace
 from wheelstep.report import Report
 from wheelstep.repositories.interface import Repository, Snapshot
 from wheelstep.repositories.remote import remote_urls
 from wheelstep.repositories.table import repository_of
 from wheelstep.settings import Settings
 from wheelstep.stages.comparing import Earlier, earlier_rehearsals
+
+if TYPE_CHECKING:
+    from wheelstep.workspaces.resource_manager import ResourceManager
 
 __all__ = ["Run", "open_run"]
 
@@ -113,6 +117,28 @@ class Run:
             )
             for wanted in self.settings.publish_to
         ]
+
+    @cached_property
+    def workspaces(self) -> Sequence[Workspace]:
+        """All workspaces that the settings name, those of single definitions included."""
+        settings = self.settings
+        named = [*settings.workspaces, *(one for _, those in settings.read_by for one in those)]
+        return list({str(one).lower(): one for one in named}.values())
+
+    @cached_property
+    def resource_manager(self) -> ResourceManager:
+        """Whom to ask about workspaces, signed in as whatever identity of Azure there is.
+
+        Raises:
+            SettingError: As `endpoint_of`.
+        """
+        from wheelstep.ground.credentials import EntraTokens
+        from wheelstep.ground.transport import Transport
+        from wheelstep.workspaces.resource_manager import ResourceManager, endpoint_of
+
+        tokens = self.entra or EntraTokens(f"{endpoint_of(self.environment)}/.default")
+        transport = Transport(self.environment, clock=self.clock)
+        return ResourceManager(self.environment, transport, tokens, self.settings.api_version)
 
     @cached_property
     def repository(self) -> Repository:

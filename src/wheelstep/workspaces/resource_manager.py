@@ -79,7 +79,11 @@ class ResourceManager:
     """What asks Azure Resource Manager; safe to use from several threads."""
 
     def __init__(
-        self, environment: Mapping[str, str], transport: Transport, tokens: TokenSource
+        self,
+        environment: Mapping[str, str],
+        transport: Transport,
+        tokens: TokenSource,
+        api_version: str | None = None,
     ) -> None:
         """Prepare; nothing is imported or opened yet.
 
@@ -87,11 +91,13 @@ class ResourceManager:
             environment: This process's: the cloud, proxies, certificate authorities.
             transport: The run's.
             tokens: Entra ID tokens for `endpoint`.
+            api_version: Of Microsoft.MachineLearningServices; `API_VERSION` when None.
 
         Raises:
             SettingError: As `endpoint_of`.
         """
         self.endpoint = endpoint_of(environment)
+        self.api_version = api_version or API_VERSION
         self._transport = transport
         self._tokens = tokens
         self._thread = threading.local()
