@@ -42,7 +42,8 @@ def show(report: Report, host: Host) -> None:
 def _connections(report: Report) -> Iterator[str]:
     for row in report.connections:
         until = f", until {row.expires[:10]}" if row.expires else ""
-        yield f"connection {row.name} in {row.workspace}: {row.status} ({row.target}{until})"
+        why = f": {', '.join(row.changes)}" if row.changes else ""
+        yield f"connection {row.name} in {row.workspace}: {row.status}{why} ({row.target}{until})"
 
 
 def changed_images(report: Report) -> list[tuple[str, list[dict[str, str | None]]]]:

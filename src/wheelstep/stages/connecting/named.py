@@ -9,6 +9,7 @@ from typing import Final
 
 from wheelstep.definitions.git_url import parse_git_url
 from wheelstep.definitions.interface import Read
+from wheelstep.errors import DefinitionUnresolvable
 from wheelstep.ground.public_index import split_credential
 from wheelstep.packages.discover import discover
 from wheelstep.rehearsal.candidates import index_order
@@ -42,18 +43,28 @@ class NamedUrl:
 def all_subjects(run: Run) -> list[Subject]:
     """Return every environment of every definition at the head, as it is now.
 
+    A definition that cannot be read is a warning: a connection does not have to wait for it.
+
     Raises:
-        StepError: As `find_definitions`; a definition that cannot be read.
+        StepError: As `find_definitions`.
     """
     projects = discover(run.git, run.settings.packages)
     names = [project.normalized for project in projects if project.name]
-    return [
-        subject
-        for kind in find_definitions(run, run.snapshot, names).kinds
-        for subject in subjects_of(
-            kind.path, kind.form.read(kind.path, run.snapshot.read(kind.path) or b"")
-        )
-    ]
+    found: list[Subject] = []
+    for kind in find_definitions(run, run.snapshot, names).kinds:
+        try:
+            reading = kind.form.read(kind.path, run.snapshot.read(kind.path) or b"")
+        except DefinitionUnresolvable as error:
+            run.warn(
+                "definition-not-read",
+                error.message,
+                cure=error.cure,
+                file=error.file or kind.path,
+                line=error.line,
+            )
+        else:
+            found += subjects_of(kind.path, reading)
+    return found
 
 
 def indexes_of(subjects: Iterable[Subject], read: Read) -> list[NamedUrl]:

@@ -59,6 +59,6 @@ def printed(connection: Connection, workspaces: Sequence[Workspace]) -> str:
     ]
     if connection.expires is not None:
         lines.append(
-            f"# its token expires on {connection.expires:%Y-%m-%d}: that is not kept there"
+            f"# its token expires on {connection.expires:%Y-%m-%d}: `az ml` does not keep it"
         )
     return "\n".join(lines) + "\n" + yaml.safe_dump(body, sort_keys=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from wheelstep.errors import Refused, ServiceUnavailable, StepError, raise_all
@@ -63,7 +63,6 @@ class _One:
     status: str = "failed"
     error: StepError | None = None
     expires: dt.datetime | None = None
-    lines: list[str] = field(default_factory=list)
 
     def row(self) -> ConnectionRow:
         return ConnectionRow(
@@ -73,6 +72,7 @@ class _One:
             category=self.wanted.category,
             expires=self.expires.isoformat() if self.expires else None,
             status=self.status,
+            changes=list(_reasons(self.decision)),
         )
 
 
@@ -109,9 +109,6 @@ def store(
     with ThreadPoolExecutor(max(1, min(run.transfers, len(had)))) as pool:
         done = [one for those in pool.map(bring, had) for one in those]
     run.report.connections += [one.row() for one in done]
-    for one in done:
-        for line in one.lines:
-            run.host.say(line)
     for place in had:
         _warn(run, place, [one for one in done if one.workspace is place.workspace], indexes, now)
     errors = [one.error for one in done if one.error is not None]
@@ -154,7 +151,6 @@ def _settle(run: Run, one: _One, stored: Sequence[Stored], login: Login, *, rota
             _ask_consent(run, workspace, one.decision)
         if run.planning:
             one.status = "planned"
-            one.lines.append(_would(workspace, wanted, one.decision))
             return
         body = body_of(wanted, login, metadata_of(there, mark), one.expires)
         try:
@@ -233,13 +229,12 @@ def _ask_consent(run: Run, workspace: Workspace, decision: TakeOver) -> None:
     run.report.add([excused])
 
 
-def _would(workspace: Workspace, wanted: Connection, decision: Decision) -> str:
-    what = f"connection {wanted.name} in {workspace}"
+def _reasons(decision: Decision | None) -> Sequence[str]:
     match decision:
         case Update(_, reasons) | TakeOver(Update(_, reasons)):
-            return f"{what}: would be updated ({', '.join(reasons)})"
+            return reasons
         case _:
-            return f"{what}: would be created for {wanted.target}"
+            return ()
 
 
 def _say_which(run: Run, done: Sequence[_One]) -> None:
