@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from wheelstep.workspaces.resource_manager import API_VERSION, ResourceManager
+from wheelstep.workspaces.resource_manager import ResourceManager
 
 __all__ = ["versions_of"]
 
@@ -30,6 +30,6 @@ def versions_of(manager: ResourceManager, workspace: str, name: str) -> list[str
     """
     path = (
         f"{workspace.rstrip('/')}/environments/{quote(name, safe='')}/versions"
-        f"?api-version={API_VERSION}&listViewType=All"
+        f"?api-version={manager.api_version}&listViewType=All"
     )
     return [str(item["name"]) for item in manager.pages(path) if item.get("name")]
