@@ -267,7 +267,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(reply.body)
 
-    do_GET = do_PUT = do_POST = do_DELETE = do_PATCH = do_HEAD = handle_any  # noqa: N815
+    do_GET = do_PUT = do_POST = do_DELETE = do_PATCH = handle_any  # noqa: N815
 
     def log_message(self, *_: object) -> None: ...
 
