@@ -323,7 +323,9 @@ class Release:
         if any(edit.unknown for edit in edits.edits):
             # the URL is known when the file is there: until then the version stands for it
             edits = edits_on(self.run, snapshot, pins, None, style="version")
-        self._prove(snapshot, edits, wheels)
+        # of what the branch has a newer release of, no definition takes the wheels of this one
+        names = {pin.name for pin in pins}
+        self._prove(snapshot, edits, [wheel for wheel in wheels if wheel.name in names])
 
     def _prove(self, snapshot: Snapshot, edits: Edits, wheels: Sequence[Wheel]) -> None:
         commits = {one.package.name: one.package.sources.commit for one in self.built.values()}
