@@ -18,7 +18,7 @@ from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.artifacts_feed import FeedDestination
 from wheelstep.destinations.examine import Examination
 from wheelstep.destinations.interface import WritesPages
-from wheelstep.destinations.publish import Published
+from wheelstep.destinations.publish import Published, at_hand
 from wheelstep.errors import SettingError, StepError
 from wheelstep.lock import FILE, Lock, Locked
 from wheelstep.model import Change, Pin, Wheel
@@ -209,6 +209,9 @@ class Release:
                 examination = examine_wheels(run, self.found, [*wheels, *recorded], self.work)
         if pin:
             with run.stage("rehearse"):
+                if run.settings.rehearse != "off":
+                    examination, copies = at_hand(examination, run.transfers)
+                    wheels = [*wheels, *copies]
                 self.rehearse(wheels)
         with run.stage("publish"):
             self._upload(examination)
@@ -315,7 +318,11 @@ class Release:
         return {file: url for file, url in urls.items() if url is not None}
 
     def rehearse(self, wheels: Sequence[Wheel]) -> None:
-        """Resolve what would be committed, with the new wheels laid over the index."""
+        """Resolve what would be committed, with the new wheels laid over the index.
+
+        Args:
+            wheels: Those that will be published or copied, as they lie on this machine.
+        """
         snapshot = self.run.snapshot
         pins = wanted_pins(self.pins(), self.run.lock, snapshot)
         edits = edits_for(self.run, snapshot, pins)

@@ -103,6 +103,25 @@ def test_a_definition_that_needs_no_edit_keeps_nothing_out_of_sight(
     assert not list(world.ours.directory.iterdir())
 
 
+def test_nothing_is_copied_while_pip_could_take_the_public_package(world: World) -> None:
+    lines = (
+        f"--index-url {world.ours.simple_url}",
+        f"--extra-index-url {world.public.simple_url}",
+        f"{NAME}==1.0",
+    )
+    world.define(*lines, settings=ALLOW)
+    assert world.run("release").code == 0
+    world.define(*lines)
+    second = world.repo.place / "second"
+    to = ("--publish-to", f"index+{world.ours.url}", "--publish-to", str(second))
+    for command in ("plan", "release"):
+        ran = world.run(command, *to)
+        assert ran.code == 4, ran.said
+        assert ran.packages == {NAME: "unchanged"}
+        assert ran.problem("dependency-confusion")["file"] == "requirements.txt"
+    assert not second.exists()
+
+
 def test_what_is_allowed_is_published_and_said(world: World) -> None:
     lines = (
         f"--index-url {world.ours.simple_url}",
