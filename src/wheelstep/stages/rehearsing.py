@@ -221,8 +221,22 @@ def _whole(run: Run, connection: Connection) -> Connection:
                 cure="Set `connection-target` to the base URL that the workspace's connection has.",
             )
         target = usual_target(named[0])
+        if _may_be_proposed(run, named[0]):
+            connection = dataclasses.replace(connection, secret=None)
     name = connection.name or re.sub(r"[^A-Za-z0-9]+", "-", target.partition("://")[2]).strip("-")
     return dataclasses.replace(connection, target=target, name=name[:33])
+
+
+def _may_be_proposed(run: Run, url: str) -> bool:
+    """Tell whether a pull request may have said that a destination is read at this URL: no token
+    goes to where its own settings file says."""
+    if not run.trigger.pull_request:
+        return False
+    return any(
+        wanted.anonymous or wanted.serve_url
+        for wanted, each in zip(run.settings.publish_to, run.destinations, strict=True)
+        if each.consumer_url == url
+    )
 
 
 def _names_asked(run: Run, asked: Mapping[str, Sequence[str]]) -> None:
