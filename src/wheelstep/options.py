@@ -126,7 +126,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
             "for a feed of the same Azure DevOps organization the job's token, else an Entra ID token", ALL),
     _secret("repository-token", "The token to push with.",
             "the job's token, or what the checkout left in git's configuration", COMMITTING),
-    Option("rehearse", "Resolve each changed definition the way the image build will, before anything is published; `conda` solves the conda packages too, where micromamba or conda is installed.", "choice",
+    Option("rehearse", "Resolve each definition that changes or names a new package the way the image build will, before anything is published; `conda` solves the conda packages too, where micromamba or conda is installed.", "choice",
            "`on`", DEFINING, choices=("on", "off", "conda")),
     Option("compare-with", "The report of an earlier run: what else changes in the images since then is told.", "text",
            "nothing is compared", DEFINING, placeholder="FILE"),
