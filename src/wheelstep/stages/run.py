@@ -138,7 +138,9 @@ class Run:
 
         tokens = self.entra or EntraTokens(f"{endpoint_of(self.environment)}/.default")
         transport = Transport(self.environment, clock=self.clock)
-        return ResourceManager(self.environment, transport, tokens, self.settings.api_version)
+        return ResourceManager(
+            self.environment, transport, tokens, api_version=self.settings.api_version
+        )
 
     @cached_property
     def repository(self) -> Repository:
