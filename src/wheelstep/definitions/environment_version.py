@@ -131,9 +131,7 @@ def reached(version: str, *, same: Collection[str], other: Collection[str]) -> s
     lowest = max((one.key for text in other if own.comparable(one := _read(text))), default=own.key)
     lowest = max(lowest, own.key)
     above = [
-        (one.key, text)
-        for text in same
-        if own.comparable(one := _read(text)) and one.key > lowest
+        (one.key, text) for text in same if own.comparable(one := _read(text)) and one.key > lowest
     ]
     return max(above)[1] if above else None
 

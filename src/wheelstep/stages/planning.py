@@ -14,6 +14,7 @@ from wheelstep.stages.definitions import edits_on, show_edits
 from wheelstep.stages.git_source import with_sources
 from wheelstep.stages.landing import wanted_pins
 from wheelstep.stages.publishing import check_versions, lacking
+from wheelstep.stages.registering import say_planned
 from wheelstep.stages.rehearsing import (
     lines_as_they_are,
     note_verdicts,
@@ -50,6 +51,7 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
             _warn_of_same_version(run, row)
     edits = _edits(run, found)
     show_edits(report, edits)
+    say_planned(run, run.snapshot, edits)
     changed = [edit for edit in edits.edits if edit.status == "changed"]
     new = {row.project.normalized for row in found.packages if row.package is not None}
     known = [

@@ -1,9 +1,9 @@
 """What Azure Machine Learning is told of an environment: the body that azure-ai-ml sends for a YAML
 file, and when a version that a workspace has is the same.
 
-Sources: azure-ai-ml 1.35 (EnvironmentSchema, Environment._to_rest_object; observed, and held against
-it in a test) and the REST reference of Microsoft.MachineLearningServices, "Environment Versions -
-Create Or Update".
+Sources: azure-ai-ml 1.35 (EnvironmentSchema, Environment._to_rest_object; observed, and held
+against it in a test) and the REST reference of Microsoft.MachineLearningServices, "Environment
+Versions - Create Or Update".
 """
 
 from __future__ import annotations
