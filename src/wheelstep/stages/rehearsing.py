@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -13,13 +12,12 @@ from wheelstep.definitions.interface import Read, Reading, VendoredFile
 from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.index import IndexDestination
-from wheelstep.errors import SettingError, SeveralProblems, StepError, raise_all
+from wheelstep.errors import SeveralProblems, StepError, raise_all
 from wheelstep.ground.connections import Connection
 from wheelstep.ground.credentials import SignIn
 from wheelstep.ground.index_url import same_index
 from wheelstep.ground.public_index import IndexCredential
 from wheelstep.model import Wheel
-from wheelstep.rehearsal.credentials_in_effect import usual_target
 from wheelstep.rehearsal.interface import CondaHalf, Subject, Verdict
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.stages.comparing import changes_since
@@ -160,7 +158,9 @@ def rehearse_subjects(  # noqa: PLR0917 - what is asked, and of which state
             environment=run.environment,
             parallel=settings.parallel or 4,
         )
-    connections = known_connections(run)
+    from wheelstep.stages.connecting.known import known_connections
+
+    connections = known_connections(run) if subjects or ahead else ()
     ask = partial(
         rehearse,
         wheels=wheels,
@@ -169,7 +169,9 @@ def rehearse_subjects(  # noqa: PLR0917 - what is asked, and of which state
         environment=run.environment,
         read=read,
         released=released,
-        credentials=_credentials(run) if (subjects or ahead) and not connections else (),
+        credentials=_credentials(run)
+        if (subjects or ahead) and not (connections and all(map(_has_secret, connections)))
+        else (),
         instead=_instead(run) if served is None else None,
         local_indexes=_local_indexes(run),
         commits=commits,
@@ -197,32 +199,6 @@ def rehearse_subjects(  # noqa: PLR0917 - what is asked, and of which state
     why = "" if served is None else "as it is served now"
     note_verdicts(run, verdicts, why, released=released)
     raise_all(errors_of([*looked, *verdicts]))
-
-
-def known_connections(run: Run) -> tuple[Connection, ...]:
-    """Return the workspace's connections as far as the settings know them, with a name and a
-    target each.
-
-    Raises:
-        SettingError: There is no destination that a target could be made from.
-    """
-    return tuple(_whole(run, one) for one in run.settings.connections)
-
-
-def _whole(run: Run, connection: Connection) -> Connection:
-    target = connection.target
-    if not target:
-        named = [url for each in run.destinations if (url := each.consumer_url)]
-        if not named:
-            raise SettingError(
-                "A connection is set without its target, and no destination has a URL from which "
-                "it could be made.",
-                code="connection-target-missing",
-                cure="Set `connection-target` to the base URL that the workspace's connection has.",
-            )
-        target = usual_target(named[0])
-    name = connection.name or re.sub(r"[^A-Za-z0-9]+", "-", target.partition("://")[2]).strip("-")
-    return dataclasses.replace(connection, target=target, name=name[:33])
 
 
 def _names_asked(run: Run, asked: Mapping[str, Sequence[str]]) -> None:
@@ -296,6 +272,10 @@ def _with_index(run: Run, subject: Subject) -> Subject:
         return subject
     option = f"--extra-index-url {first.consumer_url}"
     return dataclasses.replace(subject, pip_lines=(option, *subject.pip_lines))
+
+
+def _has_secret(connection: Connection) -> bool:
+    return connection.secret is not None or connection.auth_type == "None"
 
 
 def _credentials(run: Run) -> tuple[IndexCredential, ...]:
