@@ -18,10 +18,8 @@ NOW = dt.datetime(2026, 11, 26, 12, tzinfo=dt.UTC)
 
 
 def one(name: str, target: str = ORGANIZATION, **more: Any) -> Stored:
-    return Stored(
-        **{"name": name, "id": name, "category": "PythonFeed", "target": target, "auth_type": "PAT"}
-        | more
-    )
+    given: dict[str, Any] = {"category": "PythonFeed", "target": target, "auth_type": "PAT"}
+    return Stored(**{"name": name, "id": name} | given | more)
 
 
 def found(*others: Stored, ours: Stored | None = None) -> list[tuple[str, str]]:

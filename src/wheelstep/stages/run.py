@@ -141,13 +141,16 @@ class Run:
         """
         from wheelstep.ground.credentials import EntraTokens
         from wheelstep.ground.transport import Transport
-        from wheelstep.workspaces.resource_manager import ResourceManager, endpoint_of
+        from wheelstep.workspaces.resource_manager import (
+            API_VERSION,
+            ResourceManager,
+            endpoint_of,
+        )
 
         tokens = self.entra or EntraTokens(f"{endpoint_of(self.environment)}/.default")
         transport = Transport(self.environment, clock=self.clock)
-        return ResourceManager(
-            self.environment, transport, tokens, api_version=self.settings.api_version
-        )
+        version = self.settings.api_version or API_VERSION
+        return ResourceManager(self.environment, transport, tokens, api_version=version)
 
     @cached_property
     def repository(self) -> Repository:

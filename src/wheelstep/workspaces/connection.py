@@ -9,10 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import hmac
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
@@ -46,6 +44,8 @@ MADE_BY: Final = "madeBy"
 OURS: Final = "wheelstep"
 FINGERPRINT: Final = "tokenFingerprint"
 """The key of the metadata that tells whether a token is still the same."""
+HIDDEN: Final = frozenset({"not-authorized", "not-found", "resource-not-found"})
+"""What `listsecrets` is refused with where we may not know, or where the connection is gone."""
 SHORTEST_TOKEN: Final = 20
 """Characters: what is shorter could be guessed, and gets no fingerprint."""
 COST: Final = (1 << 14, 8, 1)
@@ -129,7 +129,8 @@ def fingerprint(login: Login, resource_id: str) -> str | None:
 def body_of(
     wanted: Connection, login: Login, metadata: Mapping[str, str], expires: dt.datetime | None
 ) -> dict[str, Any]:
-    """Return the body of a PUT: what azure-ai-ml sends, with our metadata and the expiry.
+    """Return the body of a PUT: what azure-ai-ml sends, with our metadata and the expiry. The
+    secrets in it are revealed where it is sent.
 
     Args:
         wanted: The connection, with its target.
@@ -137,11 +138,12 @@ def body_of(
         metadata: Texts by key.
         expires: UTC; None: the workspace shall not know it.
     """
-    credentials: dict[str, str] | None = None
+    credentials: dict[str, str | Secret] | None = None
     if login.secret is not None:
-        value = login.secret.reveal()  # the one place where a workspace gets a secret
         credentials = (
-            {"pat": value} if login.user is None else {"username": login.user, "password": value}
+            {"pat": login.secret}
+            if login.user is None
+            else {"username": login.user, "password": login.secret}
         )
     properties: dict[str, Any] = {
         "category": wanted.category,
@@ -208,7 +210,7 @@ def listed(manager: ResourceManager, workspace: Workspace) -> list[Stored]:
         ServiceUnavailable: No answer after the retries.
     """
     path = f"{workspace.id}/connections?api-version={manager.api_version}"
-    return [parsed(item) for item in manager.pages(path, absent=())]
+    return [parsed(item) for item in manager.pages(path)]
 
 
 def read_login(manager: ResourceManager, stored: Stored) -> Login | None:
@@ -219,14 +221,13 @@ def read_login(manager: ResourceManager, stored: Stored) -> Login | None:
         ServiceRefused: For another reason than a missing right.
     """
     path = f"{stored.id}/listsecrets?api-version={manager.api_version}"
-    response = manager.post(path, accept=(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND))
-    if response.status != HTTPStatus.OK:
-        return None
     try:
-        document = json.loads(response.body)
-    except ValueError:
-        return None
-    credentials = _mapping(_mapping(_mapping(document).get("properties")).get("credentials"))
+        document = manager.post(path)
+    except ServiceRefused as error:
+        if error.code in HIDDEN:
+            return None
+        raise
+    credentials = _mapping(_mapping(document.get("properties")).get("credentials"))
     secret = credentials.get("pat") or credentials.get("password")
     user = credentials.get("username")
     return Login(
@@ -261,16 +262,14 @@ def write(
     """
     path = f"{connection_id(workspace, name)}?api-version={manager.api_version}"
     manager.put(path, body)
-    response = manager.get(path)
-    try:
-        return parsed(json.loads(response.body))
-    except (ValueError, AttributeError):
+    found = manager.find(path)
+    if found is None:
         raise ServiceRefused(
-            f"The workspace {workspace} did not answer as Azure Resource Manager does when it was "
-            f"asked for the connection {name}.",
-            code="not-resource-manager",
-            cure="Check WHEELSTEP_RESOURCE_MANAGER, AZURE_CLOUD and the proxy.",
-        ) from None
+            f"The workspace {workspace} took the connection {name}, and does not have it now.",
+            code="connection-gone",
+            cure="See who else changes the connections of that workspace, and run it again.",
+        )
+    return parsed(found)
 
 
 def delete(manager: ResourceManager, workspace: Workspace, name: str) -> None:

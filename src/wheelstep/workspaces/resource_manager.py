@@ -105,7 +105,7 @@ class ResourceManager:
         transport: Transport,
         tokens: TokenSource,
         *,
-        api_version: str | None = None,
+        api_version: str = API_VERSION,
     ) -> None:
         """Prepare; nothing is imported or opened yet.
 
@@ -114,13 +114,13 @@ class ResourceManager:
             transport: The run's.
             tokens: Entra ID tokens for `endpoint`.
             api_version: Of Microsoft.MachineLearningServices, for those who ask for workspaces and
-                what is below them (each path says its own version); `API_VERSION` when None.
+                what is below them; each path says its own version.
 
         Raises:
             SettingError: As `endpoint_of`.
         """
         self.endpoint = endpoint_of(environment)
-        self.api_version = api_version or API_VERSION
+        self.api_version = api_version
         self._transport = transport
         self._tokens = tokens
         self._thread = threading.local()

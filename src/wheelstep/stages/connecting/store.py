@@ -39,7 +39,7 @@ from wheelstep.workspaces.decide import (
     named,
 )
 from wheelstep.workspaces.neighbours import Finding, expiry_finding, harm
-from wheelstep.workspaces.resource_manager import ResourceConflict
+from wheelstep.workspaces.refusals import ResourceConflict
 
 __all__ = ["store"]
 
