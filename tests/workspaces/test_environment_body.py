@@ -88,6 +88,7 @@ REFUSED = {
     "a number for an image": "name: n\nversion: 3\nimage: 1.0\n",
     "a number for a name": "name: 3\nversion: 3\nimage: base\n",
     "a list at the top": "- a\n",
+    "no name": "version: 3\nimage: base\n",
 }
 BESIDE = {
     "conda.yml": CONDA,

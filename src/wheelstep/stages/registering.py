@@ -156,7 +156,7 @@ class _Registering:
             found = create(manager, one.where.id, what.name, what.version, what.properties)
             run.existing.setdefault(one.key, {})[what.version] = found
             if is_same(what.properties, found):
-                run.host.say(f"{what}: created in {one.where}")
+                run.host.say(f"{what}: registered in {one.where}")
             else:
                 taken.append(one)
 

@@ -12,7 +12,7 @@ from wheelstep.definitions.includes import beside
 from wheelstep.definitions.interface import Environment
 from wheelstep.definitions.plan import Edits, PlannedEdit
 from wheelstep.errors import DefinitionUnresolvable, SettingError, raise_all
-from wheelstep.model import Workspace
+from wheelstep.model import Severity, Workspace
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.stages.readers import readers_of
 from wheelstep.stages.rehearsing import read_after
@@ -24,14 +24,16 @@ __all__ = ["Registrable", "check_register", "next_steps", "readers_in", "refuse_
 COMMANDS: Final = 6
 """So many are written out: the others differ in file and workspace only."""
 _NAME_LINE: Final = re.compile(rb"(?m)^name\s*:")
-_OTHER_FORMS: Final = {
+_OTHER_FORMS: Final[dict[str, tuple[str, str, Severity]]] = {
     "sdk-v1": (
         "It is in the form of the SDK v1, which Azure ML's present interfaces do not take.",
         "Register it with azureml-core (`Environment.register`), or write it as Azure ML YAML.",
+        "warning",
     ),
-    "python": ("A script describes it, and registers it when it runs.", "Run the script."),
-    "notebook": ("A notebook describes it, and registers it when it runs.", "Run the notebook."),
+    "python": ("The script registers it itself, when it runs.", "Run it.", "notice"),
+    "notebook": ("The notebook registers it itself, when it runs.", "Run it.", "notice"),
 }
+"""Why, the cure, and how much it matters, by the form's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,31 +85,33 @@ def registrable(run: Run, snapshot: Snapshot, edits: Edits) -> list[Registrable]
     from wheelstep.workspaces.environment_body import Unregistrable, body_of, refused_name
 
     read, readers = read_after(snapshot, edits), readers_in(run, edits)
+    known = not any(each.unknown for each in edits.edits)
     found: list[Registrable] = []
     refused: list[DefinitionUnresolvable] = []
     for edit, one in _risen(edits):
+        if edit.form != "azureml":
+            _say_of_form(run, edit, one)
+            continue
+        if one.name and (why := refused_name(one.name)):
+            refused.append(_refused(edit, one, why))
+            continue
 
         def named(text: str, path: str = edit.path) -> bytes | None:
             where = beside(path, text)
             return None if where is None else read(where)
 
-        if edit.form != "azureml":
-            _say_not_registered(run, edit, one, *_OTHER_FORMS.get(edit.form, ("", "")))
-        elif not one.name:
-            _say_not_registered(run, edit, one, "It has no name.", "Give it a name.")
-        elif why := refused_name(one.name):
-            refused.append(_refused(edit, one, why))
-        elif isinstance(body := body_of(edit.after, named), Unregistrable):
-            _say_not_registered(run, edit, one, body.why, _command(edit.path, readers[edit.path]))
-        elif one.before is None or one.after is None or one.before == one.after:
-            why = "It states no version." if one.before is None else "Its version cannot be raised."
-            _say_not_registered(run, edit, one, why, _command(edit.path, readers[edit.path]))
+        body, where = body_of(edit.after, named), readers[edit.path]
+        if isinstance(body, Unregistrable):
+            _say_not_registered(run, edit, one, body.why, _command(edit.path, where))
+        elif not one.before or not one.after or one.before == one.after:
+            why = "Its version cannot be raised." if one.before else "It states no version."
+            _say_not_registered(run, edit, one, why, _command(edit.path, where))
+        elif not where:
+            cure = "Set `workspace`, or name the file in the table `definitions`."
+            _say_not_registered(run, edit, one, "No workspace reads it.", cure)
         else:
-            known = not any(each.unknown for each in edits.edits)
             found.append(
-                Registrable(
-                    edit.path, one.name, one.before, one.after, body, readers[edit.path], known
-                )
+                Registrable(edit.path, one.name, one.before, one.after, body, where, known)
             )
     raise_all(refused)
     return found
@@ -119,6 +123,17 @@ def _risen(edits: Edits) -> Iterator[tuple[PlannedEdit, Environment]]:
             # other forms describe environments without a name that are no version of anything
             if one.name or edit.form == "azureml":
                 yield edit, one
+
+
+def _say_of_form(run: Run, edit: PlannedEdit, one: Environment) -> None:
+    why, cure, severity = _OTHER_FORMS.get(edit.form, _OTHER_FORMS["sdk-v1"])
+    run.warn(
+        "environment-not-registered",
+        f"The environment {one.name} of {edit.path} changed and is not registered. {why}",
+        cure=cure,
+        file=edit.path,
+        severity=severity,
+    )
 
 
 def readers_in(run: Run, edits: Edits) -> dict[str, tuple[Workspace, ...]]:
@@ -161,7 +176,8 @@ def _refused(edit: PlannedEdit, one: Environment, why: str) -> DefinitionUnresol
 def _say_not_registered(run: Run, edit: PlannedEdit, one: Environment, why: str, cure: str) -> None:
     run.warn(
         "environment-not-registered",
-        f"The environment {one.name or 'in this file'} changed and is not registered. {why}",
+        f"The environment {one.name or 'without a name'} of {edit.path} changed and is not "
+        f"registered. {why}",
         cure=cure,
         file=edit.path,
     )

@@ -135,6 +135,8 @@ def _check(found: Any) -> None:
     for key in _TEXTS:
         if not isinstance(found.get(key, ""), str):
             raise _Unfit(f"`{key}` is no text for a reader of YAML: it lacks its quotes.")
+    if not found.get("name"):
+        raise _Unfit("It has no name.")
     if "image" not in found:
         raise _Unfit("It names no image.")
     system = found.get("os_type", "linux")
