@@ -19,7 +19,7 @@ from tests.servers.arm_state import Workspace
 from tests.servers.authority import made_authority
 from wheelstep.definitions.interface import Wanted
 from wheelstep.definitions.plan import Edits, plan_edits
-from wheelstep.errors import DefinitionUnresolvable, SeveralProblems, ServiceUnavailable
+from wheelstep.errors import DefinitionUnresolvable, ServiceUnavailable, SeveralProblems
 from wheelstep.hosts.terminal import Terminal
 from wheelstep.model import Pin
 from wheelstep.report import Report

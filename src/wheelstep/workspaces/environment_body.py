@@ -130,15 +130,19 @@ def _check(found: Any) -> None:
         raise _Unfit(
             "It is built from a folder, which has to be uploaded to the workspace's storage first."
         )
+    _check_values(found)
+    if not found.get("name"):
+        raise _Unfit("It has no name.")
+    if "image" not in found:
+        raise _Unfit("It names no image.")
+
+
+def _check_values(found: Mapping[Any, Any]) -> None:
     if empty := sorted(key for key in _KEYS.difference(_SILENT) if found.get(key, "") is None):
         raise _Unfit(f"`{empty[0]}` has no value, which Azure ML's own tools refuse.")
     for key in _TEXTS:
         if not isinstance(found.get(key, ""), str):
             raise _Unfit(f"`{key}` is no text for a reader of YAML: it lacks its quotes.")
-    if not found.get("name"):
-        raise _Unfit("It has no name.")
-    if "image" not in found:
-        raise _Unfit("It names no image.")
     system = found.get("os_type", "linux")
     if not isinstance(system, str) or system.lower() not in {"linux", "windows"}:
         raise _Unfit("`os_type` is neither linux nor windows.")
