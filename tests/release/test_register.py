@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 
 from tests.release.kit import Ran, Repo, contents, everything
 from tests.release.samples import AZUREML, CONDA
+from tests.release.test_on_hosts import Runner
 from tests.robustness.kit import killed_at
 from tests.servers.arm import Arm, Seen, arm_server
 from tests.servers.arm_answers import Reply
@@ -431,6 +433,22 @@ def test_without_it_the_next_step_is_said_once(repo: Repo, arm: Arm, workspace: 
     assert puts(arm) == []
     again = repo.wheelstep("release", *options, extra=arm.environment())
     assert "register-next" not in again.codes
+
+
+def test_the_host_is_told_where_the_environment_is(
+    repo: Repo, arm: Arm, workspace: Workspace, tmp_path: Path
+) -> None:
+    runner = Runner(tmp_path / "runner")
+    extra = arm.environment() | runner.step("refs/heads/main")
+    options = ["--workspace", workspace.option, "--register", "--commit", "none"]
+    ran = repo.wheelstep("release", *options, extra=extra)
+    assert ran.code == 0, ran.said
+    outputs = runner.outputs()
+    assert json.loads(outputs["environments"]) == [
+        {"name": NAME, "version": "9", "path": AZUREML, "registered": [workspace.option]}
+    ]
+    assert outputs["changed"] == "true"
+    assert f"| {NAME} | 9 | {workspace.option} |" in runner.summary
 
 
 def test_without_a_workspace_nothing_is_said_of_registering(repo: Repo) -> None:
