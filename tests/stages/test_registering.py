@@ -19,7 +19,12 @@ from tests.servers.arm_state import Workspace
 from tests.servers.authority import made_authority
 from wheelstep.definitions.interface import Wanted
 from wheelstep.definitions.plan import Edits, plan_edits
-from wheelstep.errors import DefinitionUnresolvable, ServiceUnavailable, SeveralProblems
+from wheelstep.errors import (
+    DefinitionUnresolvable,
+    ServiceRefused,
+    ServiceUnavailable,
+    SeveralProblems,
+)
 from wheelstep.hosts.terminal import Terminal
 from wheelstep.model import Pin
 from wheelstep.report import Report
@@ -213,6 +218,38 @@ def test_a_workspace_that_fails_only_now_leaves_the_others_done(arm: Arm, make: 
     )
     assert list(workspaces[2].environments[NAME]) == ["9"]
     assert made.registered == [workspaces[2].option]
+
+
+def test_what_another_run_took_is_not_said_to_be_ours(arm: Arm, make: Making) -> None:
+    lost, refused, won = (arm.workspace(name) for name in ("lost", "refused", "won"))
+    arm.deny("*/environments/versions/write", f"{refused.id}*")
+
+    def faster(seen: Seen) -> None:
+        if seen.path.startswith(lost.id):
+            others_version(lost, seen)
+
+    before_each_put(arm, faster)
+    made = make(lost, refused, won)
+    with pytest.raises(ServiceRefused, match=f"It is registered in {won.option}[.] No definition"):
+        made.register()
+    assert made.registered == [won.option]
+
+
+def test_a_plan_creates_nothing(arm: Arm, make: Making) -> None:
+    made = make(arm.workspace("train"))
+    made.run.planning = True
+    made.register()
+    assert {one.method for one in arm.requests} == {"GET"}
+    assert [one.code for one in made.run.report.problems] == ["would-register"]
+    assert made.registered == []
+
+
+def test_a_run_that_raises_nothing_asks_nothing(arm: Arm, make: Making) -> None:
+    workspace = arm.workspace("train")
+    pinned = FILES["conda.yml"].replace(b"1.0", b"1.1")
+    made = make(workspace, files={**FILES, "conda.yml": pinned})
+    made.register()
+    assert arm.requests == []
 
 
 def test_two_files_that_describe_the_same_are_created_once(arm: Arm, make: Making) -> None:

@@ -128,16 +128,18 @@ class _Registering:
         Returns:
             Whether any of them has changed.
         """
-        from wheelstep.workspaces.environment import versions_of
-
         run, self.failed = self.run, {}
         before = dict(run.existing)
+        asked = [one for one in _each(self.rising) if not one.exists(run)]
+        if not asked:
+            return False
+        from wheelstep.workspaces.environment import versions_of
 
         def look(one: _Wanted) -> None:
             manager = run.resource_manager
             run.existing[one.key] = versions_of(manager, one.where.id, one.what.name)
 
-        self._all([one for one in _each(self.rising) if not one.exists(run)], look)
+        self._all(asked, look)
         return run.existing != before
 
     def write(self, state: _State, _tag: str | None) -> None:
@@ -187,8 +189,17 @@ class _Registering:
                 environment["registered"] = where.get((row.path, environment["name"]), [])
 
     def _with(self, what: Registrable) -> list[str]:
-        """Return the workspaces that have it."""
-        return [str(one) for one in what.workspaces if key_of(one, what.name) not in self.failed]
+        """Return the workspaces that have it, as far as is known."""
+        from wheelstep.workspaces.environment_body import is_same
+
+        versions = [
+            (one, self.run.existing.get(key_of(one, what.name), {})) for one in what.workspaces
+        ]
+        return [
+            str(one)
+            for one, found in versions
+            if what.version in found and is_same(what.properties, found[what.version])
+        ]
 
     def errors(self) -> list[StepError]:
         """Return what went wrong, each with where its environment has been created."""
