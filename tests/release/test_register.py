@@ -177,6 +177,7 @@ def test_a_race_for_the_number_is_lost_to_whoever_was_first(
     assert f"azureml:{NAME}:10\n" in repo.read(JOB)
     held = workspace.environments[NAME]
     assert held["9"]["condaFile"] == "name: others\n"
+    assert f"{NAME} 9 exists in {workspace.option} by now, with another condaFile" in ran.said
     assert held["10"]["condaFile"] == planned(repo)["condaFile"]
     assert [one.path.rpartition("/")[2] for one in puts(arm)] == ["9", "10"]
     assert ran.definition(AZUREML)["environments"][0]["to"] == "10"

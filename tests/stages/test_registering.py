@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -160,6 +161,25 @@ def test_a_race_that_is_lost_every_time_ends(arm: Arm, make: Making) -> None:
     versions = [one.path.rpartition("/")[2] for one in arm.seen("PUT")]
     assert versions == [str(number) for number in range(9, 9 + len(versions))]
     assert {one["condaFile"] for one in workspace.environments[NAME].values()} == {"name: others\n"}
+
+
+def test_a_service_that_alters_what_it_is_given_burns_no_more_than_two_numbers(
+    arm: Arm, make: Making
+) -> None:
+    workspace = arm.workspace("train")
+
+    def altered(seen: Seen) -> None:
+        properties = json.loads(seen.body)["properties"]
+        version = seen.path.rpartition("/")[2]
+        workspace.register(NAME, version, **{**properties, "image": "base@sha256:1"})
+        arm.fail("PUT", f"*/versions/{version}", Reply(201, {}))
+
+    before_each_put(arm, altered)
+    made = make(workspace)
+    with pytest.raises(ServiceRefused, match="another image than was sent") as caught:
+        made.register()
+    assert caught.value.code == "environment-altered"
+    assert list(workspace.environments[NAME]) == ["9", "10"]
 
 
 def test_another_run_that_makes_the_very_same_is_no_conflict(arm: Arm, make: Making) -> None:

@@ -111,8 +111,9 @@ MADE = {"image": "base", "condaFile": "name: e\n", "isAnonymous": False, "isArch
 def test_what_is_created_is_read_back(
     manager: ResourceManager, arm: Arm, workspace: Workspace
 ) -> None:
-    found = create(manager, workspace.id, "acme-train", "8", MADE)
-    assert found["image"] == "base"
+    made = create(manager, workspace.id, "acme-train", "8", MADE)
+    found = made.properties
+    assert (made.accepted, found["image"]) == (True, "base")
     assert found["environmentType"] == "UserCreated"
     assert workspace.environments["acme-train"]["8"] == MADE
     assert [one.method for one in arm.requests] == ["PUT", "GET"]
@@ -129,8 +130,9 @@ def test_of_a_version_that_others_have_theirs_is_returned(
     manager: ResourceManager, workspace: Workspace
 ) -> None:
     before = dict(workspace.environments["acme-train"]["7"])
-    found = create(manager, workspace.id, "acme-train", "7", MADE)
-    assert found["image"] == before["image"] != "base"
+    made = create(manager, workspace.id, "acme-train", "7", MADE)
+    assert made.accepted is False
+    assert made.properties["image"] == before["image"] != "base"
     assert workspace.environments["acme-train"]["7"] == before
 
 
@@ -147,7 +149,7 @@ def test_a_lost_reply_makes_no_second_version(
     manager: ResourceManager, arm: Arm, workspace: Workspace, *, after: bool
 ) -> None:
     arm.lose("PUT", "*", after=after)
-    assert create(manager, workspace.id, "acme-train", "8", MADE)["image"] == "base"
+    assert create(manager, workspace.id, "acme-train", "8", MADE).properties["image"] == "base"
     assert list(workspace.environments["acme-train"])[-1] == "8"
 
 
@@ -156,7 +158,8 @@ def test_what_is_not_to_be_read_yet_is_what_the_service_answered(
 ) -> None:
     missing = of_the_workspace(404, "UserError", "Environment acme-train version 8 not found.")
     arm.fail("GET", "*/versions/8", missing)
-    assert create(manager, workspace.id, "acme-train", "8", MADE)["condaFile"] == "name: e\n"
+    made = create(manager, workspace.id, "acme-train", "8", MADE)
+    assert made.properties["condaFile"] == "name: e\n"
 
 
 def test_without_the_right_the_action_is_named(

@@ -13,7 +13,13 @@ import pytest
 import yaml
 
 from tests.oracles import python_of
-from wheelstep.workspaces.environment_body import Unregistrable, body_of, is_same, refused_name
+from wheelstep.workspaces.environment_body import (
+    Unregistrable,
+    body_of,
+    differences,
+    is_same,
+    refused_name,
+)
 
 CORPUS = Path(__file__).parent.parent / "definitions" / "corpus"
 OF_THE_CORPUS = ["environments/train/environment.yml", "environments/inline/environment.yml"]
@@ -69,6 +75,9 @@ REFUSED = {
     "two": f"{HEAD}conda_file: two.yml\n",
     "a list": f"{HEAD}conda_file: [a]\n",
     "no value": f"{HEAD}description:\n",
+    "no value of a key that is passed over": f"{HEAD}latest_version:\n",
+    "a version that is a date": "name: n\nversion: 2026-01-01\nimage: base\n",
+    "a number for an id": f"{HEAD}id: 1\n",
     "documents": f"{HEAD}---\na: b\n",
     "keys of tags": f"{HEAD}tags: {{1: a}}\n",
     "tags of a list": f"{HEAD}tags: [a]\n",
@@ -252,6 +261,7 @@ def test_what_the_service_adds_is_passed_over() -> None:
 )
 def test_what_differs_is_another_environment(other: dict[str, Any]) -> None:
     assert not is_same(STATED, {**RETURNED, **other})
+    assert differences(STATED, {**RETURNED, **other}) == list(other)
 
 
 @pytest.mark.parametrize(("one", "other"), [("3.10", "'3.10'"), ("1", "1.0"), ("yes", "'yes'")])

@@ -109,6 +109,8 @@ class _Registering:
     rising: list[Registrable] = field(default_factory=list)
     failed: dict[tuple[str, str], StepError] = field(default_factory=dict)
     """(workspace in lower case, environment) -> why it is not there."""
+    altered: set[tuple[str, str]] = field(default_factory=set)
+    """Where a version was accepted, and others' content stood there then."""
 
     def read(self) -> Tagged[_State]:
         """Decide, and look whether the versions are still free."""
@@ -149,18 +151,27 @@ class _Registering:
             Conflict: Another run was faster with one of them.
         """
         from wheelstep.workspaces.environment import create
-        from wheelstep.workspaces.environment_body import is_same
+        from wheelstep.workspaces.environment_body import differences
 
         run, taken = self.run, []
 
         def make(one: _Wanted) -> None:
             what, manager = one.what, run.resource_manager
-            found = create(manager, one.where.id, what.name, what.version, what.properties)
-            run.existing.setdefault(one.key, {})[what.version] = found
-            if is_same(what.properties, found):
+            made = create(manager, one.where.id, what.name, what.version, what.properties)
+            run.existing.setdefault(one.key, {})[what.version] = made.properties
+            differ = differences(what.properties, made.properties)
+            if not differ:
                 run.host.say(f"{what}: registered in {one.where}")
+            elif made.accepted and one.key in self.altered:
+                raise _altered(differ)
             else:
+                run.host.say(
+                    f"{what} exists in {one.where} by now, with another {' and '.join(differ)}: "
+                    "the next version is taken."
+                )
                 taken.append(one)
+                if made.accepted:
+                    self.altered.add(one.key)
 
         self._all(state.created, make)
         if taken and not self.failed:
@@ -213,6 +224,16 @@ class _Registering:
             + (f"It is registered in {_listed(have)}. " if have else "")
             + "No definition was committed; run again, the step goes on from here.",
         )
+
+
+def _altered(differ: Sequence[str]) -> ServiceRefused:
+    # once that is another run's doing; twice it is the service's, and no number would ever do
+    return ServiceRefused(
+        f"The service accepts it, and then has another {' and '.join(differ)} than was sent.",
+        code="environment-altered",
+        cure="Compare the version with the file (`az ml environment show`), and bring the file to "
+        "what the service makes of it; or release without `register`.",
+    )
 
 
 def _each(wanted: Iterable[Registrable]) -> Iterable[_Wanted]:

@@ -6,15 +6,26 @@ Source: the REST reference of Microsoft.MachineLearningServices, "Environment Ve
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from wheelstep.workspaces.refusals import ResourceConflict
 from wheelstep.workspaces.resource_manager import ResourceManager
 
-__all__ = ["create", "versions_of"]
+__all__ = ["Created", "create", "versions_of"]
 
 Properties = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A version after it was to be created."""
+
+    properties: Properties
+    """What it has: others' properties, where another run was faster."""
+    accepted: bool
+    """Whether the service took ours, as far as it said; False where it refused (409)."""
 
 
 def versions_of(manager: ResourceManager, workspace: str, name: str) -> dict[str, Properties]:
@@ -42,7 +53,7 @@ def versions_of(manager: ResourceManager, workspace: str, name: str) -> dict[str
 
 def create(
     manager: ResourceManager, workspace: str, name: str, version: str, properties: Properties
-) -> Properties:
+) -> Created:
     """Create a version that was not there a moment ago, and read it back.
 
     The service keeps what there is: it refuses (409) other content under a version that exists.
@@ -53,9 +64,6 @@ def create(
         name: The environment's name.
         version: The version.
         properties: What it is made of.
-
-    Returns:
-        What the version has then: others' properties, where another run was faster.
 
     Raises:
         SettingError: Nobody is signed in to Azure.
@@ -71,8 +79,8 @@ def create(
         found = manager.find(path)
         if found is None:
             raise  # it is not what is there that the service objects to
-        return _properties(found)
-    return _properties(manager.find(path) or made)
+        return Created(_properties(found), accepted=False)
+    return Created(_properties(manager.find(path) or made), accepted=True)
 
 
 def _versions(workspace: str, name: str) -> str:

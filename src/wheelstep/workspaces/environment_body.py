@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import yaml
 
-__all__ = ["Unregistrable", "body_of", "is_same", "refused_name"]
+__all__ = ["Unregistrable", "body_of", "differences", "is_same", "refused_name"]
 
 Properties = Mapping[str, Any]
 
@@ -27,11 +27,11 @@ _NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,254}")
 _RESERVED: Final = ("AzureML", "Microsoft")
 """How curated environments begin (source: the reference of azureml-core, `Environment`)."""
 
-_TEXTS: Final = ("name", "description", "image", "datastore")
+_TEXTS: Final = ("name", "description", "image", "datastore", "id")
 _SILENT: Final = ("$schema", "creation_context", "latest_version", "intellectual_property")
 """Keys that azure-ai-ml passes over."""
 _KEYS: Final = frozenset(
-    {*_TEXTS, *_SILENT, "version", "id", "tags", "conda_file", "build", "inference_config"}
+    {*_TEXTS, *_SILENT, "version", "tags", "conda_file", "build", "inference_config"}
     | {"os_type", "auto_delete_setting"}
 )
 _ROUTES: Final = {
@@ -138,8 +138,10 @@ def _check(found: Any) -> None:
 
 
 def _check_values(found: Mapping[Any, Any]) -> None:
-    if empty := sorted(key for key in _KEYS.difference(_SILENT) if found.get(key, "") is None):
+    if empty := sorted(key for key in _KEYS if found.get(key, "") is None):
         raise _Unfit(f"`{empty[0]}` has no value, which Azure ML's own tools refuse.")
+    if not isinstance(found.get("version", ""), str | int | float):
+        raise _Unfit("`version` is a date for a reader of YAML: it lacks its quotes.")
     for key in _TEXTS:
         if not isinstance(found.get(key, ""), str):
             raise _Unfit(f"`{key}` is no text for a reader of YAML: it lacks its quotes.")
@@ -214,7 +216,12 @@ def _route(key: str, route: Any) -> dict[str, Any]:
 
 
 def is_same(ours: Properties, theirs: Properties) -> bool:
-    """Tell whether a version that a workspace has is what we would create.
+    """Tell whether a version that a workspace has is what we would create: see `differences`."""
+    return not differences(ours, theirs)
+
+
+def differences(ours: Properties, theirs: Properties) -> list[str]:
+    """Return in which properties a version that a workspace has is another than we would create.
 
     What makes the image has to be equal; what the service adds is passed over. Description and tags
     can be changed in the workspace at any time: it is enough that it has those that we state.
@@ -223,24 +230,26 @@ def is_same(ours: Properties, theirs: Properties) -> bool:
         ours: As `body_of` returns them.
         theirs: As the service does.
     """
-    if _image(ours) != _image(theirs):
-        return False
+    wanted, held = _image(ours), _image(theirs)
+    found = [name for name, value in wanted.items() if held[name] != value]
     said = ours.get("description")
-    labels, held = ours.get("tags") or {}, theirs.get("tags") or {}
-    return (not said or theirs.get("description") == said) and all(
-        key in held and _plain(held[key]) == _plain(value) for key, value in labels.items()
-    )
+    if said and theirs.get("description") != said:
+        found.append("description")
+    labels, there = ours.get("tags") or {}, theirs.get("tags") or {}
+    if any(key not in there or _plain(there[key]) != _plain(labels[key]) for key in labels):
+        found.append("tags")
+    return found
 
 
-def _image(properties: Properties) -> object:
+def _image(properties: Properties) -> dict[str, object]:
     """Return what an image is made of, and how it serves."""
-    return (
-        properties.get("image") or None,
-        _canonical(properties.get("condaFile") or None),
-        str(properties.get("osType") or "Linux").lower(),
-        _filled(properties.get("build")),
-        _filled(properties.get("inferenceConfig")),
-    )
+    return {
+        "image": properties.get("image") or None,
+        "condaFile": _canonical(properties.get("condaFile") or None),
+        "osType": str(properties.get("osType") or "Linux").lower(),
+        "build": _filled(properties.get("build")),
+        "inferenceConfig": _filled(properties.get("inferenceConfig")),
+    }
 
 
 def _canonical(conda: Any) -> Any:
