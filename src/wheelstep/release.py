@@ -18,7 +18,7 @@ from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.artifacts_feed import FeedDestination
 from wheelstep.destinations.examine import Examination
 from wheelstep.destinations.interface import WritesPages
-from wheelstep.destinations.publish import Published
+from wheelstep.destinations.publish import Published, at_hand
 from wheelstep.errors import SettingError, StepError
 from wheelstep.lock import FILE, Lock, Locked
 from wheelstep.model import Change, Pin, Wheel
@@ -224,6 +224,9 @@ class Release:
                 examination = examine_wheels(run, self.found, [*wheels, *recorded], self.work)
         if pin:
             with run.stage("rehearse"):
+                if run.settings.rehearse != "off":
+                    examination, copies = at_hand(examination, run.transfers)
+                    wheels = [*wheels, *copies]
                 self.rehearse(wheels)
         with run.stage("publish"):
             self._upload(examination)
@@ -330,7 +333,11 @@ class Release:
         return {file: url for file, url in urls.items() if url is not None}
 
     def rehearse(self, wheels: Sequence[Wheel]) -> None:
-        """Resolve what would be committed, with the new wheels laid over the index."""
+        """Resolve what would be committed, with the new wheels laid over the index.
+
+        Args:
+            wheels: Those that will be published or copied, as they lie on this machine.
+        """
         snapshot = self.run.snapshot
         pins = wanted_pins(self.pins(), self.run.lock, snapshot)
         edits = edits_for(self.run, snapshot, pins)
@@ -338,7 +345,9 @@ class Release:
         if any(edit.unknown for edit in edits.edits):
             # the URL is known when the file is there: until then the version stands for it
             edits = edits_on(self.run, snapshot, pins, None, style="version")
-        self._prove(snapshot, edits, wheels)
+        # of what the branch has a newer release of, no definition takes the wheels of this one
+        names = {pin.name for pin in pins}
+        self._prove(snapshot, edits, [wheel for wheel in wheels if wheel.name in names])
 
     def _prove(self, snapshot: Snapshot, edits: Edits, wheels: Sequence[Wheel]) -> None:
         commits = {one.package.name: one.package.sources.commit for one in self.built.values()}

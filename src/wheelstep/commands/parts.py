@@ -22,6 +22,7 @@ from wheelstep.stages.building import build
 from wheelstep.stages.definitions import check_place, edits_for, find_definitions, show_edits
 from wheelstep.stages.git_source import with_sources
 from wheelstep.stages.landing import note_commit, wanted_pins
+from wheelstep.stages.proving import concerned
 from wheelstep.stages.publishing import work_folder
 from wheelstep.stages.records import pin_of
 from wheelstep.stages.registering import registered
@@ -82,7 +83,7 @@ def pin(run: Run, released: Sequence[str]) -> None:
         known = [project.normalized for project in projects if project.name]
         check_place(run, find_definitions(run, run.snapshot, known).kinds)
     refuse_nameless(run)
-    pins = _published(run, wanted) if wanted else _latest(run)
+    pins, fresh = _published(run, wanted) if wanted else _latest(run)
     if run.settings.pin == "git":
         projects = discover(run.git, run.settings.packages)
         pins = with_sources(run, pins, {one.normalized: one.directory for one in projects})
@@ -106,7 +107,12 @@ def pin(run: Run, released: Sequence[str]) -> None:
         vendored = vendoring.changes(snapshot, edits)
         decided[:] = [*(edit.change() for edit in changed), *vendored]
         with run.stage("rehearse"):
-            subjects = [one for edit in changed for one in subjects_of(edit.path, edit.reading)]
+            held = fresh.intersection(pin.name for pin in holding)
+            subjects = [
+                one
+                for edit in concerned(edits, held)
+                for one in subjects_of(edit.path, edit.reading)
+            ]
             read = read_after(snapshot, edits, vendoring.content)
             with lines_as_they_are(edits):
                 rehearse_subjects(run, read, subjects, (), names)
@@ -164,9 +170,9 @@ def _parsed(text: str) -> tuple[str, Version]:
         ) from error
 
 
-def _latest(run: Run) -> list[Pin]:
+def _latest(run: Run) -> tuple[list[Pin], frozenset[str]]:
     """Return each package's last release: what the record says, or what `publish` has published of
-    this checkout since."""
+    this checkout since; and the names of the latter, which no release has rehearsed."""
     records, pins = dict(run.lock.packages), {}
     first = run.destinations[0] if run.destinations else None
     with environments_of(run) as environments, run.stage("survey"):
@@ -196,7 +202,7 @@ def _latest(run: Run) -> list[Pin]:
         )
     urls = _urls(first, [one for files in listed.values() for one in files]) if first else {}
     recorded = {name: pin_of(record, urls) for name, record in records.items()}
-    return [pin for _, pin in sorted((recorded | pins).items())]
+    return [pin for _, pin in sorted((recorded | pins).items())], frozenset(pins)
 
 
 def _urls(destination: Destination, files: Sequence[Listed]) -> dict[str, str]:
@@ -207,8 +213,9 @@ def _urls(destination: Destination, files: Sequence[Listed]) -> dict[str, str]:
     return {file: url for file, url in named.items() if url is not None}
 
 
-def _published(run: Run, wanted: Sequence[tuple[str, Version]]) -> list[Pin]:
-    """Return the pins of versions that a destination has."""
+def _published(run: Run, wanted: Sequence[tuple[str, Version]]) -> tuple[list[Pin], frozenset[str]]:
+    """Return the pins of versions that a destination has, and their names: whoever names a version
+    wants to know that every definition builds with it, those that need no edit too."""
     if not run.destinations:
         raise SettingError(
             "No destination is set, so it cannot be seen whether the version is released.",
@@ -233,7 +240,7 @@ def _published(run: Run, wanted: Sequence[tuple[str, Version]]) -> list[Pin]:
         locked = run.lock.packages.get(name)
         commit = locked.commit if locked is not None and locked.version == version else ""
         pins.append(_pin(first, name, version, commit, files))
-    return pins
+    return pins, frozenset(pin.name for pin in pins)
 
 
 def _pin(

@@ -15,6 +15,7 @@ from wheelstep.definitions.find import definitions_in
 from wheelstep.definitions.forms import NAMING, SUFFIXES, worth_reading
 from wheelstep.definitions.interface import Found, Kind, PinStyle, Read, Wanted
 from wheelstep.definitions.plan import Edits, PlannedEdit, plan_edits
+from wheelstep.destinations.artifacts_feed import FeedDestination
 from wheelstep.errors import StepError
 from wheelstep.model import Index, Pin
 from wheelstep.packages.discover import discover
@@ -207,7 +208,7 @@ def edits_for(run: Run, snapshot: Snapshot, pins: Sequence[Pin]) -> Edits:
     edits = edits_on(run, snapshot, pins, cheap)
     if first is not None and any(edit.index_added for edit in edits.edits):
         index = first.index()
-        for note in getattr(first, "notes", ()):
+        for note in first.notes if isinstance(first, FeedDestination) else ():
             run.warn("upstreams-unknown", note)
         if index != cheap:
             edits = edits_on(run, snapshot, pins, index)
