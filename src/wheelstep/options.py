@@ -183,7 +183,10 @@ OUTPUTS: Final[tuple[Output, ...]] = (
     Output("changed", "`true` when something was published, pinned or committed, else `false`."),
     Output("packages", "Path of a JSON file: the packages with their versions and wheels."),
     Output("wheels", "Path of a text file: the built or released wheels, one a line."),
-    Output("environments", "JSON list of the Azure ML environments with name, version and path."),
+    Output(
+        "environments",
+        "JSON list of the Azure ML environments with name, version, path and the workspaces that have them (`registered`).",
+    ),
     Output("commit", "The commit with the definitions; empty when there is none."),
     Output("exit-code", "wheelstep's exit code."),
     Output("problem-codes", "The codes of the problems met, separated by spaces."),

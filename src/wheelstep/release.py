@@ -46,6 +46,8 @@ from wheelstep.stages.publishing import (
     work_folder,
 )
 from wheelstep.stages.records import package_row, pin_of, record_of, stored
+from wheelstep.stages.registering import registered
+from wheelstep.stages.registrable import check_register, say_next_steps
 from wheelstep.stages.rehearsing import read_after
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey, survey
@@ -73,6 +75,8 @@ def release(run: Run, *, pin: bool = True) -> None:
     Raises:
         StepError: As the stages say; the report tells what was done until then.
     """
+    if pin:
+        check_register(run)
     with environments_of(run) as environments, work_folder() as work:
         with run.stage("survey"):
             found = survey(run, environments)
@@ -165,6 +169,8 @@ class Release:
     """Wheels that were copied: see stages/vendoring.py."""
     changes: Sequence[Change] = ()
     """What was decided last, on the newest head."""
+    edits: Edits = field(default_factory=lambda: Edits((), ()))
+    """What the definitions among them were made from."""
     proving: Proving = field(init=False)
     connecting: Connecting = field(init=False)
 
@@ -360,9 +366,14 @@ class Release:
             start = None if self.built or self.published else run.snapshot
             done = land(run.repository, self.decide, self.message, clock=run.clock, start=start)
         note_commit(run, done, self.changes)
+        say_next_steps(run, self.edits)
 
     def decide(self, snapshot: Snapshot) -> Sequence[Change]:
         """Decide what to change on a head: called again when another run was faster."""
+        registered(self.run, snapshot, lambda: self._decide(snapshot))
+        return self.changes
+
+    def _decide(self, snapshot: Snapshot) -> Edits:
         run = self.run
         lock = run.lock if snapshot is run.snapshot else Lock.parse(snapshot.read(FILE))
         pins = wanted_pins(self.pins(), lock, snapshot)
@@ -375,7 +386,7 @@ class Release:
                     f"release of it already, {lock.packages[row.name].version}.",
                     severity="notice",
                 )
-        edits = edits_for(run, snapshot, pins)
+        edits = self.edits = edits_for(run, snapshot, pins)
         show_edits(run.report, edits)
         changes = [edit.change() for edit in edits.edits if edit.status == "changed"]
         changes += self.vendoring.changes(snapshot, edits)
@@ -404,7 +415,7 @@ class Release:
             forgotten=lambda: deleted_lock(run, snapshot),
         )
         self.changes = [*changes, record] if record else changes
-        return self.changes
+        return edits
 
     def message(self) -> str:
         """Return the commit message: what is pinned, or what was released."""

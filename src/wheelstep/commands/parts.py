@@ -8,6 +8,7 @@ from dataclasses import replace
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.interface import Destination, WritesPages
 from wheelstep.errors import SettingError
 from wheelstep.lock import FILE, Lock
@@ -24,6 +25,8 @@ from wheelstep.stages.landing import note_commit, wanted_pins
 from wheelstep.stages.proving import concerned
 from wheelstep.stages.publishing import work_folder
 from wheelstep.stages.records import pin_of
+from wheelstep.stages.registering import registered
+from wheelstep.stages.registrable import check_register, say_next_steps
 from wheelstep.stages.rehearsing import (
     lines_as_they_are,
     read_after,
@@ -73,6 +76,7 @@ def pin(run: Run, released: Sequence[str]) -> None:
         SettingError: A name or a version is none, or it is released nowhere.
         StepError: As the stages say.
     """
+    check_register(run)
     wanted = [_parsed(text) for text in released]
     if run.settings.workspaces or run.settings.read_by:
         projects = discover(run.git, run.settings.packages)
@@ -87,12 +91,17 @@ def pin(run: Run, released: Sequence[str]) -> None:
     vendoring = Vendoring(run)
 
     decided: list[Change] = []
+    last: list[Edits] = []
 
     def decide(snapshot: Snapshot) -> list[Change]:
+        registered(run, snapshot, lambda: once(snapshot))
+        return decided
+
+    def once(snapshot: Snapshot) -> Edits:
         lock = Lock.parse(snapshot.read(FILE))
         # what is asked for by name is wanted, also when it is older
         holding = pins if wanted else wanted_pins(pins, lock, snapshot)
-        edits = edits_for(run, snapshot, holding)
+        last[:] = [edits := edits_for(run, snapshot, holding)]
         show_edits(run.report, edits)
         changed = [edit for edit in edits.edits if edit.status == "changed"]
         vendored = vendoring.changes(snapshot, edits)
@@ -107,7 +116,7 @@ def pin(run: Run, released: Sequence[str]) -> None:
             read = read_after(snapshot, edits, vendoring.content)
             with lines_as_they_are(edits):
                 rehearse_subjects(run, read, subjects, (), names)
-        return decided
+        return edits
 
     if run.planning:
         changes = decide(run.snapshot)
@@ -118,6 +127,7 @@ def pin(run: Run, released: Sequence[str]) -> None:
     with run.stage("commit"):
         done = land(run.repository, decide, message, clock=run.clock)
     note_commit(run, done, decided)
+    say_next_steps(run, last[-1])
     if wanted:
         run.warn(
             "pinned-by-name",

@@ -176,6 +176,9 @@ class Wanted:
     """Of the commit that is released, UTC, for versions that are dates; None where unknown."""
     floors: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The versions of each environment, by its name, that workspaces have already."""
+    settled: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """(path, environment) -> the version that it rises to: workspaces have it with the content that
+    the edited file describes."""
     keep_ranges: bool = False
     """Whether a range that admits the version stays."""
     closure: bool = False

@@ -152,9 +152,13 @@ def edits_on(
     day, released = _day(run, snapshot), _released(run, names)
 
     def decide(pins: Sequence[Pin]) -> Edits:
-        return above_floors(run, partial(decide_above, pins))
+        return above_floors(run, snapshot, partial(decide_above, pins))
 
-    def decide_above(pins: Sequence[Pin], floors: Mapping[str, Sequence[str]]) -> Edits:
+    def decide_above(
+        pins: Sequence[Pin],
+        floors: Mapping[str, Sequence[str]],
+        settled: Mapping[tuple[str, str], str],
+    ) -> Edits:
         wanted = Wanted(
             pins=tuple(pins),
             style=style or run.settings.pin,
@@ -162,6 +166,7 @@ def edits_on(
             choose=choose_for(run.settings.platform),
             day=day,
             floors=floors,
+            settled=settled,
             keep_ranges=run.settings.keep_ranges,
             closure=run.settings.closure,
             platform=run.settings.platform,
