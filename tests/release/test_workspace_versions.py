@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.ground.web import Web
 from tests.release.kit import Repo
 from tests.release.samples import AZUREML
-from tests.servers.authority import made_authority, secure
-from tests.servers.workspace import Workspace, managed_identity, refused
-
-SUBSCRIPTION = "5f3b6a0e-0000-4000-8000-000000000001"
-ID = (
-    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/ml/providers/"
-    "Microsoft.MachineLearningServices/workspaces/train"
-)
-NAMED = f"{SUBSCRIPTION}/ml/train"
+from tests.servers.arm import Arm, arm_server
+from tests.servers.arm_state import Workspace
+from tests.servers.authority import made_authority
 
 
 @pytest.fixture(scope="module")
@@ -27,20 +19,15 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_authority(tmp_path_factory.mktemp("authority"))
 
 
-@contextmanager
-def served(workspace: Workspace, authority: Path) -> Iterator[dict[str, str]]:
-    """Yield the environment in which a run reaches the workspace, as a managed identity."""
-    with (
-        Web(answer=workspace.answer, tls=secure(authority)) as web,
-        Web(answer=managed_identity) as identity,
-    ):
-        workspace.base = web.url
-        yield {
-            "WHEELSTEP_RESOURCE_MANAGER": web.url,
-            "REQUESTS_CA_BUNDLE": str(authority),
-            "IDENTITY_ENDPOINT": f"{identity.url}/token",
-            "IDENTITY_HEADER": "secret-of-the-host",
-        }
+@pytest.fixture
+def arm(authority: Path) -> Iterator[Arm]:
+    with arm_server(authority) as arm:
+        yield arm
+
+
+@pytest.fixture
+def workspace(arm: Arm) -> Workspace:
+    return arm.workspace("train")
 
 
 def raised(repo: Repo) -> Repo:
@@ -49,12 +36,12 @@ def raised(repo: Repo) -> Repo:
     return repo
 
 
-def test_the_version_is_above_what_the_workspace_has(monorepo: Repo, authority: Path) -> None:
-    workspace = Workspace(ID)
-    workspace.environments["acme-train"] = ["21", "8", "20", "blue", "7", "3"]
+def test_the_version_is_above_what_the_workspace_has(
+    monorepo: Repo, arm: Arm, workspace: Workspace
+) -> None:
+    workspace.register("acme-train", "3", "7", "blue", "20", "8", "21")
     repo = raised(monorepo)
-    with served(workspace, authority) as environment:
-        ran = repo.wheelstep("release", "--workspace", NAMED, extra=environment)
+    ran = repo.wheelstep("release", "--workspace", workspace.option, extra=arm.environment())
     assert ran.code == 0, ran.said
     assert "version: 22\n" in repo.read(AZUREML)
     (row,) = ran.definition(AZUREML)["environments"]
@@ -62,23 +49,20 @@ def test_the_version_is_above_what_the_workspace_has(monorepo: Repo, authority: 
 
 
 def test_a_workspace_without_the_environment_changes_nothing(
-    monorepo: Repo, authority: Path
+    monorepo: Repo, arm: Arm, workspace: Workspace
 ) -> None:
     repo = raised(monorepo)
-    with served(Workspace(ID), authority) as environment:
-        ran = repo.wheelstep("release", "--workspace", NAMED, extra=environment)
+    ran = repo.wheelstep("release", "--workspace", workspace.option, extra=arm.environment())
     assert ran.code == 0, ran.said
     assert "version: 9\n" in repo.read(AZUREML)
     assert "workspace-not-read" not in ran.codes
 
 
-def test_what_cannot_be_read_is_said(monorepo: Repo, authority: Path) -> None:
-    workspace = Workspace(ID)
-    workspace.trouble = [refused(403, "AuthorizationFailed", "no versions/read for you")] * 9
+def test_what_cannot_be_read_is_said(monorepo: Repo, arm: Arm, workspace: Workspace) -> None:
+    arm.deny("*/environments/versions/read")
     repo = raised(monorepo)
-    with served(workspace, authority) as environment:
-        ran = repo.wheelstep("release", "--workspace", NAMED, extra=environment)
+    ran = repo.wheelstep("release", "--workspace", workspace.option, extra=arm.environment())
     assert ran.code == 0, ran.said
     problem = ran.problem("workspace-not-read")
-    assert "versions/read for you" in problem["message"]
+    assert "environments/versions/read" in problem["message"]
     assert "version: 9\n" in repo.read(AZUREML)
