@@ -14,6 +14,7 @@ from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.index import IndexDestination
 from wheelstep.errors import SettingError, SeveralProblems, StepError, raise_all
+from wheelstep.ground.clock import RetryBudget
 from wheelstep.ground.connections import Connection
 from wheelstep.ground.credentials import SignIn
 from wheelstep.ground.index_url import same_index
@@ -28,6 +29,7 @@ from wheelstep.stages.run import Run
 __all__ = [
     "includes",
     "lines_as_they_are",
+    "look_only",
     "note_verdicts",
     "read_after",
     "rehearse_subjects",
@@ -144,7 +146,7 @@ def rehearse_subjects(  # noqa: PLR0917 - what is asked, and of which state
             public package could take the place of one of ours (4).
     """
     from wheelstep.rehearsal.conda_half import rehearse_halves, solve_halves
-    from wheelstep.rehearsal.resolve import errors_of, rehearse, skipped
+    from wheelstep.rehearsal.resolve import errors_of, skipped
 
     subjects = [_with_index(run, subject) for subject in subjects if subject.pip_lines]
     ahead = [_with_index(run, subject) for subject in ahead if subject.pip_lines]
@@ -160,8 +162,29 @@ def rehearse_subjects(  # noqa: PLR0917 - what is asked, and of which state
             environment=run.environment,
             parallel=settings.parallel or 4,
         )
-    connections = known_connections(run)
-    ask = partial(
+    wanted = bool(subjects or ahead) and not settings.connections
+    ask = _asking(run, read, wheels, released, _credentials(run) if wanted else (), served)
+    ask = partial(ask, commits=commits, announce=partial(_names_asked, run))
+    looked = ask(ahead, resolve=False)
+    note_verdicts(run, looked, "known after build")
+    verdicts = rehearse_halves(subjects, ask, solved)
+    why = "" if served is None else "as it is served now"
+    note_verdicts(run, verdicts, why, released=released)
+    raise_all(errors_of([*looked, *verdicts]))
+
+
+def _asking(  # noqa: PLR0917 - all that decides it
+    run: Run,
+    read: Read,
+    wheels: Sequence[Wheel],
+    released: Sequence[str],
+    credentials: Sequence[IndexCredential],
+    served: Sequence[Wheel] | None = None,
+) -> Callable[..., list[Verdict]]:
+    """Return what resolves definitions with all that this run knows."""
+    from wheelstep.rehearsal.resolve import rehearse
+
+    return partial(
         rehearse,
         wheels=wheels,
         expected=served,
@@ -169,12 +192,11 @@ def rehearse_subjects(  # noqa: PLR0917 - what is asked, and of which state
         environment=run.environment,
         read=read,
         released=released,
-        credentials=_credentials(run) if (subjects or ahead) and not connections else (),
+        credentials=credentials,
         instead=_instead(run) if served is None else None,
         local_indexes=_local_indexes(run),
-        commits=commits,
         published=[url for each in run.destinations if (url := each.consumer_url)],
-        connections=connections,
+        connections=known_connections(run),
         known=[
             *((wheel.file, wheel.sha256) for wheel in served or ()),
             *(
@@ -185,18 +207,32 @@ def rehearse_subjects(  # noqa: PLR0917 - what is asked, and of which state
         ],
         allowances=run.allowances,
         stands_alone=partial(_stands_alone, run),
-        announce=partial(_names_asked, run),
         no_public=run.settings.no_public_index,
         parallel=run.settings.parallel or RESOLUTIONS,
         transfers=run.transfers,
         clock=run.clock,
     )
-    looked = ask(ahead, resolve=False)
-    note_verdicts(run, looked, "known after build")
-    verdicts = rehearse_halves(subjects, ask, solved)
-    why = "" if served is None else "as it is served now"
-    note_verdicts(run, verdicts, why, released=released)
-    raise_all(errors_of([*looked, *verdicts]))
+
+
+def look_only(
+    run: Run, read: Read, subjects: Sequence[Subject], released: Sequence[str], budget: RetryBudget
+) -> list[Verdict]:
+    """Look what the indexes of definitions have of our packages; nothing is resolved or said.
+
+    Args:
+        run: The run.
+        read: Reads a file as it would be committed.
+        subjects: The definitions to look at; those without a pip section are passed over.
+        released: Normalised names of all packages of the repository.
+        budget: How much waiting for services may be spent.
+
+    Raises:
+        StepError: As `rehearse`.
+    """
+    asked = [_with_index(run, subject) for subject in subjects if subject.pip_lines]
+    known = () if run.settings.connections else _credentials(run, lenient=True)
+    ask = _asking(run, read, (), released, known)
+    return ask(asked, resolve=False, budget=budget)
 
 
 def known_connections(run: Run) -> tuple[Connection, ...]:
@@ -298,18 +334,20 @@ def _with_index(run: Run, subject: Subject) -> Subject:
     return dataclasses.replace(subject, pip_lines=(option, *subject.pip_lines))
 
 
-def _credentials(run: Run) -> tuple[IndexCredential, ...]:
+def _credentials(run: Run, *, lenient: bool = False) -> tuple[IndexCredential, ...]:
+    """Return who reads the destinations; with `lenient` nobody where nobody can sign in."""
     return tuple(
         IndexCredential(destination.simple_url, who.user, who.secret)
         for destination in run.destinations
-        if isinstance(destination, IndexDestination) and (who := _reader(run, destination))
+        if isinstance(destination, IndexDestination)
+        and (who := _reader(destination, lenient=lenient or run.trigger.pull_request))
     )
 
 
-def _reader(run: Run, destination: IndexDestination) -> SignIn | None:
+def _reader(destination: IndexDestination, *, lenient: bool) -> SignIn | None:
     """Return who reads an index; nobody on a pull request that is handed no token, as those from
     forks are: the verdict then says what could not be read."""
-    if not run.trigger.pull_request:
+    if not lenient:
         return destination.signed_in()
     with contextlib.suppress(StepError):
         return destination.signed_in()

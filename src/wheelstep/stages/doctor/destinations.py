@@ -1,0 +1,303 @@
+"""The destinations: can they be reached and read, by whom, and who else can?"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from wheelstep.destinations.artifacts_feed import FeedDestination, Retention
+from wheelstep.destinations.examine import each_once, unacceptable_version
+from wheelstep.destinations.folder import FolderDestination
+from wheelstep.destinations.index import IndexDestination
+from wheelstep.destinations.interface import Destination
+from wheelstep.errors import StepError
+from wheelstep.ground.checks import Group
+from wheelstep.ground.index_page import SEEN, SUPPRESS_SIGN_IN
+from wheelstep.ground.proxies import is_below
+from wheelstep.ground.simple_index import ACCEPT
+from wheelstep.model import Check
+from wheelstep.stages.doctor.definitions import Definitions
+from wheelstep.stages.doctor.known import Known, Once, Task
+from wheelstep.stages.serving import check_serving, refuse_nameless
+
+__all__ = ["destination_tasks", "is_inside"]
+
+DESTINATIONS: Final = Group("destinations")
+ENDS: Final = "The release ends before anything is built."
+PROBE: Final = "wheelstep-probe"
+"""A name to ask for where no package has one: an index answers that it has none."""
+TIGHT: Final = 1 << 30
+"""Bytes of free space below which a folder is told to be short of it."""
+INSIDE: Final = (".local", ".localhost", ".internal", ".intranet", ".lan", ".corp", ".home.arpa",
+                 ".test")  # fmt: skip
+"""How names end that no resolver of the internet knows."""
+
+
+def destination_tasks(known: Known, found: Once[Definitions]) -> Iterator[Task]:
+    """Yield what is asked about the destinations."""
+    yield Task("destinations", "destinations", partial(_together, known, found), ENDS)
+    for placed in known.placed:
+        if isinstance(placed.destination, StepError):
+            continue
+        one = placed.destination
+        name = _named(one)
+        if isinstance(one, FolderDestination):
+            yield Task("destinations", name, partial(_folder, one), ENDS)
+        if isinstance(one, IndexDestination):
+            yield Task("destinations", name, partial(_read, known, one), ENDS)
+            yield Task("destinations", f"{name}: write", partial(_write, known, one))
+        if isinstance(one, FeedDestination):
+            yield Task("destinations", f"{name}: upstreams", partial(_upstreams, one))
+            yield Task("destinations", f"{name}: retention", partial(_retention, one))
+        if one.consumer_url:
+            yield Task("destinations", f"{name}: open to all", partial(_open, known, one))
+
+
+def _named(one: Destination) -> str:
+    return f"the {one.kind} {one.name}"
+
+
+def _together(known: Known, found: Once[Definitions]) -> Sequence[Check]:
+    """Judge what the settings say of all destinations; no service is asked."""
+    checks: list[Check] = []
+    if not known.placed:
+        checks.append(
+            DESTINATIONS.fault(
+                "destinations",
+                "None is set, and on a CI host there is none by default.",
+                code="no-destination",
+                breaks=ENDS,
+                cure="Set `publish-to` to a feed, an index or a folder that outlives the job.",
+                exit_code=2,
+            )
+        )
+    for placed in known.placed:
+        if isinstance(placed.destination, StepError):
+            shown = placed.wanted.name or "a destination"
+            checks += DESTINATIONS.refused(shown, placed.destination, ENDS)
+    return [*checks, *_twice(known), *_versions(known), *_served(known, found)]
+
+
+def _twice(known: Known) -> Sequence[Check]:
+    try:
+        each_once(known.run.destinations)
+    except StepError as error:
+        return DESTINATIONS.refused("destinations", error, ENDS)
+    return []
+
+
+def _versions(known: Known) -> Iterator[Check]:
+    """Yield the versions that a destination does not take."""
+    try:
+        projects = [one for one in known.projects() if one.name]
+    except StepError:
+        return  # said of the packages
+    for project in projects:
+        if version := project.static_version:
+            there = known.run.destinations
+            for each in unacceptable_version(there, project.normalized, version):
+                yield from DESTINATIONS.refused(project.name, each, ENDS)
+
+
+def _served(known: Known, found: Once[Definitions]) -> Sequence[Check]:
+    """Say what a release would of definitions that nobody else could build."""
+    subject, run = "destinations", known.run
+    try:
+        refuse_nameless(run)
+        problem = check_serving(run, found().kinds)
+    except StepError as error:
+        return DESTINATIONS.refused(subject, error, ENDS)
+    if problem is None:
+        return []
+    breaks = "The image build finds no index with the released wheels."
+    return [DESTINATIONS.of_problem(subject, problem, breaks)]
+
+
+def _folder(one: FolderDestination) -> Sequence[Check]:
+    """Say whether a folder can be written, and how much room there is."""
+    subject, place = _named(one), one.folder
+    there = next(folder for folder in (place, *place.parents) if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        return [
+            DESTINATIONS.fault(
+                subject,
+                f"{_shown(one, there)} cannot be written by this user.",
+                code="machine",
+                breaks="No wheel can be published there, and the release ends.",
+                cure="Let this user write there, or choose another folder in `publish-to`.",
+                exit_code=8,
+            )
+        ]
+    free = shutil.disk_usage(there).free
+    room = f"{free / (1 << 30):.1f} GiB are free"
+    if free < TIGHT:
+        return [
+            DESTINATIONS.fault(
+                subject,
+                f"It can be written, and only {room}.",
+                code="disk-low",
+                breaks="A release with larger wheels ends with a full disk.",
+                cure="Free some disk space, or choose another folder in `publish-to`.",
+            )
+        ]
+    made = "It can be written" if there == place else "It can be made"
+    return [DESTINATIONS.ok(subject, f"{made}; {room}.")]
+
+
+def _shown(one: FolderDestination, there: Path) -> str:
+    return one.name if there == one.folder else f"The folder above {one.name}"
+
+
+def _read(known: Known, one: IndexDestination) -> Sequence[Check]:
+    """Say who signs in, and whether the pages of our packages can be read."""
+    subject = _named(one)
+    try:
+        who = one.signed_in()
+        listed = one.look([*_asked(known)])
+    except StepError as error:
+        return DESTINATIONS.refused(subject, error, ENDS)
+    files = sum(len(files) for files in listed.values())
+    signed = f"Signed in with {who.source}" if who else "Nobody signs in"
+    if isinstance(one, FeedDestination) and (name := _identity(known, one)):
+        signed = f"{signed}, as {name}"
+    return [DESTINATIONS.ok(subject, f"{signed}; it can be read ({files} files of ours).")]
+
+
+def _asked(known: Known) -> Sequence[str]:
+    try:
+        return known.names() or [PROBE]
+    except StepError:
+        return [PROBE]
+
+
+def _identity(known: Known, one: FeedDestination) -> str | None:
+    """Return the name of whoever is signed in at Azure DevOps, where it says (REST
+    `_apis/connectionData`, as its own clients ask for it)."""
+    place = f"{one.address.collection[0]}_apis/connectionData"
+    try:
+        response = known.transport.request(
+            "GET",
+            place,
+            credentials=one.credentials_for(place),
+            headers=SUPPRESS_SIGN_IN,
+            accept_statuses=SEEN,
+        )
+        user = json.loads(response.body).get("authenticatedUser") or {}
+        name = user.get("customDisplayName") or user.get("providerDisplayName")
+    except (StepError, ValueError, AttributeError, RecursionError):
+        return None
+    return name if isinstance(name, str) else None
+
+
+def _write(known: Known, one: IndexDestination) -> Sequence[Check]:
+    """Say what is known of the right to publish: no service tells it without a try."""
+    del known
+    who = one.signed_in()
+    if who is None:
+        cure = "Set `feed-token`, unless whoever reaches it may upload."
+    else:
+        cure = one.reader().right_cure
+    return [
+        DESTINATIONS.unknown(
+            f"{_named(one)}: write",
+            "Whether it takes wheels from whoever signs in shows only when one is published.",
+            "The release ends after everything is built and rehearsed; nothing is lost.",
+            cure,
+        )
+    ]
+
+
+def _upstreams(one: FeedDestination) -> Sequence[Check]:
+    subject = f"{_named(one)}: upstreams"
+    index = one.index()
+    if one.notes:
+        return [
+            DESTINATIONS.unknown(
+                subject,
+                " ".join(one.notes),
+                "Without a public upstream, definitions need a second index for public packages.",
+                "In Azure DevOps: Artifacts, the feed, Feed settings, Upstream sources.",
+            )
+        ]
+    if index.public_upstream:
+        message = "It serves public packages, too: definitions need no other index."
+    else:
+        message = "It has no public upstream: definitions name it beside the public index."
+    return [DESTINATIONS.ok(subject, message)]
+
+
+def _retention(one: FeedDestination) -> Sequence[Check]:
+    subject = f"{_named(one)}: retention"
+    breaks = "Versions that definitions pin may be deleted one day, and their images not build."
+    place = "In Azure DevOps: Artifacts, the feed, Feed settings, Retention."
+    match one.retention():
+        case None:
+            return [DESTINATIONS.ok(subject, "It keeps every version.")]
+        case Retention(newest=newest, days=days):
+            also = f", and those that were downloaded within {days} days" if days else ""
+            message = f"It keeps the {newest} newest versions of each package{also}."
+            return [DESTINATIONS.ok(subject, f"{message} Promoted versions stay.")]
+        case str(why):
+            return [DESTINATIONS.unknown(subject, why, breaks, place)]
+
+
+def _open(known: Known, one: Destination) -> Sequence[Check]:
+    """Say whether whoever reaches it can read it without signing in."""
+    subject, url = f"{_named(one)}: open to all", one.consumer_url or ""
+    breaks = "Whoever reaches the host can download your packages."
+    pages = [f"{url.rstrip('/')}/{name}/" for name in _asked(known)[:1]]
+    if isinstance(one, FolderDestination):
+        pages = []
+    status = 404
+    for page in (*pages, f"{url.rstrip('/')}/"):
+        status = known.transport.request(
+            "GET",
+            page,
+            headers={"Accept": ACCEPT, **SUPPRESS_SIGN_IN},
+            accept_statuses=SEEN,
+        ).status
+        if status not in {404, 410}:
+            break
+    if status in {401, 403} or status in range(300, 400):
+        return [DESTINATIONS.ok(subject, "No: it asks for credentials.")]
+    if status != 200:  # noqa: PLR2004
+        message = f"It answers {status} to somebody who does not sign in, which says neither."
+        return [DESTINATIONS.unknown(subject, message, breaks)]
+    host = urlsplit(url).hostname or ""
+    if is_inside(host):
+        return [
+            DESTINATIONS.ok(subject, f"Yes, to whoever reaches {host}, which is no public name.")
+        ]
+    meant = [
+        each
+        for each in known.run.settings.connections
+        if each.auth_type == "None" and is_below(url, each.target)
+    ]
+    if meant:
+        return [DESTINATIONS.ok(subject, "Yes, and a connection without credentials says so.")]
+    return [
+        DESTINATIONS.fault(
+            subject,
+            f"Yes: {url} can be read without signing in, and {host} is a public name.",
+            code="index-open",
+            breaks=breaks,
+            cure="Let it ask for credentials, or let a firewall keep others out; if it is meant to "
+            'be public, say so with a connection of `connection-auth-type = "none"`.',
+        )
+    ]
+
+
+def is_inside(host: str) -> bool:
+    """Tell whether a host name means something inside a network only: a private address, or a name
+    that no resolver of the internet knows."""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." not in host or host.lower().endswith(INSIDE)
