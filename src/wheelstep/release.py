@@ -1,8 +1,8 @@
 """A release: the stages in order, each decide then do.
 
-survey -> build -> examine -> edit -> rehearse -> publish -> commit. What cannot be taken back comes
-late and after proof; the definitions are committed last, in one commit. A run that was stopped
-anywhere goes this same path again and finds what is done already.
+survey -> build -> examine -> edit -> rehearse -> publish -> connect -> commit. What cannot be
+taken back comes late and after proof; the definitions are committed last, in one commit. A run that
+was stopped anywhere goes this same path again and finds what is done already.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from wheelstep.packages.interface import Built
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.repositories.land import land
 from wheelstep.stages.building import added, build, rebuilt
+from wheelstep.stages.connecting.connect import Connecting
 from wheelstep.stages.definitions import check_place, edits_for, edits_on, show_edits
 from wheelstep.stages.git_source import repository_url, with_sources
 from wheelstep.stages.landing import (
@@ -94,6 +95,8 @@ def release(run: Run, *, pin: bool = True) -> None:
         else:
             this.note_packages()
         if pin:
+            with run.stage("connect"):
+                this.connecting.store()
             this.commit()
         run.report.status = "done" if run.report.changed else "nothing-to-do"
 
@@ -113,9 +116,14 @@ class Release:
     changes: Sequence[Change] = ()
     """What was decided last, on the newest head."""
     proving: Proving = field(init=False)
+    connecting: Connecting = field(init=False)
 
     def __post_init__(self) -> None:
-        self.proving = Proving(self.run, [row.name for row in self.found.packages])
+        names = [row.name for row in self.found.packages]
+        self.proving = Proving(self.run, names)
+        # what was released once has a page
+        released = [row.name for row in self.found.packages if row.locked is not None]
+        self.connecting = Connecting(self.run, list(dict.fromkeys([*released, *names])))
 
     # --- publish ------------------------------------------------------------------------------
 
@@ -133,6 +141,7 @@ class Release:
             if pin:
                 run.repository.prove()
                 check_head_is_shared(run, self.found.tree.commit)
+                self.connecting.check(definitions=bool(self.found.definitions.kinds))
             check_early(run, self.found)
         with run.stage("build"):
             self.built = {one.package.name: one for one in self._build(environments)}
@@ -311,6 +320,8 @@ class Release:
         show_edits(run.report, edits)
         changes = [edit.change() for edit in edits.edits if edit.status == "changed"]
         changes += self.vendoring.changes(snapshot, edits)
+        if changes:
+            self.connecting.check(definitions=True)
         if self.published and self.proving.can_see():
             served = [
                 one.wheel for name, rows in self.published.items() if name in names for one in rows

@@ -93,6 +93,8 @@ class ConnectionRow:
     """ISO 8601, UTC; None where it is not known."""
     status: str
     """"created", "updated", "unchanged", "removed", "failed" or "planned"."""
+    changes: list[str] = field(default_factory=list)
+    """What differed, for people: "the token"; empty where it was created or is as it was."""
 
 
 @dataclass(slots=True)

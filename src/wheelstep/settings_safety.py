@@ -222,9 +222,9 @@ def expiry(value: Value | None) -> dt.datetime | None:
         if re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text):
             # a token lives until the end of the day that the portal names
             moment += dt.timedelta(days=1, seconds=-1)
-        if moment.tzinfo is None:
-            return moment.replace(tzinfo=dt.UTC)
-        return moment.astimezone(dt.UTC)
+        # the workspace keeps whole seconds
+        moment = moment.replace(microsecond=0)
+        return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
     except (ValueError, OverflowError):
         raise value.error(
             f"{str(raw)[:40]!r} is no day on which a token expires.",

@@ -88,6 +88,14 @@ def summary(report: Report) -> str:
                 f"| {files} | {published} |"
             )
         parts.append("")
+    if report.connections:
+        parts += ["| connection | workspace | target | expires | status |", "|---|---|---|---|---|"]
+        parts += [
+            f"| {_cell(row.name)} | {_cell(row.workspace)} | {_cell(row.target)} "
+            f"| {(row.expires or 'not known')[:10]} | {row.status} |"
+            for row in report.connections
+        ]
+        parts.append("")
     if report.commit.sha:
         where = f" on {_code(report.commit.branch)}" if report.commit.branch else ""
         parts += [f"Commit `{report.commit.sha}`{where} ({report.commit.status}).", ""]

@@ -19,6 +19,8 @@ def show(report: Report, host: Host) -> None:
     for package in report.packages:
         for line in _package(package, width):
             host.say(line)
+    for line in _connections(report):
+        host.say(line)
     for row in report.definitions:
         if row.diff:
             host.say("")
@@ -35,6 +37,13 @@ def show(report: Report, host: Host) -> None:
     if report.packages or report.definitions or report.status in {"failed", "cancelled"}:
         host.say("")
     host.say(verdict(report))
+
+
+def _connections(report: Report) -> Iterator[str]:
+    for row in report.connections:
+        until = f", until {row.expires[:10]}" if row.expires else ""
+        why = f": {', '.join(row.changes)}" if row.changes else ""
+        yield f"connection {row.name} in {row.workspace}: {row.status}{why} ({row.target}{until})"
 
 
 def changed_images(report: Report) -> list[tuple[str, list[dict[str, str | None]]]]:
@@ -77,9 +86,12 @@ def verdict(report: Report) -> str:
     """Return how the run ended, in one sentence."""
     match report.status:
         case "nothing-to-do":
+            if report.command == "connect":
+                return "Nothing to do: the workspaces have it as it is wanted."
             return "Nothing to do: everything is released and pinned already."
         case "planned":
-            return "This is what a release would do. Nothing was changed."
+            what = "connect" if report.command == "connect" else "a release"
+            return f"This is what {what} would do. Nothing was changed."
         case "done":
             return "Done."
         case "cancelled":

@@ -12,7 +12,15 @@ from wheelstep.ground.answers import said
 from wheelstep.ground.secret import redact, without_credentials
 from wheelstep.ground.transport import Response, refusal
 
-__all__ = ["Reader", "already_there", "reading_refused", "type_key", "upload_refused", "words"]
+__all__ = [
+    "LACKS",
+    "Reader",
+    "already_there",
+    "reading_refused",
+    "type_key",
+    "upload_refused",
+    "words",
+]
 
 TAKEN: Final = re.compile(
     # the public index, pypiserver, devpi, GCP; GitLab; Nexus; Artifactory

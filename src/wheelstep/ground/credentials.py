@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ENTRA_SCOPE",
+    "GITHUB_TOKEN",
     "EntraTokens",
     "SignIn",
     "TokenSource",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from wheelstep.ground.connections import Connection
+from wheelstep.ground.connections import Connection, closest
 from wheelstep.ground.credentials import organization_of
 from wheelstep.ground.proxies import is_below
 
@@ -50,10 +50,7 @@ def injected(url: str, connections: Iterable[Connection]) -> Connection | None:
     Returns:
         None where none matches; of equal targets the first.
     """
-    found = [
-        one for one in connections if one.category == "PythonFeed" and is_below(url, one.target)
-    ]
-    return max(found, key=lambda one: len(_segments(urlsplit(one.target))), default=None)
+    return closest(url, connections)
 
 
 def near_misses(url: str, connections: Iterable[Connection]) -> list[NearMiss]:

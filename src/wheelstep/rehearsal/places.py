@@ -69,7 +69,8 @@ class Indexes:
     """The same of this machine: no definition can name them, and every one has them."""
     instead: Mapping[str, str] | None = None
     credentials: tuple[IndexCredential, ...] = ()
-    """Those of the settings, for publishing; used while no connection is known."""
+    """Those of the settings, for publishing; used while no connection is known, and where the
+    secret of the one that is injected is not."""
     connections: tuple[Connection, ...] = ()
     switched_off: bool = False
     """Nothing is to stand for the public index."""
@@ -158,6 +159,9 @@ class Indexes:
             who = credential_for(url, self.public.credentials)
             return who, "public" if who else "nobody", None
         if connected and self.connections and (one := injected(url, self.connections)):
+            unknown = one.secret is None and one.auth_type != "None"
+            if unknown and (who := credential_for(url, self.credentials)):
+                return who, "settings", one
             who = IndexCredential(one.target, one.user or ANY_USER, one.secret)
             return (who if one.secret else None), "connection", one
         if connected and not self.connections:
@@ -174,7 +178,7 @@ class Indexes:
         shown = place.shown
         if page.error is None or not page.refused:
             return page.error
-        if place.connection is not None and place.credential is not None:
+        if place.connection is not None and place.source == "connection" and place.credential:
             return ServiceRefused(
                 f"{shown} refuses the token of the connection {place.connection.name}, which is "
                 "what Azure ML will inject for it. The image build would be refused, too.",

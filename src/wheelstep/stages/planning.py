@@ -10,6 +10,7 @@ from wheelstep.packages.environments import BuildEnvironments
 from wheelstep.rehearsal.interface import Verdict
 from wheelstep.report import PackageRow, PublishedRow, WheelRow
 from wheelstep.stages.building import added, build
+from wheelstep.stages.connecting.connect import Connecting
 from wheelstep.stages.definitions import edits_on, show_edits
 from wheelstep.stages.git_source import with_sources
 from wheelstep.stages.landing import wanted_pins
@@ -79,7 +80,13 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
         names = [row.name for row in found.packages]
         with lines_as_they_are(edits):
             rehearse_subjects(run, read, subjects, (), names, ahead)
-    to_do = bool(new or lacks or more or changed)
+    connecting = Connecting(run, names)
+    with run.stage("connect"):
+        changing = bool(new or lacks or changed)
+        connecting.check(definitions=changing and bool(found.definitions.kinds))
+        connecting.store()
+    connects = any(row.status == "planned" for row in report.connections)
+    to_do = connects or bool(new or lacks or more or changed)
     if to_do:
         report.commit.status = "planned" if run.settings.commit != "none" else "none"
         report.commit.branch = run.settings.branch or run.trigger.branch

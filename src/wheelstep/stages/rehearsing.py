@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -13,14 +12,13 @@ from wheelstep.definitions.interface import Read, Reading, VendoredFile
 from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.index import IndexDestination
-from wheelstep.errors import SettingError, SeveralProblems, StepError, raise_all
+from wheelstep.errors import SeveralProblems, StepError, raise_all
 from wheelstep.ground.clock import RetryBudget
 from wheelstep.ground.connections import Connection
 from wheelstep.ground.credentials import SignIn
 from wheelstep.ground.index_url import same_index
 from wheelstep.ground.public_index import IndexCredential
 from wheelstep.model import Wheel
-from wheelstep.rehearsal.credentials_in_effect import usual_target
 from wheelstep.rehearsal.interface import CondaHalf, Subject, Verdict
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.stages.comparing import changes_since
@@ -162,8 +160,12 @@ def rehearse_subjects(  # noqa: PLR0917 - what is asked, and of which state
             environment=run.environment,
             parallel=settings.parallel or 4,
         )
-    wanted = bool(subjects or ahead) and not settings.connections
-    ask = _asking(run, read, wheels, released, _credentials(run) if wanted else (), served)
+    from wheelstep.stages.connecting.known import known_connections
+
+    asked = bool(subjects or ahead)
+    connections = known_connections(run) if asked else ()
+    credentials = _credentials(run) if asked and not _all_known(connections) else ()
+    ask = _asking(run, read, wheels, released, (connections, credentials), served)
     ask = partial(ask, commits=commits, announce=partial(_names_asked, run))
     looked = ask(ahead, resolve=False)
     note_verdicts(run, looked, "known after build")
@@ -178,10 +180,11 @@ def _asking(  # noqa: PLR0917 - all that decides it
     read: Read,
     wheels: Sequence[Wheel],
     released: Sequence[str],
-    credentials: Sequence[IndexCredential],
+    readers: tuple[Sequence[Connection], Sequence[IndexCredential]],
     served: Sequence[Wheel] | None = None,
 ) -> Callable[..., list[Verdict]]:
-    """Return what resolves definitions with all that this run knows."""
+    """Return what resolves definitions with all that this run knows; `readers` are what Azure ML
+    will authenticate with, and what this run does."""
     from wheelstep.rehearsal.resolve import rehearse
 
     return partial(
@@ -192,11 +195,11 @@ def _asking(  # noqa: PLR0917 - all that decides it
         environment=run.environment,
         read=read,
         released=released,
-        credentials=credentials,
+        credentials=readers[1],
         instead=_instead(run) if served is None else None,
         local_indexes=_local_indexes(run),
         published=[url for each in run.destinations if (url := each.consumer_url)],
-        connections=known_connections(run),
+        connections=readers[0],
         known=[
             *((wheel.file, wheel.sha256) for wheel in served or ()),
             *(
@@ -214,8 +217,13 @@ def _asking(  # noqa: PLR0917 - all that decides it
     )
 
 
-def look_only(
-    run: Run, read: Read, subjects: Sequence[Subject], released: Sequence[str], budget: RetryBudget
+def look_only(  # noqa: PLR0917 - what is asked, and how long
+    run: Run,
+    read: Read,
+    subjects: Sequence[Subject],
+    released: Sequence[str],
+    connections: Sequence[Connection],
+    budget: RetryBudget,
 ) -> list[Verdict]:
     """Look what the indexes of definitions have of our packages; nothing is resolved or said.
 
@@ -224,41 +232,16 @@ def look_only(
         read: Reads a file as it would be committed.
         subjects: The definitions to look at; those without a pip section are passed over.
         released: Normalised names of all packages of the repository.
+        connections: What Azure ML will authenticate with, as far as that is known.
         budget: How much waiting for services may be spent.
 
     Raises:
         StepError: As `rehearse`.
     """
     asked = [_with_index(run, subject) for subject in subjects if subject.pip_lines]
-    known = () if run.settings.connections else _credentials(run, lenient=True)
-    ask = _asking(run, read, (), released, known)
+    credentials = () if _all_known(connections) else _credentials(run, lenient=True)
+    ask = _asking(run, read, (), released, (connections, credentials))
     return ask(asked, resolve=False, budget=budget)
-
-
-def known_connections(run: Run) -> tuple[Connection, ...]:
-    """Return the workspace's connections as far as the settings know them, with a name and a
-    target each.
-
-    Raises:
-        SettingError: There is no destination that a target could be made from.
-    """
-    return tuple(_whole(run, one) for one in run.settings.connections)
-
-
-def _whole(run: Run, connection: Connection) -> Connection:
-    target = connection.target
-    if not target:
-        named = [url for each in run.destinations if (url := each.consumer_url)]
-        if not named:
-            raise SettingError(
-                "A connection is set without its target, and no destination has a URL from which "
-                "it could be made.",
-                code="connection-target-missing",
-                cure="Set `connection-target` to the base URL that the workspace's connection has.",
-            )
-        target = usual_target(named[0])
-    name = connection.name or re.sub(r"[^A-Za-z0-9]+", "-", target.partition("://")[2]).strip("-")
-    return dataclasses.replace(connection, target=target, name=name[:33])
 
 
 def _names_asked(run: Run, asked: Mapping[str, Sequence[str]]) -> None:
@@ -332,6 +315,13 @@ def _with_index(run: Run, subject: Subject) -> Subject:
         return subject
     option = f"--extra-index-url {first.consumer_url}"
     return dataclasses.replace(subject, pip_lines=(option, *subject.pip_lines))
+
+
+def _all_known(connections: Sequence[Connection]) -> bool:
+    """Tell whether there are connections, and it is known what each authenticates with."""
+    return bool(connections) and all(
+        one.secret is not None or one.auth_type == "None" for one in connections
+    )
 
 
 def _credentials(run: Run, *, lenient: bool = False) -> tuple[IndexCredential, ...]:

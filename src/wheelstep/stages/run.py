@@ -16,6 +16,7 @@ from wheelstep.destinations.interface import Destination
 from wheelstep.errors import SettingError
 from wheelstep.ground.allowances import Allowances
 from wheelstep.ground.clock import Clock, SystemClock
+from wheelstep.ground.connections import Connection
 from wheelstep.ground.credentials import TokenSource, same_organization
 from wheelstep.ground.git import Git
 from wheelstep.ground.secret import Secret
@@ -30,6 +31,7 @@ from wheelstep.settings import Settings
 from wheelstep.stages.comparing import Earlier, earlier_rehearsals
 
 if TYPE_CHECKING:
+    from wheelstep.stages.connecting.known import Had
     from wheelstep.workspaces.resource_manager import ResourceManager
 
 __all__ = ["Run", "open_run", "push_token", "target_branch"]
@@ -54,6 +56,10 @@ class Run:
     """Who signs in at Azure Resource Manager; whatever identity this machine has when None."""
     floors: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Environment -> the versions that workspaces have, as far as they were asked for."""
+    had: Sequence[Had] | None = None
+    """What the workspaces have; None: not asked yet. See stages/connecting/known.py."""
+    known_connections: tuple[Connection, ...] | None = None
+    """The same with what the settings know; None: not put together yet."""
     warned: set[str] = field(default_factory=set)
     released: set[str] = field(default_factory=set)
     """Normalised names of the repository's packages, as far as they have been looked for."""
@@ -134,11 +140,16 @@ class Run:
         """
         from wheelstep.ground.credentials import EntraTokens
         from wheelstep.ground.transport import Transport
-        from wheelstep.workspaces.resource_manager import ResourceManager, endpoint_of
+        from wheelstep.workspaces.resource_manager import (
+            API_VERSION,
+            ResourceManager,
+            endpoint_of,
+        )
 
         tokens = self.entra or EntraTokens(f"{endpoint_of(self.environment)}/.default")
         transport = Transport(self.environment, clock=self.clock)
-        return ResourceManager(self.environment, transport, tokens, self.settings.api_version)
+        version = self.settings.api_version or API_VERSION
+        return ResourceManager(self.environment, transport, tokens, api_version=version)
 
     @cached_property
     def repository(self) -> Repository:
@@ -211,7 +222,8 @@ def open_run(settings: Settings, host: Host, environment: Mapping[str, str], rep
         environment = {**environment, "PIP_INDEX_URL": settings.public_index}
     git = Git.open(settings.repository, environment)
     trigger = host.trigger()
-    on_pull_request = trigger.pull_request and report.command in {"release", "publish", "pin"}
+    changing = {"release", "publish", "connect", "pin"}
+    on_pull_request = trigger.pull_request and report.command in changing
     run = Run(
         settings=settings,
         host=host,

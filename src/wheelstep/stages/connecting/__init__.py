@@ -1,0 +1,1 @@
+"""Workspace connections: which are wanted, what is there, proved, stored, removed, printed."""

@@ -1,0 +1,277 @@
+"""Connections are brought into the workspaces: compared, written where they differ, verified."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from wheelstep.errors import Refused, ServiceUnavailable, StepError, raise_all
+from wheelstep.ground.clock import backoff
+from wheelstep.ground.connections import Connection
+from wheelstep.model import Problem, Workspace
+from wheelstep.report import ConnectionRow
+from wheelstep.stages.connecting.known import Had, workspace_connections
+from wheelstep.stages.run import Run
+from wheelstep.workspaces.connection import (
+    Login,
+    Stored,
+    body_of,
+    connection_id,
+    fingerprint,
+    listed,
+    login_of,
+    read_login,
+    same_login,
+    write,
+)
+from wheelstep.workspaces.decide import (
+    Create,
+    Decision,
+    Leave,
+    TakeOver,
+    Update,
+    decide,
+    expiry_of,
+    metadata_of,
+    named,
+)
+from wheelstep.workspaces.neighbours import Finding, expiry_finding, harm
+from wheelstep.workspaces.refusals import ResourceConflict
+
+__all__ = ["store"]
+
+ATTEMPTS: Final = 6
+"""How often a connection is tried that others change at the same time."""
+DONE: Final[Mapping[type[Decision], str]] = {
+    Create: "created",
+    Update: "updated",
+    TakeOver: "updated",
+    Leave: "unchanged",
+}
+
+
+@dataclass
+class _One:
+    """One connection in one workspace: what became of it."""
+
+    workspace: Workspace
+    wanted: Connection
+    decision: Decision | None = None
+    status: str = "failed"
+    error: StepError | None = None
+    expires: dt.datetime | None = None
+
+    def row(self) -> ConnectionRow:
+        return ConnectionRow(
+            workspace=str(self.workspace),
+            name=self.wanted.name,
+            target=self.wanted.target,
+            category=self.wanted.category,
+            expires=self.expires.isoformat() if self.expires else None,
+            status=self.status,
+            changes=list(_reasons(self.decision)),
+        )
+
+
+def store(
+    run: Run,
+    connections: Sequence[Connection],
+    indexes: Sequence[str],
+    *,
+    rotate: bool = False,
+) -> None:
+    """Bring connections into all workspaces of the settings; nothing is written that is right.
+
+    Args:
+        run: The run; while planning nothing is written at all.
+        connections: With name, target and what they authenticate with; proved.
+        indexes: URLs of the indexes that they are for.
+        rotate: Only where a workspace has the connection; it gets the new token, however equal.
+
+    Raises:
+        StepError: A workspace that cannot be read or written, or a connection that was made by hand
+            and is not to be taken over; the others are done, and the report says which.
+    """
+    had = workspace_connections(run)
+    now = dt.datetime.fromtimestamp(run.clock.time(), dt.UTC)
+    logins = {one.name: login_of(one) for one in connections}
+
+    def bring(place: Had) -> list[_One]:
+        return [
+            _bring(run, place, one, logins[one.name], rotate=rotate)
+            for one in connections
+            if not (rotate and place.error is None and named(one.name, place.connections) is None)
+        ]
+
+    with ThreadPoolExecutor(max(1, min(run.transfers, len(had)))) as pool:
+        done = [one for those in pool.map(bring, had) for one in those]
+    run.report.connections += [one.row() for one in done]
+    for place in had:
+        _warn(run, place, [one for one in done if one.workspace is place.workspace], indexes, now)
+    errors = [one.error for one in done if one.error is not None]
+    _say_which(run, done)
+    raise_all(errors)
+
+
+def _bring(run: Run, place: Had, wanted: Connection, login: Login, *, rotate: bool) -> _One:
+    one = _One(place.workspace, wanted, expires=wanted.expires)
+    try:
+        if place.error is not None:
+            raise place.error
+        _settle(run, one, place.connections, login, rotate=rotate)
+    except StepError as error:
+        one.error = error
+    return one
+
+
+def _settle(run: Run, one: _One, stored: Sequence[Stored], login: Login, *, rotate: bool) -> None:
+    """Decide and write, again where somebody else was faster.
+
+    Raises:
+        StepError: See `store`.
+    """
+    workspace, wanted, manager = one.workspace, one.wanted, run.resource_manager
+    mark = fingerprint(login, connection_id(workspace, wanted.name))
+    for attempt in range(1, ATTEMPTS + 1):
+        there = named(wanted.name, stored)
+        comparable = there is not None and there.auth_type == wanted.auth_type
+        known = read_login(manager, there) if there is not None and comparable else None
+        one.decision = decide(wanted, login, there, known, mark)
+        if rotate and isinstance(one.decision, Leave):
+            one.decision = Update(one.decision.stored, ("the token is stored anew",), renewed=True)
+        one.expires = expiry_of(wanted, one.decision)
+        if isinstance(one.decision, Leave):
+            one.expires = wanted.expires or one.decision.stored.expires
+            one.status = "unchanged"
+            return
+        if isinstance(one.decision, TakeOver):
+            _ask_consent(run, workspace, one.decision)
+        if run.planning:
+            one.status = "planned"
+            return
+        body = body_of(wanted, login, metadata_of(there, mark), one.expires)
+        try:
+            now = write(manager, workspace, there.name if there else wanted.name, body)
+        except ResourceConflict as error:
+            if attempt == ATTEMPTS:
+                raise _lost(workspace, wanted) from error
+            run.clock.sleep(backoff(attempt, first=0.2, most=5.0))
+            stored = listed(manager, workspace)
+            continue
+        if _verified(run, one, now, login):
+            one.status = DONE[type(one.decision)]
+            return
+        # somebody else wrote after us
+        run.clock.sleep(backoff(attempt, first=0.2, most=5.0))
+        stored = listed(manager, workspace)
+    raise _lost(workspace, wanted)
+
+
+def _lost(workspace: Workspace, wanted: Connection) -> ServiceUnavailable:
+    return ServiceUnavailable(
+        f"Others changed the connection {wanted.name} in the workspace {workspace} {ATTEMPTS} "
+        "times while it was to be written.",
+        code="race-lost",
+        cure="Run it again: what is right already is left as it is.",
+    )
+
+
+def _verified(run: Run, one: _One, now: Stored, login: Login) -> bool:
+    """Tell whether a workspace has what was written; the secret too, where that may be known.
+
+    Raises:
+        ServiceRefused: It took it, and has something else.
+    """
+    wanted = one.wanted
+    same = (now.category, now.auth_type, now.target.rstrip("/")) == (
+        wanted.category,
+        wanted.auth_type,
+        wanted.target.rstrip("/"),
+    )
+    known = read_login(run.resource_manager, now) if login.secret is not None else None
+    if not same or (known is not None and not same_login(known, login)):
+        return False
+    if one.expires is not None and now.expires is None:
+        run.warn(
+            "connection-expiry-not-kept",
+            f"The workspace {one.workspace} does not keep when the connection {wanted.name} "
+            "expires: nobody will be warned before.",
+            cure="Use the `api-version` 2024-10-01, or note the day elsewhere.",
+        )
+    return True
+
+
+def _ask_consent(run: Run, workspace: Workspace, decision: TakeOver) -> None:
+    """Refuse to change what was made by hand, unless that is allowed.
+
+    Raises:
+        Refused: It is not.
+    """
+    there = decision.update.stored
+    until = f", until {there.expires:%Y-%m-%d}" if there.expires else ""
+    problem = Problem(
+        "connection-made-by-hand",
+        "error",
+        Refused.exit_code,
+        f"The workspace {workspace} has a connection {there.name} that wheelstep did not make "
+        f"({there.category}, {there.target}, {there.auth_type}{until}), and that differs in "
+        f"{', '.join(decision.update.reasons)}. It is not changed.",
+        "Take it over: `allow` with the code connection-made-by-hand, the connection's name and a "
+        "reason; or choose another name with `connection`.",
+    )
+    run.allowances.looked("connection-made-by-hand", [there.name])
+    excused = run.allowances.excused(problem, there.name)
+    if excused.severity == "error":
+        raise Refused(problem.message, code=problem.code, cure=problem.cure)
+    run.report.add([excused])
+
+
+def _reasons(decision: Decision | None) -> Sequence[str]:
+    match decision:
+        case Update(_, reasons) | TakeOver(Update(_, reasons)):
+            return reasons
+        case _:
+            return ()
+
+
+def _say_which(run: Run, done: Sequence[_One]) -> None:
+    """Where some workspaces have a connection now and others have not, say which."""
+    for name in dict.fromkeys(one.wanted.name for one in done):
+        those = [one for one in done if one.wanted.name == name]
+        have = [str(one.workspace) for one in those if one.error is None]
+        lack = [str(one.workspace) for one in those if one.error is not None]
+        if have and lack:
+            run.warn(
+                "connection-partly",
+                f"The connection {name} is as it is wanted in {', '.join(have)}, and not in "
+                f"{', '.join(lack)}"
+                + ("." if run.planning else ", where what was there before still stands."),
+                cure="Mend what the error names, and run it again: the others are left alone.",
+            )
+
+
+def _warn(
+    run: Run, place: Had, done: Sequence[_One], indexes: Sequence[str], now: dt.datetime
+) -> None:
+    """Name the connections that would win over ours, or that break builds; and what ends soon."""
+    findings: list[Finding] = []
+    for one in done:
+        if place.error is not None:
+            continue
+        there = named(one.wanted.name, place.connections)
+        shall = Stored(
+            name=there.name if there else one.wanted.name,
+            id="",
+            category=one.wanted.category,
+            target=one.wanted.target,
+            auth_type=one.wanted.auth_type,
+            expires=one.expires,
+        )
+        findings += harm(place.workspace, shall, place.connections, indexes, now)
+        if one.wanted.expires is None and (soon := expiry_finding(place.workspace, shall, now)):
+            findings.append(soon)
+    for finding in findings:
+        run.warn(finding.code, finding.message, cure=finding.cure)
