@@ -35,6 +35,8 @@ class Wants:
     rights: tuple[Right, ...] = ()
     hosts: tuple[str, ...] = ()
     """Host names from which image builds read packages."""
+    needed: bool = False
+    """Whether a release ends where the workspace is not there."""
 
 
 def prerequisites(facts: Facts, wants: Wants) -> list[Check]:
@@ -50,7 +52,7 @@ def prerequisites(facts: Facts, wants: Wants) -> list[Check]:
     own = rights(f"{subject}: rights", facts.permissions, wants.rights)
     match document:
         case Missing(why=why):
-            return [_not_found(subject, facts.workspace, why)]
+            return [_not_found(subject, facts.workspace, why, needed=wants.needed)]
         case Unread(why=why, cure=cure):
             return [
                 WORKSPACES.unknown(
@@ -75,15 +77,16 @@ def prerequisites(facts: Facts, wants: Wants) -> list[Check]:
     ]
 
 
-def _not_found(subject: str, workspace: Workspace, why: str) -> Check:
+def _not_found(subject: str, workspace: Workspace, why: str, *, needed: bool) -> Check:
     return WORKSPACES.fault(
         subject,
         f"{workspace} is not there: {why}",
         code="workspace-not-found",
-        breaks="A release cannot look at its connections and ends.",
+        breaks="A release cannot look at its connections"
+        + (" and ends." if needed else ": nothing is known of what image builds sign in with."),
         cure="Check `workspace`, part by part, against `az ml workspace list --subscription "
         f"{workspace.subscription} --resource-group {workspace.group} --output table`.",
-        exit_code=5,
+        exit_code=5 if needed else 0,
     )
 
 

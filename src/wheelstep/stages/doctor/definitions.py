@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -12,8 +12,8 @@ from packaging.version import InvalidVersion, Version
 
 from wheelstep.definitions.choice import choose_for
 from wheelstep.definitions.find import definitions_in
-from wheelstep.definitions.interface import Kind, Read, Requirement, Wanted
-from wheelstep.definitions.plan import Edits, PlannedEdit, plan_edits
+from wheelstep.definitions.interface import Kind, Requirement, Wanted
+from wheelstep.definitions.plan import PlannedEdit, plan_edits
 from wheelstep.definitions.source import without_secrets
 from wheelstep.errors import SeveralProblems, StepError
 from wheelstep.ground.checks import Group
@@ -22,10 +22,10 @@ from wheelstep.model import Check, Index, Pin, Problem
 from wheelstep.rehearsal.interface import Verdict
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.stages.definitions import reader_of
-from wheelstep.stages.doctor.known import ATTEMPTS, PATIENCE, Known, Once, Task
+from wheelstep.stages.doctor.known import ATTEMPTS, PATIENCE, Definitions, Known, Task
 from wheelstep.stages.rehearsing import look_only, read_after, subjects_of
 
-__all__ = ["Definitions", "definition_tasks", "look_at_definitions"]
+__all__ = ["definition_tasks", "look_at_definitions"]
 
 DEFINITIONS: Final = Group("definitions")
 MOST_PASSES: Final = 12
@@ -49,20 +49,6 @@ OF_NOBODY: Final = frozenset(
 )
 """What a rehearsal says that is no check of its own: connections have their own part."""
 PINNED_BY_GIT: Final = re.compile(r"@[0-9a-f]{40}(#|$|\s)", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Definitions:
-    """What was found, and what kept the rest from being looked at."""
-
-    kinds: tuple[Kind, ...] = ()
-    edits: Edits = field(default_factory=lambda: Edits((), ()))
-    """What a release would change."""
-    errors: tuple[StepError, ...] = ()
-    """What a release would end with."""
-    notes: tuple[Problem, ...] = ()
-    read: Read = field(default=lambda _: None)
-    """Reads a file as it would be committed."""
 
 
 def look_at_definitions(known: Known) -> Definitions:
@@ -178,16 +164,16 @@ class _Bare:
         return self._snapshot.describe()
 
 
-def definition_tasks(known: Known, found: Once[Definitions]) -> Iterator[Task]:
+def definition_tasks(known: Known) -> Iterator[Task]:
     """Yield what is asked about the definitions."""
-    yield Task("definitions", "definitions", partial(_as_they_are, known, found), RELEASE_ENDS)
+    yield Task("definitions", "definitions", partial(_as_they_are, known), RELEASE_ENDS, "survey")
     if known.run.settings.rehearse != "off":
-        yield Task("definitions", "indexes", partial(_as_pip_sees_them, known, found), IMAGE)
+        yield Task("definitions", "indexes", partial(_as_pip_sees_them, known), IMAGE, "rehearse")
 
 
-def _as_they_are(known: Known, found: Once[Definitions]) -> Sequence[Check]:
+def _as_they_are(known: Known) -> Sequence[Check]:
     """Judge what stands in the files; no index is asked."""
-    what = found()
+    what = known.found()
     faults = [
         check
         for error in what.errors
@@ -251,15 +237,17 @@ def _is_pinned(requirement: Requirement) -> bool:
     return requirement.pinned is not None or "://" in requirement.text
 
 
-def _as_pip_sees_them(known: Known, found: Once[Definitions]) -> Sequence[Check]:
+def _as_pip_sees_them(known: Known) -> Sequence[Check]:
     """Judge what the indexes of the definitions have of our names: whether another's package could
     be installed in the place of ours."""
-    what, run = found(), known.run
+    what, run = known.found(), known.run
     if not what.kinds:
         return []
     subjects = [one for edit in what.edits.edits for one in subjects_of(edit.path, edit.reading)]
     budget = RetryBudget(PATIENCE, attempts=ATTEMPTS)
-    verdicts = look_only(run, what.read, subjects, sorted(known.released()), budget)
+    verdicts = look_only(
+        run, what.read, subjects, sorted(known.released()), known.connections(), budget
+    )
     edited = {edit.path: edit for edit in what.edits.edits}
     checks: list[Check] = []
     for verdict in verdicts:

@@ -21,18 +21,14 @@ from wheelstep.errors import StepError
 from wheelstep.ground.checks import Group
 from wheelstep.ground.index_page import SEEN, SUPPRESS_SIGN_IN
 from wheelstep.ground.proxies import is_below
-from wheelstep.ground.simple_index import ACCEPT
 from wheelstep.model import Check
-from wheelstep.stages.doctor.definitions import Definitions
-from wheelstep.stages.doctor.known import Known, Once, Task
+from wheelstep.stages.doctor.known import Known, Task
 from wheelstep.stages.serving import check_serving, refuse_nameless
 
 __all__ = ["destination_tasks", "is_inside"]
 
 DESTINATIONS: Final = Group("destinations")
 ENDS: Final = "The release ends before anything is built."
-PROBE: Final = "wheelstep-probe"
-"""A name to ask for where no package has one: an index answers that it has none."""
 TIGHT: Final = 1 << 30
 """Bytes of free space below which a folder is told to be short of it."""
 INSIDE: Final = (".local", ".localhost", ".internal", ".intranet", ".lan", ".corp", ".home.arpa",
@@ -40,9 +36,9 @@ INSIDE: Final = (".local", ".localhost", ".internal", ".intranet", ".lan", ".cor
 """How names end that no resolver of the internet knows."""
 
 
-def destination_tasks(known: Known, found: Once[Definitions]) -> Iterator[Task]:
+def destination_tasks(known: Known) -> Iterator[Task]:
     """Yield what is asked about the destinations."""
-    yield Task("destinations", "destinations", partial(_together, known, found), ENDS)
+    yield Task("destinations", "destinations", partial(_together, known), ENDS)
     for placed in known.placed:
         if isinstance(placed.destination, StepError):
             continue
@@ -64,7 +60,7 @@ def _named(one: Destination) -> str:
     return f"the {one.kind} {one.name}"
 
 
-def _together(known: Known, found: Once[Definitions]) -> Sequence[Check]:
+def _together(known: Known) -> Sequence[Check]:
     """Judge what the settings say of all destinations; no service is asked."""
     checks: list[Check] = []
     if not known.placed:
@@ -82,7 +78,7 @@ def _together(known: Known, found: Once[Definitions]) -> Sequence[Check]:
         if isinstance(placed.destination, StepError):
             shown = placed.wanted.name or "a destination"
             checks += DESTINATIONS.refused(shown, placed.destination, ENDS)
-    return [*checks, *_twice(known), *_versions(known), *_served(known, found)]
+    return [*checks, *_twice(known), *_versions(known), *_served(known)]
 
 
 def _twice(known: Known) -> Sequence[Check]:
@@ -106,12 +102,12 @@ def _versions(known: Known) -> Iterator[Check]:
                 yield from DESTINATIONS.refused(project.name, each, ENDS)
 
 
-def _served(known: Known, found: Once[Definitions]) -> Sequence[Check]:
+def _served(known: Known) -> Sequence[Check]:
     """Say what a release would of definitions that nobody else could build."""
     subject, run = "destinations", known.run
     try:
         refuse_nameless(run)
-        problem = check_serving(run, found().kinds)
+        problem = check_serving(run, known.found().kinds)
     except StepError as error:
         return DESTINATIONS.refused(subject, error, ENDS)
     if problem is None:
@@ -160,7 +156,7 @@ def _read(known: Known, one: IndexDestination) -> Sequence[Check]:
     subject = _named(one)
     try:
         who = one.signed_in()
-        listed = one.look([*_asked(known)])
+        listed = one.look(known.to_try())
     except StepError as error:
         return DESTINATIONS.refused(subject, error, ENDS)
     files = sum(len(files) for files in listed.values())
@@ -168,13 +164,6 @@ def _read(known: Known, one: IndexDestination) -> Sequence[Check]:
     if isinstance(one, FeedDestination) and (name := _identity(known, one)):
         signed = f"{signed}, as {name}"
     return [DESTINATIONS.ok(subject, f"{signed}; it can be read ({files} files of ours).")]
-
-
-def _asked(known: Known) -> Sequence[str]:
-    try:
-        return known.names() or [PROBE]
-    except StepError:
-        return [PROBE]
 
 
 def _identity(known: Known, one: FeedDestination) -> str | None:
@@ -252,24 +241,14 @@ def _open(known: Known, one: Destination) -> Sequence[Check]:
     """Say whether whoever reaches it can read it without signing in."""
     subject, url = f"{_named(one)}: open to all", one.consumer_url or ""
     breaks = "Whoever reaches the host can download your packages."
-    pages = [f"{url.rstrip('/')}/{name}/" for name in _asked(known)[:1]]
-    if isinstance(one, FolderDestination):
-        pages = []
-    status = 404
-    for page in (*pages, f"{url.rstrip('/')}/"):
-        status = known.transport.request(
-            "GET",
-            page,
-            headers={"Accept": ACCEPT, **SUPPRESS_SIGN_IN},
-            accept_statuses=SEEN,
-        ).status
-        if status not in {404, 410}:
-            break
-    if status in {401, 403} or status in range(300, 400):
-        return [DESTINATIONS.ok(subject, "No: it asks for credentials.")]
-    if status != 200:  # noqa: PLR2004
-        message = f"It answers {status} to somebody who does not sign in, which says neither."
-        return [DESTINATIONS.unknown(subject, message, breaks)]
+    match known.opened(url):
+        case "closed":
+            return [DESTINATIONS.ok(subject, "No: it asks for credentials.")]
+        case "neither":
+            message = "What it answers to somebody who does not sign in says neither."
+            return [DESTINATIONS.unknown(subject, message, breaks)]
+        case "open":
+            pass
     host = urlsplit(url).hostname or ""
     if is_inside(host):
         return [

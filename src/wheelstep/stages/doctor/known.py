@@ -2,36 +2,63 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Final, Generic, Literal, TypeVar
+from urllib.parse import urlsplit
 
+from wheelstep.definitions.interface import Kind, Read
+from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.interface import Destination, Wanted
 from wheelstep.destinations.table import destination_of
 from wheelstep.errors import StepError
 from wheelstep.ground.clock import RetryBudget
-from wheelstep.ground.credentials import EntraTokens
+from wheelstep.ground.connections import Connection
+from wheelstep.ground.credentials import EntraTokens, organization_of
+from wheelstep.ground.index_page import SEEN, SUPPRESS_SIGN_IN
+from wheelstep.ground.public_index import PipIndexes, public_indexes, uv_environment
+from wheelstep.ground.simple_index import ACCEPT
 from wheelstep.ground.transport import Transport
+from wheelstep.ground.uv import default_index
 from wheelstep.lock import Lock
-from wheelstep.model import Check, Project
+from wheelstep.model import Check, Problem, Project, Workspace
 from wheelstep.packages.discover import discover
 from wheelstep.packages.tree import Tree, read_tree
+from wheelstep.report import Report
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.repositories.worktree import WorkTree
+from wheelstep.stages.connecting.known import (
+    Had,
+    known_connections,
+    login_in,
+    workspace_connections,
+)
+from wheelstep.stages.connecting.named import NamedUrl, indexes_of
+from wheelstep.stages.readers import readers_of
+from wheelstep.stages.rehearsing import subjects_of
 from wheelstep.stages.run import Run
+from wheelstep.workspaces.connection import Login, Stored
+from wheelstep.workspaces.resource_manager import API_VERSION, ResourceManager, endpoint_of
 
-__all__ = ["Known", "Once", "Placed", "Task"]
+__all__ = ["Definitions", "Known", "Once", "Placed", "Stage", "Task"]
 
-PATIENCE = 4.0
+PATIENCE: Final = 4.0
 """Seconds that are waited for services that do not answer at once: a person waits."""
-ATTEMPTS = 3
-TIMEOUT = (4.0, 15.0)
+ATTEMPTS: Final = 3
+TIMEOUT: Final = (4.0, 15.0)
 """Seconds to connect, and seconds without a byte while reading."""
+PROBE: Final = "wheelstep-probe"
+"""A name to ask for where no package has one: an index answers that it has none."""
 
 T = TypeVar("T")
+Stage = Literal["survey", "check", "build", "rehearse", "publish"]
+Opened = Literal["open", "closed", "neither"]
+"""To somebody who does not sign in."""
 
 
 class Once(Generic[T]):
@@ -72,6 +99,8 @@ class Task:
     ask: Callable[[], Sequence[Check]]
     breaks: str = ""
     """What may fail, where a service's strange answer keeps it from being answered."""
+    stage: Stage = "check"
+    """Where a release would come upon the fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,60 +111,75 @@ class Placed:
     destination: Destination | StepError
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """What was found, and what kept the rest from being looked at."""
+
+    kinds: tuple[Kind, ...] = ()
+    edits: Edits = field(default_factory=lambda: Edits((), ()))
+    """What a release would change."""
+    errors: tuple[StepError, ...] = ()
+    """What a release would end with."""
+    notes: tuple[Problem, ...] = ()
+    read: Read = field(default=lambda _: None)
+    """Reads a file as it would be committed."""
+
+
 class Known:
     """What is known of the run; the parts read it from several threads."""
 
-    run: Run
-    transport: Transport = field(init=False)
-    placed: Sequence[Placed] = field(init=False)
-    tree: Once[Tree] = field(init=False)
-    projects: Once[Sequence[Project]] = field(init=False)
-    snapshot: Once[Snapshot] = field(init=False)
-    """The head that a release would read."""
-    head: Once[Snapshot] = field(init=False)
-    """The same, or what is checked out where that cannot be read."""
-    lock: Once[Lock] = field(init=False)
-    """The record there."""
+    def __init__(self, run: Run, look: Callable[[Known], Definitions]) -> None:
+        """Prepare; nothing is asked yet.
 
-    def __post_init__(self) -> None:
-        run = self.run
+        Args:
+            run: The run; its report is left alone.
+            look: Finds the definitions.
+        """
+        # what the stages warn of is turned into checks
+        self.run = run = dataclasses.replace(run, report=Report("doctor"), warned=set())
         self.transport = Transport(
             run.environment,
             clock=run.clock,
             budget=RetryBudget(PATIENCE, attempts=ATTEMPTS),
             timeout=TIMEOUT,
         )
-        self.tree = Once(partial(read_tree, run.git))
-        self.projects = Once(lambda: discover(run.git, run.settings.packages, tree=self.tree()))
-        self.snapshot = Once(self._snapshot)
-        self.head = Once(self._head)
-        self.lock = Once(self._lock)
-        entra = EntraTokens()
-        job_token = run.host.job_token() if run.host.name == "azure" else None
-
-        def place(wanted: Wanted) -> Placed:
-            try:
-                return Placed(
-                    wanted,
-                    destination_of(
-                        wanted,
-                        root=run.root,
-                        environment=run.environment,
-                        transport=self.transport,
-                        job_token=job_token,
-                        entra=entra,
-                        parallel=run.transfers,
-                    ),
-                )
-            except StepError as error:
-                return Placed(wanted, error)
-
-        self.placed = [place(wanted) for wanted in run.settings.publish_to]
+        self.placed = _placed(run, self.transport)
         # what reads definitions takes those that there are
         run.destinations = [
             one.destination for one in self.placed if not isinstance(one.destination, StepError)
         ]
+        if run.workspaces:
+            run.resource_manager = _manager(run, self.transport)
+        self.tree: Once[Tree] = Once(partial(read_tree, run.git))
+        self.projects: Once[Sequence[Project]] = Once(
+            lambda: discover(run.git, run.settings.packages, tree=self.tree())
+        )
+        self.snapshot: Once[Snapshot] = Once(self._snapshot)
+        """The head that a release would read."""
+        self.head: Once[Snapshot] = Once(self._head)
+        """The same, or what is checked out where that cannot be read."""
+        self.lock: Once[Lock] = Once(self._lock)
+        """The record there."""
+        self.found: Once[Definitions] = Once(lambda: look(self))
+        self.named: Once[Sequence[NamedUrl]] = Once(self._named)
+        """The indexes that definitions name, or will name after a release."""
+        self.readers: Once[Mapping[str, Sequence[Workspace]]] = Once(self._readers)
+        """By definition, the workspaces that read it."""
+        self.public: Once[PipIndexes] = Once(lambda: public_indexes(run.environment))
+        """What pip is configured with."""
+        self.default: Once[str | None] = Once(self._default)
+        """The index that pip has where none is configured."""
+        self.had: Once[Sequence[Had]] = Once(lambda: workspace_connections(run))
+        """What the workspaces have."""
+        self.connections: Once[Sequence[Connection]] = Once(self._connections)
+        """What Azure ML will authenticate with, as far as that can be known."""
+        self.restricted = False
+        """Whether the storage account or the registry of a workspace is behind network rules."""
+        self._logins: dict[str, Once[Login | None]] = {}
+        self._opened: dict[str, Once[Opened]] = {}
+        self._guard = threading.Lock()
+
+    # --- the repository -----------------------------------------------------------------------
 
     def names(self) -> list[str]:
         """Return the normalised names of the packages whose names their own files state.
@@ -152,6 +196,11 @@ class Known:
             return found.union(self.names())
         except StepError:
             return found
+
+    def to_try(self) -> list[str]:
+        """Return names to ask indexes for, the likeliest to be there first; at least one."""
+        recorded = [name for name in sorted(self.released()) if name in self.lock().packages]
+        return list(dict.fromkeys([*recorded, *sorted(self.released())])) or [PROBE]
 
     def _snapshot(self) -> Snapshot:
         # that there is no branch or no remote is found out here, too
@@ -170,3 +219,106 @@ class Known:
     def _lock(self) -> Lock:
         self.head()
         return self.run.lock
+
+    # --- the definitions ----------------------------------------------------------------------
+
+    def _named(self) -> Sequence[NamedUrl]:
+        found = self.found()
+        subjects = [
+            one for edit in found.edits.edits for one in subjects_of(edit.path, edit.reading)
+        ]
+        public = {url.rstrip("/") for url in self.public().index_urls if url}
+        if (default := self.default()) is not None:
+            public.add(default.rstrip("/"))
+        return [
+            one for one in indexes_of(subjects, found.read) if one.url.rstrip("/") not in public
+        ]
+
+    def _readers(self) -> Mapping[str, Sequence[Workspace]]:
+        settings = self.run.settings
+        return readers_of(self.found().kinds, settings.read_by, settings.workspaces)
+
+    def _default(self) -> str | None:
+        return default_index(uv_environment(self.run.environment, self.public()))
+
+    # --- the services -------------------------------------------------------------------------
+
+    def now(self) -> dt.datetime:
+        """Return the time, UTC."""
+        return dt.datetime.fromtimestamp(self.run.clock.time(), dt.UTC)
+
+    def _connections(self) -> Sequence[Connection]:
+        self.had()
+        return known_connections(self.run, lambda _run, stored: self.login(stored))
+
+    def login(self, stored: Stored) -> Login | None:
+        """Return what a workspace's connection authenticates with, None where we may not know."""
+        with self._guard:
+            once = self._logins.setdefault(
+                stored.id.lower(), Once(partial(login_in, self.run, stored))
+            )
+        return once()
+
+    def opened(self, url: str) -> Opened:
+        """Tell whether an index can be read by somebody who does not sign in.
+
+        Args:
+            url: Of the index.
+
+        Raises:
+            StepError: It does not answer.
+        """
+        with self._guard:
+            once = self._opened.setdefault(url.rstrip("/"), Once(partial(self._open, url)))
+        return once()
+
+    def _open(self, url: str) -> Opened:
+        base = f"{url.rstrip('/')}/"
+        for page in (f"{base}{self.to_try()[0]}/", base):
+            response = self.transport.request(
+                "GET",
+                page,
+                headers={"Accept": ACCEPT, **SUPPRESS_SIGN_IN},
+                accept_statuses=SEEN,
+            )
+            if urlsplit(response.url)[:2] != urlsplit(page)[:2]:
+                # Azure DevOps sends whom it does not know to sign in
+                return "closed" if organization_of(page) else "neither"
+            match response.status:
+                case 200:
+                    return "open"
+                case 401 | 403:
+                    return "closed"
+                case _:
+                    pass  # the index may have no such package: its own page tells
+        return "neither"
+
+
+def _placed(run: Run, transport: Transport) -> Sequence[Placed]:
+    entra = EntraTokens()
+    job_token = run.host.job_token() if run.host.name == "azure" else None
+
+    def place(wanted: Wanted) -> Placed:
+        try:
+            return Placed(
+                wanted,
+                destination_of(
+                    wanted,
+                    root=run.root,
+                    environment=run.environment,
+                    transport=transport,
+                    job_token=job_token,
+                    entra=entra,
+                    parallel=run.transfers,
+                ),
+            )
+        except StepError as error:
+            return Placed(wanted, error)
+
+    return [place(wanted) for wanted in run.settings.publish_to]
+
+
+def _manager(run: Run, transport: Transport) -> ResourceManager:
+    tokens = run.entra or EntraTokens(f"{endpoint_of(run.environment)}/.default")
+    version = run.settings.api_version or API_VERSION
+    return ResourceManager(run.environment, transport, tokens, api_version=version)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from wheelstep.errors import CannotHere, ServiceRefused, ServiceUnavailable, StepError
 from wheelstep.ground.checks import Group
-from wheelstep.ground.public_index import public_indexes, uv_environment
-from wheelstep.ground.uv import default_index, run_uv, uv_error, working_folder
+from wheelstep.ground.public_index import uv_environment
+from wheelstep.ground.uv import run_uv, uv_error, working_folder
 from wheelstep.model import Check, Project, Sources
 from wheelstep.packages.sources import Rules
 from wheelstep.packages.versions import reads_history, versions_of
@@ -29,10 +30,12 @@ SHOWN: Final = 6
 
 def package_tasks(known: Known) -> Iterator[Task]:
     """Yield what is asked about the packages."""
-    yield Task("packages", "packages", partial(_packages, known), ENDS)
+    yield Task("packages", "packages", partial(_packages, known), ENDS, "survey")
     yield Task("packages", "names on the public index", partial(_names, known))
     if not known.run.settings.prebuilt:
-        yield Task("packages", "build requirements", partial(_build_requirements, known))
+        yield Task(
+            "packages", "build requirements", partial(_build_requirements, known), stage="build"
+        )
 
 
 def _packages(known: Known) -> Sequence[Check]:
@@ -94,17 +97,15 @@ def _names(known: Known) -> Sequence[Check]:
         return []  # said of the packages
     if run.settings.no_public_index:
         return [PACKAGES.ok(subject, "`public-index` is none: no name is looked up.")]
-    public = public_indexes(run.environment)
+    public = known.public()
     configured = [url for url in public.index_urls if url] if public.names_an_index else []
-    url = configured[0] if configured else default_index(uv_environment(run.environment, public))
+    url = configured[0] if configured else known.default()
     if url is None:
         message = "Which index stands for the public one cannot be told."
         return [PACKAGES.unknown(subject, message, cure="Set `public-index`.")]
     who = next((one for one in public.credentials if url.startswith(one.url)), None)
     pages = Pages(known.transport)
     asked = {name: Asked(url, name, who) for name in names}
-    from concurrent.futures import ThreadPoolExecutor
-
     with ThreadPoolExecutor(run.transfers) as pool:
         pages.read_all(asked.values(), pool)
     return _public(subject, {name: pages.of(one) for name, one in asked.items()})
@@ -156,9 +157,7 @@ def _build_requirements(known: Known) -> Sequence[Check]:
     for project in projects:
         name = project.name or project.directory
         sets.setdefault(project.build_requires, []).append(name)
-    environment = uv_environment(known.run.environment)
-    from concurrent.futures import ThreadPoolExecutor
-
+    environment = uv_environment(known.run.environment, known.public())
     with ThreadPoolExecutor(max(1, min(len(sets), 8))) as pool:
         return list(pool.map(lambda pair: _resolved(environment, pair[0], pair[1]), sets.items()))
 

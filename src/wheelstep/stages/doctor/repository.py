@@ -15,8 +15,7 @@ from wheelstep.packages.sources import Rules, uncommitted
 from wheelstep.packages.versions import history_keys, reads_history
 from wheelstep.repositories.protection import NotTold, Protected, Unprotected, protection_of
 from wheelstep.repositories.remote import remote_urls
-from wheelstep.stages.doctor.definitions import Definitions
-from wheelstep.stages.doctor.known import Known, Once, Task
+from wheelstep.stages.doctor.known import Known, Task
 from wheelstep.stages.landing import check_head_is_shared
 from wheelstep.stages.run import push_token, target_branch
 from wheelstep.stages.survey import no_sources
@@ -33,14 +32,14 @@ HOOKS: Final = (
 SHOWN: Final = 5
 
 
-def repository_tasks(known: Known, found: Once[Definitions]) -> Iterator[Task]:
+def repository_tasks(known: Known) -> Iterator[Task]:
     """Yield what is asked about the repository."""
-    yield Task("repository", "the checkout", partial(_checkout, known))
-    yield Task("repository", "uncommitted changes", partial(_uncommitted, known, found))
-    yield Task("repository", "the head", partial(_head, known), COMMIT)
+    yield Task("repository", "the checkout", partial(_checkout, known), stage="survey")
+    yield Task("repository", "uncommitted changes", partial(_uncommitted, known), stage="survey")
+    yield Task("repository", "the head", partial(_head, known), COMMIT, "survey")
     if known.run.settings.commit == "push" and not known.run.trigger.pull_request:
         yield Task("repository", "the right to push", partial(_push, known), COMMIT)
-        yield Task("repository", "branch protection", partial(_protection, known))
+        yield Task("repository", "branch protection", partial(_protection, known), stage="publish")
 
 
 def _head(known: Known) -> Sequence[Check]:
@@ -173,14 +172,14 @@ def _runs(hook: Path) -> bool:
     return hook.is_file() and (os.name == "nt" or os.access(hook, os.X_OK))
 
 
-def _uncommitted(known: Known, found: Once[Definitions]) -> Sequence[Check]:
+def _uncommitted(known: Known) -> Sequence[Check]:
     """Name what lies in the packages and would not be released."""
     run, subject = known.run, "uncommitted changes"
     try:
         projects = known.projects()
     except StepError:
         return []  # said of the packages
-    rules = Rules(run.settings.exclude, no_sources(run, found().kinds))
+    rules = Rules(run.settings.exclude, no_sources(run, known.found().kinds))
     changed = uncommitted(run.git, projects, rules)
     return [
         REPOSITORY.fault(
