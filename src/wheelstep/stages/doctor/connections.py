@@ -163,7 +163,10 @@ def _reads(known: Known, workspace: Workspace | None, named: NamedUrl) -> bool:
 def _covered(known: Known, subject: str, had: Had, one: Stored, index: Index) -> Iterator[Check]:
     """Say that a connection covers an index, and whether what it holds is let in there."""
     message = f"The connection {one.name} covers it ({one.target})"
-    why = broken(one, known.now())
+    now = known.now()
+    if one.expires is not None and one.expires <= now:
+        return  # said of its expiry
+    why = broken(one, now)
     if why is not None:
         yield CONNECTIONS.fault(
             subject,
@@ -270,24 +273,36 @@ def _neighbours(
     """Return what other connections of the workspace spoil."""
     found: dict[str, Check] = {}
     known = {one.name for one in covering}
+    ended = {
+        one.name: finding
+        for one in stored
+        if one.category in NEEDED
+        and (finding := expiry_finding(workspace, one, now)) is not None
+        and finding.expired
+    }
+
+    def note(finding: Finding) -> None:
+        subject = f"{finding.connection} in {workspace.name}"
+        said = ended.get(finding.connection, finding)
+        found.setdefault(finding.connection, _fault(subject, said, REFUSED))
+
     for ours in covering:
         for finding in harm(workspace, ours, stored, urls, now):
-            if finding.code == "connection-takes-over" or finding.connection in known:
-                continue  # a wider one below which ours serves is as it should be
-            subject = f"{finding.connection} in {workspace.name}"
-            found.setdefault(finding.connection, _fault(subject, finding, REFUSED))
+            # a wider one below which ours serves is as it should be
+            if finding.code != "connection-takes-over" and finding.connection not in known:
+                note(finding)
     for one in stored:
-        if one.category in NEEDED and one.name not in known | found.keys():
-            why = broken(one, now)
-            if why is not None:
-                found[one.name] = CONNECTIONS.fault(
-                    f"{one.name} in {workspace.name}",
+        if one.category not in NEEDED or one.name in known:
+            continue
+        if (why := broken(one, now)) is not None:
+            note(
+                Finding(
+                    "connection-broken",
                     f"It is broken: {why}.",
-                    code="connection-broken",
-                    breaks="Builds whose definitions name an index there fail, and jobs that use "
-                    "all connections (AutoML) with them.",
-                    cure="Mend it, or delete it: Azure ML studio: the workspace, Connections.",
+                    "Mend it, or delete it: Azure ML studio: the workspace, Connections.",
+                    one.name,
                 )
+            )
     return list(found.values())
 
 
