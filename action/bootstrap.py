@@ -50,7 +50,11 @@ class SetupFailed(Exception):
 
 
 def main(arguments: list[str]) -> int:
-    """Make the environment if it is not there, run wheelstep, return its exit code."""
+    """Make the environment if it is not there, run wheelstep, return its exit code.
+
+    Args:
+        arguments: The command's words, unless the input `command` says others.
+    """
     if sys.version_info < OLDEST:
         _annotate(f"wheelstep needs Python 3.11 or newer, not {sys.version.split()[0]}.")
         return CANNOT_HERE
@@ -65,8 +69,10 @@ def main(arguments: list[str]) -> int:
         return CANNOT_HERE
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    # a list of words, which no shell sees
+    words = os.environ.get("INPUT_COMMAND", "").split() or arguments
     # isolated: a file of the repository must not stand in for a module
-    command = [str(python), "-I", "-X", "utf8", "-m", "wheelstep", *arguments]
+    command = [str(python), "-I", "-X", "utf8", "-m", "wheelstep", *words]
     if not WINDOWS:
         # signals and the exit code then need no help
         os.execv(command[0], command)  # noqa: S606 - a list of arguments, and no shell is wanted

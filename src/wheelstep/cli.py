@@ -200,7 +200,9 @@ def _run(parsed: argparse.Namespace) -> int:
     flags = vars(parsed)
     environment: Mapping[str, str] = dict(os.environ)
     report = Report(parsed.command)
-    host = host_of(environment, sys.stdout, sys.stderr, json=parsed.json)
+    # a document on standard output is alone there
+    document = parsed.json or flags.get("way") == "print"
+    host = host_of(environment, sys.stdout, sys.stderr, json=document)
     try:
         with _signals():
             from wheelstep.commands import dispatch

@@ -66,3 +66,21 @@ def test_what_cannot_be_read_is_said(monorepo: Repo, arm: Arm, workspace: Worksp
     problem = ran.problem("workspace-not-read")
     assert "environments/versions/read" in problem["message"]
     assert "version: 9\n" in repo.read(AZUREML)
+
+
+def test_a_token_for_another_cloud_is_said(monorepo: Repo, arm: Arm, workspace: Workspace) -> None:
+    arm.identity["aud"] = "https://management.chinacloudapi.cn/"
+    repo = raised(monorepo)
+    ran = repo.wheelstep("release", "--workspace", workspace.option, extra=arm.environment())
+    assert ran.code == 0, ran.said
+    problem = ran.problem("workspace-not-read")
+    assert "management.chinacloudapi.cn" in problem["message"]
+    assert "AZURE_CLOUD" in problem["cure"]
+
+
+def test_a_workspace_that_is_not_there_is_said(monorepo: Repo, arm: Arm) -> None:
+    named = arm.workspace("train").option.replace("train", "trian")
+    repo = raised(monorepo)
+    ran = repo.wheelstep("release", "--workspace", named, extra=arm.environment())
+    assert ran.code == 0, ran.said
+    assert "workspaces/trian" in ran.problem("workspace-not-read")["message"]

@@ -186,7 +186,7 @@ def test_a_release_keeps_its_secrets(
     _check_wheels(unreleased, secrets, tmp_path)
     assert not leaks
     children = [json.loads(line) for line in log.read_text().splitlines()]
-    assert {"git", "uv", "python"} <= {_program(child) for child in children}
+    assert {"git", "uv", "python"} <= {program_of(child) for child in children}
     for child in children:
         check_child(child, secrets)
     if host != "terminal":
@@ -203,7 +203,7 @@ def _ended(run: Started) -> tuple[int, bytes, bytes]:
     return run.process.returncode, out, said
 
 
-def _program(child: Mapping[str, Any]) -> str:
+def program_of(child: Mapping[str, Any]) -> str:
     name = Path(child["arguments"][0]).name.removesuffix(".exe")
     return "python" if name.startswith("python") else name
 
@@ -211,7 +211,7 @@ def _program(child: Mapping[str, Any]) -> str:
 def check_child(child: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
     """Hold that no child has a secret among its arguments, nor one in its environment that is not
     for it: git's is the repository's, uv's is the feed's, and others have none."""
-    program = _program(child)
+    program = program_of(child)
     assert not text_with(json.dumps(child["arguments"]).encode(), secrets, "arguments")
     if program == "uname":
         return  # Python's own module platform asks the system's own program, from inside the SDK

@@ -267,7 +267,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(reply.body)
 
-    do_GET = do_PUT = do_POST = do_DELETE = do_PATCH = do_HEAD = handle_any  # noqa: N815
+    do_GET = do_PUT = do_POST = do_DELETE = do_PATCH = handle_any  # noqa: N815
 
     def log_message(self, *_: object) -> None: ...
 
@@ -288,10 +288,13 @@ class _Server(ThreadingHTTPServer):
     def finish_request(self, request: Any, client_address: Any) -> None:
         request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         request.settimeout(60)
-        with self.context.wrap_socket(request, server_side=True) as wrapped:
+        with self.context.wrap_socket(
+            request, server_side=True, do_handshake_on_connect=False
+        ) as wrapped:
             with self.arm.lock:
                 self.open.add(wrapped)
             try:
+                wrapped.do_handshake()
                 super().finish_request(wrapped, client_address)
             finally:
                 with self.arm.lock:
@@ -310,7 +313,7 @@ class _Server(ThreadingHTTPServer):
         with self.arm.lock:
             for one in self.open:
                 with contextlib.suppress(OSError):
-                    one.shutdown(socket.SHUT_RDWR)
+                    one.shutdown(socket.SHUT_RDWR)  # what waits for it, ends
         self.server_close()
 
 

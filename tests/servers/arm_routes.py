@@ -181,9 +181,12 @@ def _refusal(held: Holdings, ask: Ask) -> Reply | None:
         return says.forbidden(*ask.who, right, place.path)
     if place.group and (place.subscription.lower(), place.group.lower()) not in held.groups:
         return says.group_not_found(place.group)
-    if len(place.types) > 1 and ask.owner.lower() not in held.workspaces | held.resources:
-        return says.parent_not_found(right.rpartition("/")[2], place.kind, ask.owner)
-    return None
+    if len(place.types) == 1 or ask.owner.lower() in held.workspaces | held.resources:
+        return None
+    if ask.method == "GET":
+        kind = f"{place.space}/{place.types[0]}"
+        return says.resource_not_found(kind, place.names[0], place.group or "")
+    return says.parent_not_found(right.rpartition("/")[2], place.kind, ask.owner)
 
 
 def _one(held: Holdings, place: Place) -> Reply:

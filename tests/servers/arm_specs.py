@@ -32,8 +32,10 @@ DESCRIBED: Mapping[str, Mapping[str, str]] = {
 
 VERSIONS: Mapping[str, tuple[str, ...]] = {
     "microsoft.machinelearningservices": (
-        "2023-04-01", "2023-04-01-preview", "2023-10-01", "2024-04-01", "2024-04-01-preview",
-        "2024-10-01", "2024-10-01-preview", "2025-06-01", "2025-09-01", "2025-12-01", "2026-03-01",
+        "2022-05-01", "2022-10-01", "2023-02-01-preview", "2023-04-01", "2023-04-01-preview",
+        "2023-06-01-preview", "2023-08-01-preview", "2023-10-01", "2024-01-01-preview",
+        "2024-04-01", "2024-04-01-preview", "2024-10-01", "2024-10-01-preview",
+        "2025-01-01-preview", "2025-06-01", "2025-09-01", "2025-12-01", "2026-03-01",
     ),
     "microsoft.storage": ("2023-05-01", "2024-01-01", "2025-01-01", "2025-06-01"),
     "microsoft.containerregistry": ("2023-07-01", "2025-04-01"),
@@ -119,6 +121,11 @@ class Descriptions:
 @functools.cache
 def _loaded(path: Path) -> tuple[OpenAPI, list[str]]:
     document = json.loads(path.read_text(encoding="utf-8-sig"))
+    for item in document["paths"].values():
+        for parameter in item.get("parameters", ()):
+            # a template's name has its parents' in front ("account/default"), a path's part has not
+            if "/" in parameter["schema"].get("pattern", ""):
+                del parameter["schema"]["pattern"]
     return OpenAPI.from_dict(document), list(document["paths"])
 
 

@@ -104,10 +104,13 @@ def test_one_environment_for_all_steps_of_a_job(job: Job) -> None:
     for what in ("packaging", "wheelstep", "python"):
         assert str(first[what]).startswith(str(folder))
     assert text.startswith("::group::Set up wheelstep\n")
-    # the second step makes nothing and fetches nothing
-    code, text = job.step(PIP_NO_INDEX="1", UV_OFFLINE="1")
+    # the second step makes nothing and fetches nothing; it may do something else
+    code, text = job.step(
+        PIP_NO_INDEX="1", UV_OFFLINE="1", INPUT_COMMAND=" connect\n--rotate $(id)"
+    )
     assert code == 7
     assert text.startswith("says ")
+    assert said(text)["arguments"] == ["connect", "--rotate", "$(id)"]
     # another state of the action gets another environment
     (job.product / "src" / "wheelstep" / "more.py").touch()
     code, text = job.step()

@@ -89,10 +89,11 @@ def test_no_script_of_the_action_holds_an_expression() -> None:
 def test_no_input_has_a_default() -> None:
     action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
     task = json.loads((ROOT / "azure-pipelines-task" / "task.json").read_text(encoding="utf-8"))
-    names = [row.name for row in OPTIONS if row.as_input]
+    names = ["command", *(row.name for row in OPTIONS if row.as_input)]
     assert list(action["inputs"]) == names
     assert not any("default" in row or row["required"] for row in action["inputs"].values())
-    assert [row["name"] for row in task["inputs"]] == [r.camel for r in OPTIONS if r.as_input]
+    camels = ["command", *(row.camel for row in OPTIONS if row.as_input)]
+    assert [row["name"] for row in task["inputs"]] == camels
     assert not any("defaultValue" in row for row in task["inputs"])
     assert list(action["outputs"]) == [row.name for row in OUTPUTS]
     allowed = task["restrictions"]["settableVariables"]["allowed"]

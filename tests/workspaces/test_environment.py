@@ -44,6 +44,13 @@ def test_an_environment_that_is_not_there_has_no_versions(
     assert versions_of(manager, workspace.id, "other") == []
 
 
+def test_a_workspace_that_is_not_there_is_not_one_without_versions(
+    manager: ResourceManager, workspace: Workspace
+) -> None:
+    with pytest.raises(ServiceRefused, match=r"no Microsoft\.MachineLearningServices/workspaces/x"):
+        versions_of(manager, workspace.id.replace("/train", "/x"), "acme-train")
+
+
 def test_no_right_is_said_in_the_services_words(
     manager: ResourceManager, arm: Arm, workspace: Workspace
 ) -> None:

@@ -12,10 +12,11 @@ from tests.ground.web import InstantClock
 from tests.servers.arm import Arm
 from tests.servers.arm_answers import Reply, conflict, disallowed, failing, throttled
 from tests.servers.arm_state import Workspace
-from wheelstep.errors import ServiceRefused, ServiceUnavailable
+from wheelstep.errors import ServiceRefused, ServiceUnavailable, SettingError, StepError
 from wheelstep.ground.secret import Secret
+from wheelstep.ground.transport import Transport
 from wheelstep.workspaces.refusals import ResourceConflict
-from wheelstep.workspaces.resource_manager import API_VERSION, Deletion
+from wheelstep.workspaces.resource_manager import API_VERSION, Deletion, ResourceManager
 
 TARGET = "https://pkgs.dev.azure.com/contoso"
 PAT = "pat-of-the-tests-4f6a"
@@ -105,12 +106,27 @@ def test_a_list_is_read_page_by_page(arm: Arm, workspace: Workspace) -> None:
     assert len(arm.seen("GET")) == 3
 
 
-def test_a_link_that_names_the_port_is_the_same_place(arm: Arm, workspace: Workspace) -> None:
-    page = {"value": [], "nextLink": arm.url.replace("https", "HTTPS") + at(workspace, "")}
-    workspace.connect("feed", TARGET, {"pat": PAT})
-    arm.fail("GET", "*/connections", Reply(200, page))
-    path = f"{workspace.id}/connections?{VERSION}"
-    assert [one["name"] for one in arm.manager().pages(path)] == ["feed"]
+@pytest.mark.parametrize(
+    ("link", "ours"),
+    [
+        ("https://management.azure.com:443/x", True),
+        ("HTTPS://Management.Azure.com/x", True),
+        ("https://management.azure.com:444/x", False),
+        ("https://management.azure.com.example/x", False),
+        ("https://management.azure.com:x/", False),
+        ("http://management.azure.com/x", False),
+    ],
+)
+def test_a_link_is_ours_however_it_spells_host_and_port(link: str, *, ours: bool) -> None:
+    class Nobody:
+        def token(self) -> Secret:
+            raise SettingError("nobody is signed in", code="not-signed-in")
+
+    # nothing listens: what is ours gets as far as asking for a token
+    manager = ResourceManager({}, Transport({}), Nobody())
+    with pytest.raises(StepError) as caught:
+        manager.get(link)
+    assert caught.value.code == ("not-signed-in" if ours else "foreign-link")
 
 
 @pytest.mark.parametrize(

@@ -19,21 +19,23 @@ __all__ = ["Way", "connect"]
 Way = Literal["store", "rotate", "remove", "print"]
 
 
-def connect(run: Run, way: Way) -> None:
+def connect(run: Run, way: Way, *, as_json: bool = False) -> None:
     """Bring the connections of the settings into the workspaces, or take them out.
 
     Args:
         run: The run.
         way: "store" writes what differs; "rotate" writes the token anew wherever the connection
             is; "remove" deletes; "print" shows what somebody else can create.
+        as_json: Whether standard output belongs to the report.
 
     Raises:
         StepError: A setting, a token or a workspace that does not do.
     """
     with run.stage("connect"):
         if way == "print":
-            for one in _wanted(run):
-                run.host.say(printed(one, run.workspaces).rstrip("\n"))
+            text = "---\n".join(printed(one, run.workspaces) for one in _wanted(run))
+            show = run.host.say if as_json else run.host.document
+            show(text.rstrip("\n"))
             run.report.status = "done"
             return
         need_workspaces(run)

@@ -65,7 +65,7 @@ def run(  # noqa: PLR0917 - everything that comes from outside, once
         case "connect":
             from wheelstep.commands.connect import connect
 
-            connect(this, flags.get("way") or "store")
+            connect(this, flags.get("way") or "store", as_json=bool(flags.get("json")))
         case "doctor":
             from wheelstep.commands.doctor import doctor
 

@@ -19,7 +19,18 @@ from wheelstep.schema import settings_schema
 
 __all__ = ["FILES", "generated", "main"]
 
-INPUTS: Final = tuple(row for row in OPTIONS if row.as_input)
+COMMAND: Final = Option(
+    "command",
+    "What to do, as on the command line: `release`, `plan`, `connect --rotate`, `doctor`, "
+    "`pin NAME==VERSION`.",
+    "text",
+    "`release`",
+    frozenset(),
+    in_file=False,
+    as_flag=False,
+)
+"""No option: only the action and the task have to be told; action/bootstrap.py reads it."""
+INPUTS: Final = (COMMAND, *(row for row in OPTIONS if row.as_input))
 
 TASK_TYPES: Final = {
     # no booleans: an unset one arrives as "false" and would beat the settings file

@@ -58,6 +58,10 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
         for edit in changed
         if not any(one.name in new for one in edit.reading.requirements) and not edit.unknown
     ]
+    names = [row.name for row in found.packages]
+    connecting = Connecting(run, names)
+    if new or lacks or changed:
+        connecting.check(definitions=bool(found.definitions.kinds))
     with run.stage("rehearse"):
         later = [edit for edit in changed if edit not in known]
         unnamed = [
@@ -77,13 +81,9 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
             for one in subjects_of(edit.path, edit.reading)
         ]
         read = read_after(run.snapshot, edits, Vendoring(run).content)
-        names = [row.name for row in found.packages]
         with lines_as_they_are(edits):
             rehearse_subjects(run, read, subjects, (), names, ahead)
-    connecting = Connecting(run, names)
     with run.stage("connect"):
-        changing = bool(new or lacks or changed)
-        connecting.check(definitions=changing and bool(found.definitions.kinds))
         connecting.store()
     connects = any(row.status == "planned" for row in report.connections)
     to_do = connects or bool(new or lacks or more or changed)

@@ -44,10 +44,6 @@ ROLES: Final = (
         "Azure Machine Learning Workspace Connection Secrets Reader",
     ),
     (re.compile(r"microsoft\.machinelearningservices/workspaces/(write|delete)"), "Contributor"),
-    (
-        re.compile(r"microsoft\.machinelearningservices/workspaces/computes/.*(write|delete)"),
-        "AzureML Compute Operator",
-    ),
     (re.compile(r"microsoft\.machinelearningservices/.*"), "AzureML Data Scientist"),
     (re.compile(r".*/read"), "Reader"),
     (re.compile(r".*"), "Contributor"),
@@ -115,7 +111,8 @@ def _row(
 
 ASSIGN: Final = (
     "Give it the role {role!r}, or another with that action:\n  {command}\nA new assignment takes "
-    "effect within minutes."
+    "effect within minutes. Check the names in the scope, too: what does not exist is refused in "
+    "the same words."
 )
 LIST: Final = (
     "Compare it, part by part, with what `az ml workspace list --subscription SUBSCRIPTION "

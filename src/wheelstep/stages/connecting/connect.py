@@ -59,6 +59,7 @@ class Connecting:
         wanted = self.wanted
         if wanted:
             check_tokens(self.run, wanted)
+            # nothing is published for workspaces that could not be connected afterwards
             raise_all([had.error for had in workspace_connections(self.run) if had.error])
         elif definitions:
             check_coverage(self.run, self.names)
@@ -73,7 +74,7 @@ class Connecting:
         if not wanted:
             return
         if not self.checked:
-            self.check(definitions=False)
+            check_tokens(self.run, wanted)
         indexes, repositories = self.urls()
         every = wanted_connections(self.run)
         proved: list[Connection] = []

@@ -21,7 +21,7 @@ from wheelstep.stages.run import Run
 
 __all__ = ["NamedUrl", "all_subjects", "indexes_of", "repositories_of"]
 
-GIT_URL: Final = re.compile(r"git\+https://[^\s;\"']+")
+GIT_URL: Final = re.compile(r"git\+https?://[^\s;\"']+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def _indexes(subject: Subject, read: Read) -> Sequence[str]:
 
 
 def repositories_of(subjects: Iterable[Subject], read: Read) -> list[NamedUrl]:
-    """Return the git repositories that pip would clone over https, each once for an environment.
+    """Return the git repositories that pip would clone over http(s), each once for an environment.
 
     Args:
         subjects: The environments.

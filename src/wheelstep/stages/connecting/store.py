@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from wheelstep.errors import Refused, ServiceUnavailable, StepError, raise_all
+from wheelstep.errors import Refused, ServiceRefused, ServiceUnavailable, StepError, raise_all
 from wheelstep.ground.clock import backoff
 from wheelstep.ground.connections import Connection
 from wheelstep.model import Problem, Workspace
@@ -45,6 +45,8 @@ __all__ = ["store"]
 
 ATTEMPTS: Final = 6
 """How often a connection is tried that others change at the same time."""
+MOST_TAKEN: Final = 3
+"""How often a write may be taken and not be there."""
 DONE: Final[Mapping[type[Decision], str]] = {
     Create: "created",
     Update: "updated",
@@ -135,6 +137,7 @@ def _settle(run: Run, one: _One, stored: Sequence[Stored], login: Login, *, rota
     """
     workspace, wanted, manager = one.workspace, one.wanted, run.resource_manager
     mark = fingerprint(login, connection_id(workspace, wanted.name))
+    taken = 0
     for attempt in range(1, ATTEMPTS + 1):
         there = named(wanted.name, stored)
         comparable = there is not None and there.auth_type == wanted.auth_type
@@ -164,10 +167,22 @@ def _settle(run: Run, one: _One, stored: Sequence[Stored], login: Login, *, rota
         if _verified(run, one, now, login):
             one.status = DONE[type(one.decision)]
             return
-        # somebody else wrote after us
+        # somebody else wrote after us; or it says yes and does no
+        taken += 1
+        if taken == MOST_TAKEN:
+            raise _not_kept(workspace, wanted)
         run.clock.sleep(backoff(attempt, first=0.2, most=5.0))
         stored = listed(manager, workspace)
     raise _lost(workspace, wanted)
+
+
+def _not_kept(workspace: Workspace, wanted: Connection) -> ServiceRefused:
+    return ServiceRefused(
+        f"The workspace {workspace} answered {MOST_TAKEN} times that it stored the connection "
+        f"{wanted.name}, and has something else when it is asked.",
+        code="connection-not-kept",
+        cure="See in its activity log who else writes that connection; then run it again.",
+    )
 
 
 def _lost(workspace: Workspace, wanted: Connection) -> ServiceUnavailable:
@@ -183,7 +198,7 @@ def _verified(run: Run, one: _One, now: Stored, login: Login) -> bool:
     """Tell whether a workspace has what was written; the secret too, where that may be known.
 
     Raises:
-        ServiceRefused: It took it, and has something else.
+        StepError: It cannot be asked.
     """
     wanted = one.wanted
     same = (now.category, now.auth_type, now.target.rstrip("/")) == (

@@ -1,0 +1,183 @@
+"""A release connects after publishing and before it commits; without a token it looks first."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.connecting.conftest import CONDA, TOKEN, Scene, statuses
+from tests.release.kit import Ran
+
+LISTSECRETS = "*/connections/listsecrets/action"
+
+
+def raised(scene: Scene, version: str = "1.1") -> None:
+    path = "acme_core.py"
+    scene.repo.write({path: f"'''A sample.'''\n__version__ = '{version}'\n"})
+    scene.repo.commit()
+
+
+def release(scene: Scene, *arguments: str, **more: str | None) -> Ran:
+    return scene.run("release", *arguments, WHEELSTEP_COMMIT="local", **more)
+
+
+def test_a_release_connects_and_the_next_one_leaves_it(scene: Scene) -> None:
+    raised(scene)
+    ran = release(scene)
+    assert (ran.code, statuses(ran)) == (0, ["created"]), ran.said
+    assert scene.held()["credentials"] == {"pat": TOKEN}
+    assert "acme-core==1.1" in scene.repo.read(CONDA)
+    order = list(ran.report["timings"])
+    assert order.index("publish") < order.index("connect") < order.index("commit")
+    # what it was rehearsed with is what the workspace has: no word of an unknown token
+    assert "connection-unknown" not in ran.codes
+    writes = scene.writes()
+    again = release(scene)
+    assert (again.code, again.status, statuses(again)) == (0, "nothing-to-do", ["unchanged"])
+    assert scene.writes() == writes
+
+
+def test_a_token_that_cannot_read_ends_it_before_the_commit(scene: Scene) -> None:
+    raised(scene)
+    head = scene.repo.head
+    ran = release(scene, WHEELSTEP_CONNECTION_TOKEN="wrong-token-of-nobody-at-all")
+    assert ran.code == 5, ran.said
+    assert scene.repo.head == head
+    assert scene.writes() == []
+    assert len(scene.feed.files) == 1  # the rehearsal read with it: nothing was published
+
+
+def test_a_workspace_that_cannot_be_read_ends_it_before_anything_is_published(scene: Scene) -> None:
+    raised(scene)
+    scene.arm.deny("*/connections/read")
+    ran = release(scene)
+    assert ran.code == 5
+    assert "connections/read" in ran.problem("not-authorized")["message"]
+    assert len(scene.feed.files) == 1
+
+
+def test_a_plan_says_what_it_would_connect(scene: Scene) -> None:
+    raised(scene)
+    ran = scene.run("plan")
+    assert (ran.code, ran.status, statuses(ran)) == (0, "planned", ["planned"]), ran.said
+    assert scene.writes() == []
+
+
+# --- without a token -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def checking(scene: Scene) -> Scene:
+    raised(scene)
+    return scene
+
+
+NO_TOKEN: dict[str, str | None] = {
+    "WHEELSTEP_CONNECTION": None,
+    "WHEELSTEP_CONNECTION_TOKEN": None,
+}
+
+
+def test_a_feed_that_no_connection_covers_is_refused_early(checking: Scene) -> None:
+    checking.train.connect("narrow", f"{checking.feed.base}/contoso/other", {"pat": "x-of-some"})
+    ran = release(checking, **NO_TOKEN)
+    assert ran.code == 2
+    problem = ran.problem("connection-missing")
+    for said in (checking.train.option, checking.feed.simple_url, "narrow"):
+        assert said in problem["message"]
+    assert "connection-token" in problem["cure"]
+    assert len(checking.feed.files) == 1
+    assert checking.run("plan", **NO_TOKEN).code == 2
+
+
+def test_every_workspace_has_to_cover_it(checking: Scene) -> None:
+    checking.train.connect("feed", checking.target, {"pat": TOKEN})
+    score = checking.arm.workspace("score")
+    both = f"{checking.train.option}\n{score.option}"
+    ran = release(checking, **NO_TOKEN | {"WHEELSTEP_WORKSPACE": both})
+    assert ran.code == 2
+    assert score.option in ran.problem("connection-missing")["message"]
+
+
+def test_what_the_workspace_has_is_used(checking: Scene) -> None:
+    checking.train.connect("feed", checking.target, {"pat": TOKEN})
+    ran = release(checking, **NO_TOKEN)
+    assert (ran.code, statuses(ran)) == (0, []), ran.said
+    assert "connection-unknown" not in ran.codes
+    assert checking.writes() == []
+    assert TOKEN not in ran.said + json.dumps(ran.report)
+
+
+def test_a_token_that_expired_last_night_is_found_before_anything_is_published(
+    checking: Scene,
+) -> None:
+    checking.train.connect("feed", checking.target, {"pat": "was-good-until-last-night"})
+    ran = release(checking, **NO_TOKEN)
+    assert ran.code == 5
+    problem = ran.problem("connection-refused")
+    assert f"the connection feed of the workspace {checking.train.option}" in problem["message"]
+    assert "image build would be refused" in problem["message"]
+    assert len(checking.feed.files) == 1
+
+
+def test_a_token_that_may_not_be_seen_is_said_to_be_unknown(checking: Scene) -> None:
+    checking.train.connect("feed", checking.target, {"pat": TOKEN})
+    checking.arm.deny(LISTSECRETS)
+    ran = release(checking, **NO_TOKEN)
+    assert ran.code == 0, ran.said
+    assert "not known here" in ran.problem("connection-unknown")["message"]
+    assert [row["status"] for row in ran.report["rehearsals"]] == ["resolved"]
+
+
+def test_what_ends_soon_or_would_win_is_said(checking: Scene) -> None:
+    checking.train.connect("feed", checking.target, {"pat": TOKEN},
+                           expiryTime="2020-01-01T00:00:00Z")  # fmt: skip
+    checking.train.connect("bad", "https://h.example/", {"pat": "x"},
+                           expiryTime="2020-01-01T00:00:00Z")  # fmt: skip
+    ran = release(checking, **NO_TOKEN)
+    assert ran.code == 0, ran.said
+    assert "2020-01-01" in ran.problem("connection-expired")["message"]
+    assert "bad" in ran.problem("connection-broken")["message"]
+
+
+def test_a_workspace_that_cannot_be_read_is_a_warning(checking: Scene) -> None:
+    checking.arm.deny("*/connections/read")
+    ran = release(checking, **NO_TOKEN)
+    assert ran.code == 0, ran.said
+    assert "connections/read" in ran.problem("workspace-not-read")["message"]
+
+
+# --- pull requests --------------------------------------------------------------------------------
+
+PULL_REQUEST = {
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_EVENT_NAME": "pull_request",
+    "GITHUB_REF": "refs/pull/7/merge",
+}
+
+
+def test_a_pull_request_writes_nothing_and_sees_no_secret(checking: Scene) -> None:
+    checking.train.connect("feed", checking.target, {"pat": TOKEN})
+    ran = release(checking, **NO_TOKEN, **PULL_REQUEST)
+    assert ran.code == 0, ran.said
+    assert checking.arm.seen("POST") == []
+    ran = checking.connect(**PULL_REQUEST)
+    assert statuses(ran) == ["planned"]
+    assert checking.writes() == []
+    assert checking.arm.seen("POST") == []
+
+
+def test_no_token_goes_to_where_a_pull_request_says(checking: Scene) -> None:
+    checking.repo.write({
+        "wheelstep.toml": f"""\
+            [[connection]]
+            name = "ml-feed"
+            target = "{checking.feed.base}"
+            token-env = "READ_FEED"
+            """})  # fmt: skip
+    checking.repo.commit()
+    ran = checking.connect(**NO_TOKEN, READ_FEED=TOKEN, **PULL_REQUEST)
+    assert ran.code == 2
+    assert "On a pull request" in ran.problem("connection-token-missing")["message"]
+    assert TOKEN not in {seen.password for seen in checking.feed.requests}
