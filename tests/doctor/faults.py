@@ -19,6 +19,8 @@ class Fault:
     plant: Callable[[World], object]
     late: bool = False
     """Planted after the repository was pushed."""
+    ends: str = ""
+    """What the release calls it that ends with it, where that is another word."""
 
 
 def _no_build_compute(world: World) -> None:
@@ -93,7 +95,13 @@ FAULTS = (
     Fault("a build compute that is not there", "build-compute-missing", 0, _no_compute),
     Fault("no connection for the feed", "connection-missing", 2, _no_connection),
     Fault("a connection that expired", "connection-expired", 0, _expired),
-    Fault("a closer connection that is broken", "connection-broken", 0, _closer_and_broken),
+    Fault(
+        "a closer connection that is broken",
+        "connection-broken",
+        5,
+        _closer_and_broken,
+        ends="connection-refused",
+    ),
     Fault("a token in a definition", "secret-in-definition", 4, _token_in_definition),
     Fault("an index that pip ignores", "index-ignored", 0, _ignored_index),
     Fault("an unpinned package", "unpinned", 0, _unpinned),

@@ -57,7 +57,7 @@ def files(feed: str, *workspaces: str) -> dict[str, str]:
             build-backend = "setuptools.build_meta"
             [project]
             name = "acme-core"
-            version = "1.0.0"
+            version = "1.1.0"
             requires-python = ">=3.8"
             """,
         "packages/core/acme_core/__init__.py": "NAME = 'core'\n",
@@ -83,7 +83,6 @@ def files(feed: str, *workspaces: str) -> dict[str, str]:
                   - --index-url {feed}
                   - acme-core==1.0.0
                   - acme-features==0.9.0
-                  - mlflow==2.14.1
             name: train
             """,
         ENVIRONMENT: """\
@@ -236,7 +235,7 @@ def world(place: Path, authority: Path, *, closed: bool = True) -> Iterator[Worl
 
 def _repository(place: Path, git: GitServer, given: Mapping[str, str]) -> Repo:
     repo = Repo.create(place / "place", given)
-    repo.git("tag", "v0.9.0")
+    repo.git("tag", "v0.10.0")
     (git.root / "acme").mkdir()
     git.create("acme/ml")
     repo.git("remote", "add", "origin", git.address("acme/ml", "ci"))

@@ -51,12 +51,16 @@ class Index:
 
 def connection_tasks(known: Known) -> Iterator[Task]:
     """Yield what is asked about the connections."""
-    yield Task("connections", "the settings' connections", partial(_wanted, known), ENDS)
+    yield Task("connections", "the settings' connections", partial(_wanted, known), "connect", ENDS)
     if not known.run.workspaces:
-        yield Task("connections", "connections", partial(_without_workspace, known), REFUSED)
+        yield Task(
+            "connections", "connections", partial(_without_workspace, known), "connect", REFUSED
+        )
     for workspace in known.run.workspaces:
         subject = f"connections of {workspace.name}"
-        yield Task("connections", subject, partial(_of_workspace, known, workspace), REFUSED)
+        yield Task(
+            "connections", subject, partial(_of_workspace, known, workspace), "connect", REFUSED
+        )
 
 
 def _wanted(known: Known) -> Sequence[Check]:
@@ -164,10 +168,8 @@ def _covered(known: Known, subject: str, had: Had, one: Stored, index: Index) ->
     """Say that a connection covers an index, and whether what it holds is let in there."""
     message = f"The connection {one.name} covers it ({one.target})"
     now = known.now()
-    if one.expires is not None and one.expires <= now:
-        return  # said of its expiry
-    why = broken(one, now)
-    if why is not None:
+    ended = one.expires is not None and one.expires <= now  # said of its expiry
+    if not ended and (why := broken(one, now)) is not None:
         yield CONNECTIONS.fault(
             subject,
             f"{message}, and {why}.",
@@ -176,12 +178,11 @@ def _covered(known: Known, subject: str, had: Had, one: Stored, index: Index) ->
             cure=f"Mend the connection {one.name}: `wheelstep connect --rotate`, or Azure ML "
             "studio: the workspace, Connections.",
         )
-        return
     if known.opened(index.url) == "open":
         yield CONNECTIONS.ok(subject, f"{message}; it can be read without, too.")
         return
     login = known.login(one)
-    if login is None or (login.secret is None and one.auth_type != "None"):
+    if login is None:
         yield CONNECTIONS.unknown(
             subject,
             f"{message}; whether its token is let in cannot be tried, since its secret may not be "

@@ -70,7 +70,8 @@ def look_at_definitions(known: Known) -> Definitions:
         keep_ranges=run.settings.keep_ranges,
         platform=run.settings.platform,
     )
-    errors: list[StepError] = []
+    unfound: list[StepError] = []
+    uneditable: list[StepError] = []
     bare: set[str] = set()
     left: set[str] = set()
     while True:
@@ -79,24 +80,38 @@ def look_at_definitions(known: Known) -> Definitions:
         patterns = run.settings.definitions
         if left:
             patterns = (*(patterns or ()), *(f"!{path}" for path in sorted(left)))
+        errors = unfound
         try:
             found = definitions_in(
                 read, paths, patterns=patterns, names=names, released=known.released()
             )
+            errors = uneditable
             edits = plan_edits(read, paths, wanted, patterns=patterns, released=known.released())
         except StepError as error:
-            new = [one for one in _single(error) if not _known(one, errors)]
-            errors += new
-            before = len(bare) + len(left)
-            for one in _single(error):
-                secret = one.code == "secret-in-definition" and one.file not in bare
-                (bare if secret else left).update([one.file] if one.file else [])
-            if len(bare) + len(left) == before or len(left) > MOST_PASSES:
-                return Definitions(errors=tuple(errors))
+            if not _past(error, errors, bare, left):
+                return Definitions(unfound=tuple(unfound), uneditable=tuple(uneditable))
             continue
-        return Definitions(
-            found.kinds, edits, tuple(errors), edits.notes, read_after(snapshot, edits)
-        )
+        read = read_after(snapshot, edits)
+        return Definitions(found.kinds, edits, tuple(unfound), tuple(uneditable), edits.notes, read)
+
+
+def _past(error: StepError, errors: list[StepError], bare: set[str], left: set[str]) -> bool:
+    """Note what is wrong with some files, and leave it or them out; tell whether that may help.
+
+    Args:
+        error: What looking ended with.
+        errors: Gets what is new.
+        bare: Gets files whose credentials are to be taken out.
+        left: Gets files that are to be left out.
+    """
+    before = len(bare) + len(left)
+    for one in _single(error):
+        if not _known(one, errors):
+            errors.append(one)
+        if one.file is not None:
+            secret = one.code == "secret-in-definition" and one.file not in bare
+            (bare if secret else left).add(one.file)
+    return len(bare) + len(left) > before and len(left) <= MOST_PASSES
 
 
 def _names(known: Known) -> list[str]:
@@ -166,19 +181,30 @@ class _Bare:
 
 def definition_tasks(known: Known) -> Iterator[Task]:
     """Yield what is asked about the definitions."""
-    yield Task("definitions", "definitions", partial(_as_they_are, known), RELEASE_ENDS, "survey")
+    ends = RELEASE_ENDS
+    yield Task("definitions", "definitions", partial(_unfound, known), "find", ends)
+    yield Task("definitions", "definitions", partial(_as_they_are, known), "rehearse", ends)
     if known.run.settings.rehearse != "off":
-        yield Task("definitions", "indexes", partial(_as_pip_sees_them, known), IMAGE, "rehearse")
+        yield Task("definitions", "indexes", partial(_as_pip_sees_them, known), "rehearse", IMAGE)
+
+
+def _errors(errors: Iterable[StepError]) -> list[Check]:
+    return [
+        check
+        for error in errors
+        for check in DEFINITIONS.refused(error.file or "definitions", error, RELEASE_ENDS)
+    ]
+
+
+def _unfound(known: Known) -> Sequence[Check]:
+    """Say what keeps definitions from being found, or read."""
+    return _errors(known.found().unfound)
 
 
 def _as_they_are(known: Known) -> Sequence[Check]:
     """Judge what stands in the files; no index is asked."""
     what = known.found()
-    faults = [
-        check
-        for error in what.errors
-        for check in DEFINITIONS.refused(error.file or "definitions", error, RELEASE_ENDS)
-    ]
+    faults = _errors(what.uneditable)
     names = {pin.name for pin in _pins(known, _names(known))}
     vendored = known.run.settings.pin == "vendor"
     notes = [*what.notes, *(note for edit in what.edits.edits for note in _in_place(edit))]
@@ -192,7 +218,7 @@ def _as_they_are(known: Known) -> Sequence[Check]:
         faults += _unpinned(kind, known.head().read(kind.path) or b"", names)
     faults = list(dict.fromkeys(faults))
     told = {check.subject for check in faults}
-    if not what.kinds and not faults:
+    if not what.kinds and not faults and not what.unfound:
         return [DEFINITIONS.ok("definitions", "None names a package of ours yet: none is changed.")]
     fine = [
         DEFINITIONS.ok(edit.path, f"It names {', '.join(ours)}; nothing in it is in the way.")

@@ -38,47 +38,59 @@ INSIDE: Final = (".local", ".localhost", ".internal", ".intranet", ".lan", ".cor
 
 def destination_tasks(known: Known) -> Iterator[Task]:
     """Yield what is asked about the destinations."""
-    yield Task("destinations", "destinations", partial(_together, known), ENDS)
+    subject = "destinations"
+    yield Task(subject, subject, partial(_there, known), "open", ENDS)
+    yield Task(subject, subject, partial(_unmade, known), "serve", ENDS)
+    yield Task(subject, subject, partial(_served, known), "serve", ENDS)
+    yield Task(subject, subject, partial(_versions, known), "accept", ENDS)
+    yield Task(subject, subject, partial(_twice, known), "read", ENDS)
     for placed in known.placed:
         if isinstance(placed.destination, StepError):
             continue
         one = placed.destination
         name = _named(one)
         if isinstance(one, FolderDestination):
-            yield Task("destinations", name, partial(_folder, one), ENDS)
+            yield Task(subject, name, partial(_folder, one), "publish", ENDS)
         if isinstance(one, IndexDestination):
-            yield Task("destinations", name, partial(_read, known, one), ENDS)
-            yield Task("destinations", f"{name}: write", partial(_write, known, one))
+            yield Task(subject, name, partial(_read, known, one), "read", ENDS)
+            yield Task(subject, f"{name}: write", partial(_write, one), "publish")
         if isinstance(one, FeedDestination):
-            yield Task("destinations", f"{name}: upstreams", partial(_upstreams, one))
-            yield Task("destinations", f"{name}: retention", partial(_retention, one))
+            yield Task(subject, f"{name}: upstreams", partial(_upstreams, one), "rehearse")
+            yield Task(subject, f"{name}: retention", partial(_retention, one), "publish")
         if one.consumer_url:
-            yield Task("destinations", f"{name}: open to all", partial(_open, known, one))
+            yield Task(subject, f"{name}: open to all", partial(_open, known, one), "publish")
 
 
 def _named(one: Destination) -> str:
     return f"the {one.kind} {one.name}"
 
 
-def _together(known: Known) -> Sequence[Check]:
-    """Judge what the settings say of all destinations; no service is asked."""
-    checks: list[Check] = []
-    if not known.placed:
-        checks.append(
-            DESTINATIONS.fault(
-                "destinations",
-                "None is set, and on a CI host there is none by default.",
-                code="no-destination",
-                breaks=ENDS,
-                cure="Set `publish-to` to a feed, an index or a folder that outlives the job.",
-                exit_code=2,
-            )
+def _there(known: Known) -> Sequence[Check]:
+    """Say where there is no destination at all."""
+    if known.placed:
+        return []
+    return [
+        DESTINATIONS.fault(
+            "destinations",
+            "None is set, and on a CI host there is none by default.",
+            code="no-destination",
+            breaks=ENDS,
+            cure="Set `publish-to` to a feed, an index or a folder that outlives the job.",
+            exit_code=2,
         )
-    for placed in known.placed:
-        if isinstance(placed.destination, StepError):
-            shown = placed.wanted.name or "a destination"
-            checks += DESTINATIONS.refused(shown, placed.destination, ENDS)
-    return [*checks, *_twice(known), *_versions(known), *_served(known)]
+    ]
+
+
+def _unmade(known: Known) -> Sequence[Check]:
+    """Say which settings mean no destination."""
+    return [
+        check
+        for placed in known.placed
+        if isinstance(placed.destination, StepError)
+        for check in DESTINATIONS.refused(
+            placed.wanted.name or "a destination", placed.destination, ENDS
+        )
+    ]
 
 
 def _twice(known: Known) -> Sequence[Check]:
@@ -89,17 +101,20 @@ def _twice(known: Known) -> Sequence[Check]:
     return []
 
 
-def _versions(known: Known) -> Iterator[Check]:
-    """Yield the versions that a destination does not take."""
+def _versions(known: Known) -> Sequence[Check]:
+    """Say which versions a destination does not take."""
     try:
-        projects = [one for one in known.projects() if one.name]
+        projects = [one for one in known.projects() if one.name and one.static_version]
     except StepError:
-        return  # said of the packages
-    for project in projects:
-        if version := project.static_version:
-            there = known.run.destinations
-            for each in unacceptable_version(there, project.normalized, version):
-                yield from DESTINATIONS.refused(project.name, each, ENDS)
+        return []  # said of the packages
+    return [
+        check
+        for one in projects
+        for error in unacceptable_version(
+            known.run.destinations, one.normalized, one.static_version or ""
+        )
+        for check in DESTINATIONS.refused(one.name, error, ENDS)
+    ]
 
 
 def _served(known: Known) -> Sequence[Check]:
@@ -185,9 +200,8 @@ def _identity(known: Known, one: FeedDestination) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _write(known: Known, one: IndexDestination) -> Sequence[Check]:
+def _write(one: IndexDestination) -> Sequence[Check]:
     """Say what is known of the right to publish: no service tells it without a try."""
-    del known
     who = one.signed_in()
     if who is None:
         cure = "Set `feed-token`, unless whoever reaches it may upload."

@@ -56,7 +56,22 @@ PROBE: Final = "wheelstep-probe"
 """A name to ask for where no package has one: an index answers that it has none."""
 
 T = TypeVar("T")
-Stage = Literal["survey", "check", "build", "rehearse", "publish"]
+Stage = Literal[
+    "open",
+    "discover",
+    "head",
+    "find",
+    "versions",
+    "serve",
+    "push",
+    "connect",
+    "accept",
+    "read",
+    "build",
+    "rehearse",
+    "publish",
+]
+"""The steps of a release, each of which can end it before the next one begins."""
 Opened = Literal["open", "closed", "neither"]
 """To somebody who does not sign in."""
 
@@ -97,10 +112,10 @@ class Task:
     group: str
     subject: str
     ask: Callable[[], Sequence[Check]]
+    stage: Stage
+    """Where a release would come upon a fault."""
     breaks: str = ""
     """What may fail, where a service's strange answer keeps it from being answered."""
-    stage: Stage = "check"
-    """Where a release would come upon the fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +133,10 @@ class Definitions:
     kinds: tuple[Kind, ...] = ()
     edits: Edits = field(default_factory=lambda: Edits((), ()))
     """What a release would change."""
-    errors: tuple[StepError, ...] = ()
-    """What a release would end with."""
+    unfound: tuple[StepError, ...] = ()
+    """What a release would end with when it looks for them."""
+    uneditable: tuple[StepError, ...] = ()
+    """What it would end with when it edits them."""
     notes: tuple[Problem, ...] = ()
     read: Read = field(default=lambda _: None)
     """Reads a file as it would be committed."""

@@ -30,21 +30,30 @@ SHOWN: Final = 6
 
 def package_tasks(known: Known) -> Iterator[Task]:
     """Yield what is asked about the packages."""
-    yield Task("packages", "packages", partial(_packages, known), ENDS, "survey")
-    yield Task("packages", "names on the public index", partial(_names, known))
+    yield Task("packages", "packages", partial(_unfound, known), "discover", ENDS)
+    yield Task("packages", "versions", partial(_versions, known), "versions", ENDS)
+    yield Task("packages", "names on the public index", partial(_names, known), "rehearse")
     if not known.run.settings.prebuilt:
         yield Task(
             "packages", "build requirements", partial(_build_requirements, known), stage="build"
         )
 
 
-def _packages(known: Known) -> Sequence[Check]:
-    """Say which packages there are, and at which versions."""
+def _unfound(known: Known) -> Sequence[Check]:
+    """Say what keeps packages from being found."""
     try:
-        projects = known.projects()
+        known.projects()
     except StepError as error:
         return PACKAGES.refused("packages", error, ENDS)
-    return [_version(known, project) for project in projects]
+    return []
+
+
+def _versions(known: Known) -> Sequence[Check]:
+    """Say which packages there are, and at which versions."""
+    try:
+        return [_version(known, project) for project in known.projects()]
+    except StepError:
+        return []  # said already
 
 
 def _version(known: Known, project: Project) -> Check:

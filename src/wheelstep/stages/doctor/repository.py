@@ -34,12 +34,13 @@ SHOWN: Final = 5
 
 def repository_tasks(known: Known) -> Iterator[Task]:
     """Yield what is asked about the repository."""
-    yield Task("repository", "the checkout", partial(_checkout, known), stage="survey")
-    yield Task("repository", "uncommitted changes", partial(_uncommitted, known), stage="survey")
-    yield Task("repository", "the head", partial(_head, known), COMMIT, "survey")
+    yield Task("repository", "the history", partial(_history, known), "versions")
+    yield Task("repository", "hooks", partial(_hooks, known), "publish")
+    yield Task("repository", "uncommitted changes", partial(_uncommitted, known), "versions")
+    yield Task("repository", "the head", partial(_head, known), "head", COMMIT)
     if known.run.settings.commit == "push" and not known.run.trigger.pull_request:
-        yield Task("repository", "the right to push", partial(_push, known), COMMIT)
-        yield Task("repository", "branch protection", partial(_protection, known), stage="publish")
+        yield Task("repository", "the right to push", partial(_push, known), "push", COMMIT)
+        yield Task("repository", "branch protection", partial(_protection, known), "publish")
 
 
 def _head(known: Known) -> Sequence[Check]:
@@ -113,11 +114,6 @@ def _protection(known: Known) -> Sequence[Check]:
             return [REPOSITORY.unknown(subject, f"{message} only when it pushes.", breaks, cure)]
         case NotTold(why=why):
             return [REPOSITORY.unknown(subject, why, breaks, cure)]
-
-
-def _checkout(known: Known) -> Sequence[Check]:
-    """Look at the clone itself; no service is asked."""
-    return [*_history(known), *_hooks(known)]
 
 
 def _history(known: Known) -> Sequence[Check]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Final, get_args
 
 from wheelstep.errors import StepError, StoppedBySignal
 from wheelstep.ground.checks import Group
@@ -32,7 +32,7 @@ GROUPS: Final = (
     "advice",
 )
 """In the order of the table."""
-STAGES: Final[tuple[Stage, ...]] = ("survey", "check", "build", "rehearse", "publish")
+STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 """In the order of a release."""
 AT_ONCE: Final = 48
 """Questions; they wait for services most of their time."""

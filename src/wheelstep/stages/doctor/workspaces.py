@@ -28,12 +28,12 @@ BUILDS: Final = "Whether image builds can work cannot be told."
 def workspace_tasks(known: Known) -> Iterator[Task]:
     """Yield what is asked about the workspaces."""
     if not known.run.workspaces:
-        yield Task("workspaces", "workspaces", _none)
+        yield Task("workspaces", "workspaces", _none, "publish")
         return
-    yield Task("workspaces", "identity", partial(_identity, known), BUILDS)
+    yield Task("workspaces", "identity", partial(_identity, known), "connect", BUILDS)
     for workspace in known.run.workspaces:
         subject = f"the workspace {workspace.name}"
-        yield Task("workspaces", subject, partial(_workspace, known, workspace), BUILDS)
+        yield Task("workspaces", subject, partial(_workspace, known, workspace), "connect", BUILDS)
 
 
 def _none() -> Sequence[Check]:
