@@ -69,14 +69,14 @@ def _push(known: Known) -> Sequence[Check]:
     """Say whether the remote takes a push of whoever runs this, as far as it says without one."""
     subject = "the right to push"
     try:
-        known.snapshot()
-    except StepError:
-        return [REPOSITORY.unknown(subject, "The head cannot be read: see above.", COMMIT)]
-    try:
-        known.run.repository.prove()
+        known.run.repository.prove()  # asked at the same time as the head
         known.head()
         check_head_is_shared(known.run, known.tree().commit)
     except StepError as error:
+        try:
+            known.snapshot()
+        except StepError:
+            return [REPOSITORY.unknown(subject, "The head cannot be read: see there.", COMMIT)]
         return REPOSITORY.refused(subject, error, COMMIT)
     return [
         REPOSITORY.ok(subject, "The remote lets whoever runs this push (tried without a push).")

@@ -3,6 +3,7 @@ of its own."""
 
 from __future__ import annotations
 
+import sysconfig
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, get_args
@@ -16,6 +17,7 @@ from wheelstep.stages.doctor.definitions import definition_tasks, look_at_defini
 from wheelstep.stages.doctor.destinations import destination_tasks
 from wheelstep.stages.doctor.known import Known, Stage, Task
 from wheelstep.stages.doctor.packages import package_tasks
+from wheelstep.stages.doctor.pythons import python_tasks
 from wheelstep.stages.doctor.repository import repository_tasks
 from wheelstep.stages.doctor.workspaces import workspace_tasks
 from wheelstep.stages.run import Run
@@ -51,10 +53,13 @@ def checked(run: Run) -> tuple[list[Check], int]:
         SettingError: No certificate bundle, no Azure cloud of that name.
         StoppedBySignal: The run was stopped.
     """
+    # its first call fills a table that other threads would see half full (CPython 3.11)
+    sysconfig.get_config_vars()
     known = Known(run, look_at_definitions)
     tasks: list[Task] = [
         *repository_tasks(known),
         *package_tasks(known),
+        *python_tasks(known),
         *destination_tasks(known),
         *workspace_tasks(known),
         *connection_tasks(known),
