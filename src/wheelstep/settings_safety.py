@@ -130,10 +130,12 @@ def connections(
         return _tables(value, value.raw, token, environment, hidden=hidden)
     if value is None and not single and token is None:
         return ()
-    hidden = pull_request and any(
-        one.file is not None for one in (value, values.get("connection-target")) if one is not None
-    )
     target = values.get("connection-target")
+    # without a target, the first destination makes it
+    says_where = [target] if target else [values.get(name) for name in ("publish-to", "serve-url")]
+    hidden = pull_request and any(
+        one.file is not None for one in (value, *says_where) if one is not None
+    )
     user, secret = _text(values.get("connection-user")) or None, None if hidden else token
     return (
         Connection(

@@ -195,6 +195,32 @@ def test_a_workspace_that_is_not_there(scene: Scene) -> None:
     assert subscription in ran.problem("subscription-not-found")["message"]
 
 
+def test_a_token_for_the_wrong_cloud(scene: Scene) -> None:
+    scene.arm.identity["aud"] = "https://management.chinacloudapi.cn/"
+    ran = scene.connect()
+    assert (ran.code, statuses(ran)) == (5, ["failed"])
+    problem = ran.problem("token-for-another-cloud")
+    assert "management.chinacloudapi.cn" in problem["message"]
+    assert "AZURE_CLOUD" in problem["cure"]
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_lost_reply_to_a_removal(scene: Scene, after: bool) -> None:
+    assert scene.connect().code == 0
+    scene.arm.lose("DELETE", "*/connections/ml-feed", after=after)
+    ran = scene.connect("--remove")
+    assert (ran.code, statuses(ran)) == (0, ["removed"]), ran.said
+    assert scene.train.connections == {}
+
+
+def test_the_api_version_is_a_setting(scene: Scene) -> None:
+    assert scene.connect("--api-version", "2025-06-01").code == 0
+    assert {seen.query["api-version"] for seen in scene.arm.requests} == {"2025-06-01"}
+    ran = scene.connect("--api-version", "2019-01-01")
+    assert ran.code == 5
+    assert "api-version" in ran.said
+
+
 @pytest.mark.parametrize(
     ("missing", "code"),
     [

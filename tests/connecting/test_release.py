@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -181,3 +182,22 @@ def test_no_token_goes_to_where_a_pull_request_says(checking: Scene) -> None:
     assert ran.code == 2
     assert "On a pull request" in ran.problem("connection-token-missing")["message"]
     assert TOKEN not in {seen.password for seen in checking.feed.requests}
+
+
+@pytest.mark.parametrize("setting", ["publish-to", "serve-url"])
+def test_nor_to_where_its_destination_would_be(
+    checking: Scene, setting: str, tmp_path: Path
+) -> None:
+    url = checking.feed.simple_url
+    value = f'["feed+{url}"]' if setting == "publish-to" else f'"{url}"'
+    checking.repo.write({"wheelstep.toml": f"{setting} = {value}\n"})
+    checking.repo.commit()
+    settings: dict[str, str | None] = {"WHEELSTEP_CONNECTION": None, "WHEELSTEP_FEED_TOKEN": None}
+    given = "index+https://index.example/#simple=https://index.example/simple/"
+    settings["WHEELSTEP_PUBLISH_TO"] = None if setting == "publish-to" else given
+    for command in ("plan", "rehearse", "connect"):
+        checking.run(command, **settings, **PULL_REQUEST)
+        assert TOKEN not in {seen.password for seen in checking.feed.requests}
+    # without the pull request it is what is wanted
+    checking.run("rehearse", **settings)
+    assert TOKEN in {seen.password for seen in checking.feed.requests}

@@ -266,3 +266,4 @@ def test_an_unknown_end_is_said_as_unknown_and_a_known_one_is_remembered(scene: 
     assert statuses(ran) == ["unchanged"]
     assert ran.report["connections"][0]["expires"].startswith(soon(5))
     assert "connection-expires-soon" in ran.codes
+    assert "connection-expiry-unknown" not in ran.codes

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -216,6 +216,21 @@ def test_workspaces_are_listed_with_their_own_subscription_only(arm: Arm) -> Non
     kind = "providers/Microsoft.MachineLearningServices/workspaces"
     found = list(arm.manager().pages(f"/subscriptions/{SUBSCRIPTION}/{kind}?{VERSION}"))
     assert [one["id"] for one in found] == [ours.id]
+
+
+def test_connections_are_listed_by_category_and_target(arm: Arm, workspace: Workspace) -> None:
+    workspace.connect("feed", TARGET, {"pat": "P"})
+    workspace.connect("wide", "https://pkgs.dev.azure.com/contoso", {"pat": "P"})
+    workspace.connect("code", TARGET, {"pat": "P"}, category="Git")
+    path = f"{workspace.id}/connections?{VERSION}"
+
+    def names(query: str) -> list[str]:
+        return [one["name"] for one in arm.manager().pages(path + query)]
+
+    assert names("") == ["code", "feed", "wide"]
+    assert names("&category=PythonFeed") == ["feed", "wide"]
+    assert names(f"&category=PythonFeed&target={quote(TARGET, safe='')}") == ["feed"]
+    assert '"P"' not in "".join(one.answer.decode() for one in arm.seen("GET"))
 
 
 def test_ids_compare_without_case(arm: Arm, workspace: Workspace) -> None:

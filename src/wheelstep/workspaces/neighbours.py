@@ -8,6 +8,7 @@ of others (azureml-examples PR #2265), the credentials documented for Python fee
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -25,6 +26,7 @@ __all__ = [
     "delete_command",
     "expiry_finding",
     "harm",
+    "place_options",
 ]
 
 SOON: Final = dt.timedelta(days=14)
@@ -47,9 +49,14 @@ class Finding:
 
 def delete_command(workspace: Workspace, name: str) -> str:
     """Return the command that deletes a connection."""
+    return f"az ml connection delete --name {shlex.quote(name)} {place_options(workspace)}"
+
+
+def place_options(workspace: Workspace) -> str:
+    """Return how `az ml` is told a workspace."""
     return (
-        f"az ml connection delete --name {name} --resource-group {workspace.group} "
-        f"--workspace-name {workspace.name} --subscription {workspace.subscription}"
+        f"--resource-group {shlex.quote(workspace.group)} --workspace-name {workspace.name} "
+        f"--subscription {workspace.subscription}"
     )
 
 

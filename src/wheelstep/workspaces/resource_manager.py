@@ -10,7 +10,7 @@ import json
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -85,7 +85,7 @@ class Answer:
     """What a write came to."""
 
     status: int
-    document: Mapping[str, Any] = field(repr=False)
+    document: Mapping[str, Any]
     """The resource as it is now; empty where the answer had no body."""
 
 

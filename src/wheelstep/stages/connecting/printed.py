@@ -15,6 +15,7 @@ import yaml
 from wheelstep.ground.connections import Connection
 from wheelstep.model import Workspace
 from wheelstep.workspaces.connection import login_of
+from wheelstep.workspaces.neighbours import place_options
 
 __all__ = ["printed"]
 
@@ -52,8 +53,7 @@ def printed(connection: Connection, workspaces: Sequence[Workspace]) -> str:
     lines = [
         f"# {connection.name}.yml; for each workspace, with the secret in the variable:",
         *(
-            f"#   az ml connection create --file {connection.name}.yml{fill} --resource-group "
-            f"{one.group} --workspace-name {one.name} --subscription {one.subscription}"
+            f"#   az ml connection create --file {connection.name}.yml{fill} {place_options(one)}"
             for one in workspaces or [Workspace("SUBSCRIPTION", "GROUP", "NAME")]
         ),
     ]

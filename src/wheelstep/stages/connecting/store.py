@@ -288,5 +288,14 @@ def _warn(
         findings += harm(place.workspace, shall, place.connections, indexes, now)
         if one.wanted.expires is None and (soon := expiry_finding(place.workspace, shall, now)):
             findings.append(soon)
+        if one.expires is None and one.wanted.auth_type != "None":
+            run.warn(
+                "connection-expiry-unknown",
+                f"When the token of the connection {one.wanted.name} expires is not known: nobody "
+                "will be warned before image builds are refused.",
+                cure="Set `connection-expires` (in a table: expires) to the day that the portal "
+                "shows beside the token.",
+                severity="notice",
+            )
     for finding in findings:
         run.warn(finding.code, finding.message, cure=finding.cure)

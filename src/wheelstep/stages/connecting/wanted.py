@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import Final
+from urllib.parse import urlsplit
 
 from wheelstep.destinations.index import IndexDestination
 from wheelstep.errors import SettingError, raise_all
@@ -98,23 +99,23 @@ def check_tokens(run: Run, connections: Sequence[Connection]) -> None:
                 "everybody who may use the connection could publish with it.",
                 cure="Make a token of its own for it, with Packaging: Read only.",
             )
-        if one.expires is None:
+        if not _is_encrypted(one.target):
             run.warn(
-                "connection-expiry-unknown",
-                f"When the token of the connection {one.name} expires is not known: nobody will be "
-                "warned before image builds are refused.",
-                cure="Set `connection-expires` (in a table: expires) to the day that the portal "
-                "shows beside the token.",
-                severity="notice",
+                "connection-not-encrypted",
+                f"The target {one.target} of the connection {one.name} has no https: who is on the "
+                "way can read the token.",
+                cure="Use https.",
             )
-        elif one.expires <= now:
+        if one.expires is None:
+            continue  # perhaps the workspace knows: store.py
+        if one.expires <= now:
             raise SettingError(
                 f"The token of the connection {one.name} expired on {one.expires:%Y-%m-%d}, as "
                 "`connection-expires` says.",
                 code="connection-expired",
                 cure=f"Make a new token, set it as {one.source}, and write its day.",
             )
-        elif one.expires <= now + SOON:
+        if one.expires <= now + SOON:
             run.warn(
                 "connection-expires-soon",
                 f"The token of the connection {one.name} expires on {one.expires:%Y-%m-%d}: from "
@@ -122,6 +123,11 @@ def check_tokens(run: Run, connections: Sequence[Connection]) -> None:
                 cure="Make a new token, set `connection-expires`, and run `wheelstep connect "
                 "--rotate`.",
             )
+
+
+def _is_encrypted(target: str) -> bool:
+    parts = urlsplit(target)
+    return parts.scheme.lower() == "https" or parts.hostname in {"127.0.0.1", "::1", "localhost"}
 
 
 def _unfit(connection: Connection) -> SettingError | None:
