@@ -218,3 +218,43 @@ def test_a_fault_is_found(case: Case, tmp_path: Path, authority: Path) -> None:
     assert check.breaks
     assert check.cure
     assert ran.report.exit_code == case.exit_code
+
+
+def test_what_does_not_answer_hides_no_fault_of_a_connection(
+    tmp_path: Path, authority: Path
+) -> None:
+    with world(tmp_path, authority) as healthy:
+        healthy.train.connections["feed"]["properties"]["expiryTime"] = "2026-01-01T00:00:00Z"
+        port = healthy.feed.base.rpartition(":")[2]
+        for one in (healthy.train, healthy.score):
+            found = one.connections["feed"]["properties"]
+            found["target"] = found["target"].replace(port, "9")
+        healthy.edit("wheelstep.toml", f":{port}/", ":9/")
+        healthy.edit(CONDA, f":{port}/", ":9/")
+        ran = healthy.doctor()
+    assert "connection-expired" in ran.faults
+    assert ran.report.exit_code == 6
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "code", "exit_code"),
+    [
+        ("WHEELSTEP_PLATFORM", "x86_64-manylinux_9_99", "unknown-platform", 2),
+        ("PIP_CONFIG_FILE", "broken.ini", "pip-configuration", 2),
+        ("AZURE_CLOUD", "AzureMoon", "bad-setting", 2),
+    ],
+)
+def test_a_setting_that_is_wrong_takes_no_other_check_along(
+    variable: str, value: str, code: str, exit_code: int, tmp_path: Path, authority: Path
+) -> None:
+    with world(tmp_path, authority) as healthy:
+        (tmp_path / "broken.ini").write_text("no section\n")
+        if variable == "AZURE_CLOUD":
+            del healthy.environment["WHEELSTEP_RESOURCE_MANAGER"]
+        value = str(tmp_path / value) if value.endswith(".ini") else value
+        healthy.environment[variable] = value
+        ran = healthy.doctor()
+        released = healthy.repo.wheelstep("release", extra=real_index(healthy))
+    assert ran.report.exit_code == exit_code == released.code, released.said
+    assert code in ran.faults
+    assert "ok" in {check.status for check in ran.report.checks if check.group == "repository"}

@@ -129,7 +129,9 @@ def summary(report: Report) -> str:
 
 
 def _conclusion(report: Report) -> str:
-    return conclusion(report.checks, report.exit_code) if report.checks else verdict(report)
+    if report.checks and report.status != "cancelled":
+        return conclusion(report.checks, report.exit_code)
+    return verdict(report)
 
 
 def _changes(report: Report) -> Iterator[str]:

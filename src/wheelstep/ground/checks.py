@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from wheelstep.errors import SeveralProblems, StepError
+from wheelstep.errors import SeveralProblems, StepError, StoppedBySignal
 from wheelstep.model import Check, Problem
 
 __all__ = ["Group", "problem_of"]
@@ -66,7 +65,11 @@ class Group:
             subject: What was looked at.
             error: What a release would end with.
             breaks: What fails because of it, and when.
+
+        Raises:
+            StoppedBySignal: The error is that.
         """
+        _raise_if_stopped(error)
         found = error.errors if isinstance(error, SeveralProblems) else [error]
         return [self.of_problem(subject, one, breaks) for each in found for one in each.problems()]
 
@@ -84,12 +87,18 @@ class Group:
         )
 
     def unanswered(self, subject: str, error: StepError, breaks: str = "") -> Check:
-        """Return that something could not be asked, and why."""
+        """Return that something could not be asked, and why.
+
+        Raises:
+            StoppedBySignal: The error is that.
+        """
+        _raise_if_stopped(error)
         return self.unknown(subject, error.message, breaks, error.cure)
 
-    def once(self, checks: Iterable[Check]) -> list[Check]:
-        """Return checks in order, each once, in this group."""
-        return list(dict.fromkeys(replace(check, group=self.name) for check in checks))
+
+def _raise_if_stopped(error: StepError) -> None:
+    if isinstance(error, StoppedBySignal):
+        raise error
 
 
 def problem_of(check: Check) -> Problem:

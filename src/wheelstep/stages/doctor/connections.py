@@ -125,11 +125,14 @@ def _of_workspace(known: Known, workspace: Workspace) -> Sequence[Check]:
         urls.append(index.url)
         one = closest(index.url, had.connections)
         where = f"{index.url} in {workspace.name}"
-        if one is not None:
-            covering += [one] if one not in covering else []
-            checks += _covered(known, where, had, one, index)
-        else:
-            checks += _uncovered(known, where, had, index, wanted)
+        try:
+            if one is not None:
+                covering += [one] if one not in covering else []
+                checks += _covered(known, where, had, one, index)
+            else:
+                checks += _uncovered(known, where, had, index, wanted)
+        except StepError as error:
+            checks.append(CONNECTIONS.unanswered(where, error, REFUSED))
     now = known.now()
     for one in covering:
         checks += _expiry(f"{one.name} in {workspace.name}", workspace, one, now)

@@ -15,9 +15,11 @@ from wheelstep.definitions.find import definitions_in
 from wheelstep.definitions.interface import Kind, Requirement, Wanted
 from wheelstep.definitions.plan import PlannedEdit, plan_edits
 from wheelstep.definitions.source import without_secrets
-from wheelstep.errors import SeveralProblems, StepError
+from wheelstep.errors import SettingError, SeveralProblems, StepError
 from wheelstep.ground.checks import Group
 from wheelstep.ground.clock import RetryBudget
+from wheelstep.ground.public_index import uv_environment
+from wheelstep.ground.uv import check_platform
 from wheelstep.model import Check, Index, Pin, Problem
 from wheelstep.rehearsal.interface import Verdict
 from wheelstep.repositories.interface import Snapshot
@@ -116,10 +118,9 @@ def _past(error: StepError, errors: list[StepError], bare: set[str], left: set[s
 
 def _names(known: Known) -> list[str]:
     try:
-        names = set(known.names())
+        return sorted(known.names())
     except StepError:
-        names = set()
-    return sorted(names | set(known.lock().packages))
+        return sorted(known.lock().packages)  # what was released is in definitions, too
 
 
 def _pins(known: Known, names: Iterable[str]) -> Iterator[Pin]:
@@ -185,6 +186,7 @@ def definition_tasks(known: Known) -> Iterator[Task]:
     yield Task("definitions", "definitions", partial(_unfound, known), "find", ends)
     yield Task("definitions", "definitions", partial(_as_they_are, known), "rehearse", ends)
     if known.run.settings.rehearse != "off":
+        yield Task("definitions", "platform", partial(_platform, known), "read", ends)
         yield Task("definitions", "indexes", partial(_as_pip_sees_them, known), "rehearse", IMAGE)
 
 
@@ -263,6 +265,18 @@ def _is_pinned(requirement: Requirement) -> bool:
     return requirement.pinned is not None or "://" in requirement.text
 
 
+def _platform(known: Known) -> Sequence[Check]:
+    """Say where the setting names no platform."""
+    if not known.found().kinds:
+        return []
+    environment = uv_environment(known.run.environment, known.public())
+    try:
+        check_platform(known.run.settings.platform, environment)
+    except SettingError as error:
+        return DEFINITIONS.refused("platform", error, RELEASE_ENDS)
+    return []
+
+
 def _as_pip_sees_them(known: Known) -> Sequence[Check]:
     """Judge what the indexes of the definitions have of our names: whether another's package could
     be installed in the place of ours."""
@@ -271,9 +285,13 @@ def _as_pip_sees_them(known: Known) -> Sequence[Check]:
         return []
     subjects = [one for edit in what.edits.edits for one in subjects_of(edit.path, edit.reading)]
     budget = RetryBudget(PATIENCE, attempts=ATTEMPTS)
-    verdicts = look_only(
-        run, what.read, subjects, sorted(known.released()), known.connections(), budget
-    )
+    released = sorted(known.released())
+    try:
+        verdicts = look_only(run, what.read, subjects, released, known.connections(), budget)
+    except SettingError as error:
+        if error.code == "unknown-platform":
+            return []  # said already
+        raise
     edited = {edit.path: edit for edit in what.edits.edits}
     checks: list[Check] = []
     for verdict in verdicts:

@@ -30,6 +30,7 @@ SHOWN: Final = 6
 
 def package_tasks(known: Known) -> Iterator[Task]:
     """Yield what is asked about the packages."""
+    yield Task("packages", "pip's configuration", partial(_configured, known), "open", ENDS)
     yield Task("packages", "packages", partial(_unfound, known), "discover", ENDS)
     yield Task("packages", "versions", partial(_versions, known), "versions", ENDS)
     yield Task("packages", "names on the public index", partial(_names, known), "rehearse")
@@ -37,6 +38,15 @@ def package_tasks(known: Known) -> Iterator[Task]:
         yield Task(
             "packages", "build requirements", partial(_build_requirements, known), stage="build"
         )
+
+
+def _configured(known: Known) -> Sequence[Check]:
+    """Say where pip's own configuration cannot be read."""
+    try:
+        known.public()
+    except StepError as error:
+        return PACKAGES.refused("pip's configuration", error, ENDS)
+    return []
 
 
 def _unfound(known: Known) -> Sequence[Check]:

@@ -30,6 +30,7 @@ def workspace_tasks(known: Known) -> Iterator[Task]:
     if not known.run.workspaces:
         yield Task("workspaces", "workspaces", _none, "publish")
         return
+    yield Task("workspaces", "Azure's cloud", partial(_cloud, known), "rehearse", BUILDS)
     yield Task("workspaces", "identity", partial(_identity, known), "connect", BUILDS)
     for workspace in known.run.workspaces:
         subject = f"the workspace {workspace.name}"
@@ -45,6 +46,16 @@ def _none() -> Sequence[Check]:
             "Set `workspace` to SUBSCRIPTION/GROUP/NAME.",
         )
     ]
+
+
+def _cloud(known: Known) -> Sequence[Check]:
+    """Say where the settings name no cloud of Azure's."""
+    try:
+        _ = known.run.resource_manager
+    except StepError as error:
+        ends = "The release ends where a raised version is looked for in a workspace."
+        return WORKSPACES.refused("Azure's cloud", error, ends)
+    return []
 
 
 def _identity(known: Known) -> Sequence[Check]:
