@@ -244,7 +244,7 @@ def test_what_does_not_answer_hides_no_fault_of_a_connection(
         ("AZURE_CLOUD", "AzureMoon", "bad-setting", 2),
     ],
 )
-def test_a_setting_that_is_wrong_takes_no_other_check_along(
+def test_a_setting_that_is_wrong_takes_no_other_check_along(  # noqa: PLR0917 - a case, and places
     variable: str, value: str, code: str, exit_code: int, tmp_path: Path, authority: Path
 ) -> None:
     with world(tmp_path, authority) as healthy:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sysconfig
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -12,10 +13,12 @@ from tests.ground.web import Answer, Web
 from tests.release.kit import Repo
 from tests.release.samples import MONOREPO
 from wheelstep.errors import ServiceRefused, StoppedBySignal
+from wheelstep.stages.doctor import together
 from wheelstep.stages.doctor.advice import Found, advice
 from wheelstep.stages.doctor.destinations import is_inside
 from wheelstep.stages.doctor.known import Once, Task
 from wheelstep.stages.doctor.together import _all
+from wheelstep.stages.run import Run
 
 
 def checks(repo: Repo, *arguments: str, **extra: str) -> dict[str, dict[str, Any]]:
@@ -215,6 +218,22 @@ def test_what_is_wanted_by_many_is_found_out_once() -> None:
         with pytest.raises(ServiceRefused):
             failing()
     assert calls == [1, 2]
+
+
+def test_the_table_that_threads_would_see_half_full_is_filled_before_there_are_any(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    order: list[str] = []
+
+    def known(*_: object) -> None:
+        order.append("questions")
+        raise ServiceRefused("enough", code="enough")
+
+    monkeypatch.setattr(sysconfig, "get_config_vars", lambda: order.append("table"))
+    monkeypatch.setattr(together, "Known", known)
+    with pytest.raises(ServiceRefused):
+        together.checked(cast("Run", None))
+    assert order == ["table", "questions"]
 
 
 # --- advice -------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, get_args
 
-from wheelstep.errors import StepError, StoppedBySignal
+from wheelstep.errors import StepError
 from wheelstep.ground.checks import Group
 from wheelstep.model import Check
 from wheelstep.stages.doctor.advice import Found, advice
@@ -119,8 +119,6 @@ def _all(tasks: Sequence[Task]) -> list[Sequence[Check]]:
 def _answer(task: Task) -> Sequence[Check]:
     try:
         return task.ask()
-    except StoppedBySignal:
-        raise
     except StepError as error:
         return [Group(task.group).unanswered(task.subject, error, task.breaks)]
 
