@@ -15,11 +15,10 @@ from packaging.utils import canonicalize_name
 
 from wheelstep.definitions.interface import Read
 from wheelstep.definitions.plan import Edits
-from wheelstep.destinations.artifacts_feed import FeedDestination
 from wheelstep.destinations.examine import Examination
 from wheelstep.destinations.interface import WritesPages
 from wheelstep.destinations.publish import Published, at_hand
-from wheelstep.errors import SettingError, StepError
+from wheelstep.errors import StepError
 from wheelstep.lock import FILE, Lock, Locked
 from wheelstep.model import Change, Pin, Wheel
 from wheelstep.packages.environments import BuildEnvironments
@@ -50,10 +49,11 @@ from wheelstep.stages.registering import registered
 from wheelstep.stages.registrable import check_register, say_next_steps
 from wheelstep.stages.rehearsing import read_after
 from wheelstep.stages.run import Run
+from wheelstep.stages.serving import check_serving
 from wheelstep.stages.survey import Survey, survey
 from wheelstep.stages.vendoring import Vendoring
 
-__all__ = ["Release", "environments_of", "refuse_nameless", "release"]
+__all__ = ["Release", "environments_of", "release"]
 
 
 def environments_of(run: Run) -> BuildEnvironments:
@@ -84,7 +84,9 @@ def release(run: Run, *, pin: bool = True) -> None:
             check_place(run, found.definitions.kinds)
         if pin and found.definitions.kinds:
             repository_url(run)  # refuses early what could not be named
-        _check_serving(run, found, pin=pin)
+        if pin:
+            unserved = check_serving(run, found.definitions.kinds)
+            run.report.add([unserved] if unserved else [])
         if run.planning:
             from wheelstep.stages.planning import plan
 
@@ -101,58 +103,6 @@ def release(run: Run, *, pin: bool = True) -> None:
                 this.connecting.store()
             this.commit()
         run.report.status = "done" if run.report.changed else "nothing-to-do"
-
-
-def _check_serving(run: Run, found: Survey, *, pin: bool) -> None:
-    """Refuse, or warn of, definitions that nobody else could build."""
-    if not (pin and found.definitions.kinds and run.destinations):
-        return
-    if run.settings.pin in {"vendor", "git"}:
-        return  # no definition names what is published
-    refuse_nameless(run)
-    first = run.destinations[0]
-    if isinstance(first, FeedDestination) and first.address.view:
-        raise SettingError(
-            f"{first.name} is a view of a feed: a new version is not to be seen there until it is "
-            "promoted, and promoting is not part of this version of wheelstep.",
-            code="view-without-promotion",
-            cure="Name the feed itself in `publish-to`, without @ and the view.",
-        )
-    if first.kind != "folder" or first.consumer_url is not None:
-        return
-    if run.host.is_ci and run.settings.commit != "none" and not run.planning:
-        raise SettingError(
-            f"Definitions would be committed that name wheels in the folder {first.name} of this "
-            "machine, where nobody else can read them.",
-            code="folder-not-served",
-            cure="Set `serve-url` to the URL at which the folder is served, or publish to a feed "
-            "or an index.",
-        )
-    run.warn(
-        "folder-not-served",
-        f"The definitions name wheels in the folder {first.name}, which is on this machine alone: "
-        "no index is written into them.",
-        cure="Set `serve-url` when the folder is served somewhere.",
-    )
-
-
-def refuse_nameless(run: Run) -> None:
-    """Refuse to pin by URL where consumers have none, before anything is built or published.
-
-    Raises:
-        SettingError: The wheels lie in a folder of this machine.
-    """
-    first = run.destinations[0] if run.destinations else None
-    by_url = run.settings.pin in {"url", "bare-url"}
-    if not by_url or first is None or first.kind != "folder":
-        return
-    if first.index().url is None:
-        raise SettingError(
-            f"`pin` is {run.settings.pin}, but the wheels are published in the folder {first.name} "
-            "of this machine, and no URL is known that a definition could name.",
-            code="folder-not-served",
-            cure="Set `serve-url` to the URL at which the folder is served, or `pin` to version.",
-        )
 
 
 @dataclass
@@ -196,7 +146,7 @@ class Release:
         with run.stage("check"):
             if pin:
                 run.repository.prove()
-                check_head_is_shared(run, self.found)
+                check_head_is_shared(run, self.found.tree.commit)
                 self.connecting.check(definitions=bool(self.found.definitions.kinds))
             check_early(run, self.found)
         with run.stage("build"):

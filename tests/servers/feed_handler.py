@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
@@ -24,7 +25,8 @@ PYPI_PATH = re.compile(
     r"(?:@(?P<view>[^/]+))?/pypi/(?P<what>upload|simple|download)(?P<rest>/.*)?$"
 )
 API_PATH = re.compile(
-    r"/(?P<organization>[^/]+)(?:/(?P<project>[^/]+))?/_apis/packaging/feeds/(?P<feed>[^/]+)$",
+    r"/(?P<organization>[^/]+)(?:/(?P<project>[^/]+))?/_apis/packaging/feeds/(?P<feed>[^/]+)"
+    r"(?P<retention>/retentionpolicies)?$",
     re.IGNORECASE,
 )
 LOCATIONS = [
@@ -32,6 +34,9 @@ LOCATIONS = [
      "resourceName": "ResourceAreas", "routeTemplate": "_apis/{resource}/{areaId}"},
     {"id": "c65009a7-474a-4ad1-8b42-7d852107ef8c", "area": "Packaging",
      "resourceName": "Feeds", "routeTemplate": "{project}/_apis/{area}/{resource}/{feedId}"},
+    {"id": "ed52a011-0112-45b5-9f9e-e14efffb3193", "area": "Packaging",
+     "resourceName": "RetentionPolicies",
+     "routeTemplate": "{project}/_apis/{area}/Feeds/{feedId}/{resource}"},
 ]  # fmt: skip
 VERSIONS = {"resourceVersion": 1, "minVersion": 1.0, "maxVersion": 7.2, "releasedVersion": "7.1"}
 
@@ -98,6 +103,8 @@ class Handler(BaseHTTPRequestHandler):
         if path.lower() == f"/{self.state.organization}/_apis/resourceareas":
             # an empty list tells the client to use the base URL for every area, as a server does
             self._json(200, {"count": 0, "value": []})
+        elif path.lower() == f"/{self.state.organization}/_apis/connectiondata":
+            self._connection_data()
         elif api := API_PATH.fullmatch(path):
             self._api(api)
         elif match := PYPI_PATH.fullmatch(path):
@@ -206,6 +213,9 @@ class Handler(BaseHTTPRequestHandler):
             return
         if not self._allowed(match, "ReadPackages"):
             return
+        if match["retention"]:
+            self._json(200 if self.state.retention else 204, self.state.retention)
+            return
         upstream = {
             "id": "b5f3c8a0-0000-4000-8000-000000000001", "name": "PyPI", "protocol": "PyPI",
             "upstreamSourceType": "public", "status": "ok",
@@ -295,7 +305,17 @@ class Handler(BaseHTTPRequestHandler):
         user, _, password = base64.b64decode(value).decode().partition(":")
         return user, password
 
+    def _connection_data(self) -> None:
+        names = {self.state.token: "Release Build", self.state.read_only_token: "A reader",
+                 self.state.no_rights_token: "A stranger"}  # fmt: skip
+        name = names.get(self._credentials()[1] or "")
+        if name is None:
+            self._error(401, "UnauthorizedRequestException", "TF400813: not authorized.")
+        else:
+            self._json(200, {"authenticatedUser": {"providerDisplayName": name}})
+
     def _record(self) -> None:
+        time.sleep(self.state.latency)
         user, password = self._credentials()
         with self.state.lock:
             self.state.requests.append(

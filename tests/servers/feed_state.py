@@ -75,6 +75,10 @@ class FeedServer:
     no_rights_token: str = "stranger-token-99"
     reader_identity: str = "8d1c7d7e-96b0-4b5f-8f52-33ab0c7a4f10"
     public_upstream: bool = False
+    retention: Mapping[str, int] | None = None
+    """The retention policy, e.g. {"countLimit": 100}; None: the feed keeps everything."""
+    latency: float = 0.0
+    """Seconds before every answer."""
     largest: int = 500 * 1024 * 1024
     """Bytes; a bigger upload is answered with 413."""
     visible_after: int = 0

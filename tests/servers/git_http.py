@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -59,6 +60,8 @@ class GitServer:
     seen: list[Seen] = field(default_factory=list)
     faults: list[tuple[str, Fault]] = field(default_factory=list)
     """(part of the request's path, what happens) for the next requests that match, once each."""
+    latency: float = 0.0
+    """Seconds before every answer."""
     moved: dict[str, str] = field(default_factory=dict)
     """First part of a path -> URL that it redirects to."""
     released: threading.Event = field(default_factory=threading.Event)
@@ -209,6 +212,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: bytes) -> None:
         state = cast("_Server", self.server).state
+        time.sleep(state.latency)
         given = tuple(self.headers.get_all("Authorization") or ())
         state.seen.append(Seen(self.command, self.path, given))
         if len(given) > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from wheelstep.commands.show import show
 from wheelstep.errors import CannotHere, SettingError
 from wheelstep.ground.git import Git
 from wheelstep.ground.secret import Secret
-from wheelstep.hosts.interface import Advance, Host, Trigger
+from wheelstep.hosts.interface import Advance, Host, Mark, Trigger
 from wheelstep.model import Problem
 from wheelstep.report import Report
 
@@ -99,6 +99,9 @@ class _OnThisMachine:
 
     def relay(self, text: str) -> None:
         self.host.relay(text)
+
+    def marked(self, rows: Sequence[tuple[Mark | None, str]]) -> None:
+        self.host.marked(rows)
 
     def progress(self, title: str, total: int) -> AbstractContextManager[Advance]:
         return self.host.progress(title, total)

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from wheelstep.commands.show import changed_images, gathered, show, verdict
+from wheelstep.commands.show_checks import checks_page, conclusion, show_checks
 from wheelstep.errors import CannotHere
+from wheelstep.ground.checks import problem_of
 from wheelstep.hosts.interface import Host
 from wheelstep.report import Report
 from wheelstep.stages.comparing import changes_text
@@ -29,9 +31,16 @@ def finish(report: Report, host: Host, environment: Mapping[str, str]) -> None:
         environment: This process's environment, for the place of output files.
     """
     if report.command != "demo":
-        show(report, host)
+        if report.checks:
+            show_checks(report.checks, host)
+            host.say(_conclusion(report))
+        else:
+            show(report, host)
+    told = {problem_of(check) for check in report.checks if check.status == "fault"}
     for problem in gathered(report.problems):
-        host.annotate(problem)
+        # the table has them already; a host shows annotations elsewhere, too
+        if host.is_ci or problem not in told:
+            host.annotate(problem)
     if host.is_ci and report.command != "demo":
         try:
             _outputs(report, host, environment)
@@ -74,7 +83,8 @@ def _outputs(report: Report, host: Host, environment: Mapping[str, str]) -> None
 
 def summary(report: Report) -> str:
     """Return the summary page, in Markdown, the same on both hosts."""
-    parts = [f"## wheelstep {report.command}: {report.status}", "", verdict(report), ""]
+    parts = [f"## wheelstep {report.command}: {report.status}", "", _conclusion(report), ""]
+    parts += checks_page(report.checks, _cell) if report.checks else ()
     if report.packages:
         parts += ["| package | version | status | wheels | published |", "|---|---|---|---|---|"]
         for package in report.packages:
@@ -107,7 +117,7 @@ def summary(report: Report) -> str:
         fence = _fence(row.diff)
         parts += [f"### {_cell(row.path)}", "", f"{fence}diff", row.diff.rstrip("\n"), fence, ""]
     parts += [*_changes(report), *_unproven(report)]
-    if report.problems:
+    if report.problems and not report.checks:
         parts += ["### Problems", ""]
         for problem in gathered(report.problems):
             place = f"{problem.file}{f':{problem.line}' if problem.line else ''}"
@@ -129,6 +139,12 @@ def _registered(report: Report) -> Iterator[str]:
     ]
     if rows:
         yield from ("| environment | version | registered in |", "|---|---|---|", *rows, "")
+
+
+def _conclusion(report: Report) -> str:
+    if report.checks and report.status != "cancelled":
+        return conclusion(report.checks, report.exit_code)
+    return verdict(report)
 
 
 def _changes(report: Report) -> Iterator[str]:

@@ -15,7 +15,7 @@ from wheelstep.lock import FILE, Lock
 from wheelstep.model import Change, Listed, Pin, Wheel
 from wheelstep.packages.discover import discover
 from wheelstep.rehearsal.interface import Subject
-from wheelstep.release import Release, environments_of, refuse_nameless, release
+from wheelstep.release import Release, environments_of, release
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.repositories.land import land
 from wheelstep.stages.building import build
@@ -34,6 +34,7 @@ from wheelstep.stages.rehearsing import (
     subjects_of,
 )
 from wheelstep.stages.run import Run
+from wheelstep.stages.serving import refuse_nameless
 from wheelstep.stages.survey import survey
 from wheelstep.stages.vendoring import Vendoring
 

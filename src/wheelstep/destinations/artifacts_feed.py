@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -24,7 +25,7 @@ from wheelstep.model import Index, Wheel
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["FeedDestination"]
+__all__ = ["FeedDestination", "Retention"]
 
 LARGEST: Final = 500 * 1024 * 1024
 """Bytes of one Python file (Microsoft Learn, "Limits on packages")."""
@@ -33,6 +34,16 @@ MISSING_PLACES: Final = ("feed", "project", "host", "collection", "view")
 """What a 404's `typeKey` begins with when more is missing than a package."""
 _import_guard = threading.Lock()
 PROJECT_MISSING: Final = ("TF200016", "VS800075", "doesn't exist")
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Which versions a feed keeps of each package."""
+
+    newest: int
+    """So many."""
+    days: int
+    """And those that were downloaded within so many days."""
 
 
 class FeedDestination(IndexDestination):
@@ -225,9 +236,9 @@ class FeedDestination(IndexDestination):
         except StepError:
             raise
         except Exception as error:  # noqa: BLE001 - the client raises what its four libraries do
-            why = redact(" ".join(str(error).split()))[:200].rstrip(".")
             note = (
-                f"Whether {self.name} has a public upstream could not be read ({why}); it is "
+                f"Whether {self.name} has a public upstream could not be read ({_short(error)}); "
+                "it is "
                 "treated as if it had none."
             )
             self.notes += (note,)
@@ -243,12 +254,39 @@ class FeedDestination(IndexDestination):
         )
 
     def _read_settings(self) -> Any:
-        """Return the feed's settings (REST "Feed Management - Get Feed") as the client's object.
+        """Return the feed's settings (REST "Feed Management - Get Feed") as the client's object."""
+        return self._client().get_feed(self.address.feed, self.address.collection[1])
 
-        The client is made for its area directly: through `Connection` it asks two more times
+    def retention(self) -> Retention | str | None:
+        """Ask which versions the feed keeps (REST "Retention Policies - Get Retention Policies").
+
+        Returns:
+            None where it keeps all; the reason, a sentence, where it cannot be read.
+
+        Raises:
+            StepError: Nobody can sign in.
+        """
+        try:
+            found = self._client().get_feed_retention_policies(
+                self.address.feed, self.address.collection[1]
+            )
+        except StepError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the client raises what its four libraries do
+            return f"Its retention policy could not be read ({_short(error)})."
+        count = getattr(found, "count_limit", None)
+        if not isinstance(count, int):
+            return None
+        days = found.days_to_keep_recently_downloaded_packages
+        return Retention(count, days if isinstance(days, int) else 0)
+
+    def _client(self) -> Any:
+        """Return a client for the feeds' area.
+
+        It is made for its area directly: through `Connection` it asks two more times
         where the area is, with sessions that our policy cannot reach.
         """
-        base, project = self.address.rest_url, self.address.collection[1]
+        base = self.address.rest_url
         who = self.signed_in()
         assert who is not None  # noqa: S101 - nobody asks where nobody signs in (a plan does not)
         with _import_guard, warnings.catch_warnings():
@@ -276,4 +314,8 @@ class FeedDestination(IndexDestination):
             }
 
         client.config.session_configuration_callback = under_our_policy
-        return client.get_feed(self.address.feed, project)
+        return client
+
+
+def _short(error: Exception) -> str:
+    return redact(" ".join(str(error).split()))[:200].rstrip(".")

@@ -31,6 +31,7 @@ __all__ = [
     "ContentOf",
     "Examination",
     "VersionTaken",
+    "each_once",
     "examine",
     "in_parallel",
     "reachable",
@@ -179,7 +180,7 @@ def reachable(
         StepError: As `Destination.look`; of all destinations that failed.
         SettingError: A destination is given twice.
     """
-    _each_once(destinations)
+    each_once(destinations)
     look_at(destinations, names, parallel)
 
 
@@ -261,7 +262,7 @@ def examine(
         SettingError: A destination is given twice.
         StepError: As `Destination.look` and `fetch`.
     """
-    _each_once(destinations)
+    each_once(destinations)
     looks = look_at(destinations, sorted({wheel.name for wheel in wheels}), parallel)
     by_place = {one.place: one for one in destinations}
     actions = decide(wheels, looks)
@@ -295,7 +296,12 @@ def examine(
     return Examination(tuple(destinations), tuple(actions), work, paths, content_of=content_of)
 
 
-def _each_once(destinations: Sequence[Destination]) -> None:
+def each_once(destinations: Sequence[Destination]) -> None:
+    """Refuse a destination that is given twice.
+
+    Raises:
+        SettingError: There is one.
+    """
     seen: set[str] = set()
     for one in destinations:
         if one.place in seen:

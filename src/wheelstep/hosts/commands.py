@@ -9,7 +9,7 @@ import re
 import threading
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Self, TextIO
 
 from wheelstep.errors import CannotHere
 from wheelstep.ground.secret import on_new_secret, redact
-from wheelstep.hosts.interface import Advance
+from wheelstep.hosts.interface import MARKS, Advance, Mark
 from wheelstep.hosts.writer import Writer
 from wheelstep.model import Problem, Severity
 from wheelstep.options import OUTPUTS
@@ -150,6 +150,10 @@ class CommandHost(ABC):
     def relay(self, text: str) -> None:
         """Show text of others, defused."""
         self.say(text.rstrip("\r\n"))
+
+    def marked(self, rows: Sequence[tuple[Mark | None, str]]) -> None:
+        """Show lines with their marks, defused as a whole."""
+        self.relay("\n".join(f"  {MARKS[mark]} {text}" if mark else text for mark, text in rows))
 
     def defused(self, line: str) -> str:
         """Return one line so that the host takes no part of it for a command."""

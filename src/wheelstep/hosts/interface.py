@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Literal, Protocol
 
 from wheelstep.ground.secret import Secret
 from wheelstep.model import Problem
 
-__all__ = ["Advance", "Host", "Trigger"]
+__all__ = ["MARKS", "Advance", "Host", "Mark", "Trigger"]
 
 Advance = Callable[[str], None]
+Mark = Literal["ok", "fault", "unknown"]
+MARKS: Final[Mapping[Mark, str]] = {"ok": "✓", "fault": "✗", "unknown": "?"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,10 @@ class Host(Protocol):
     def relay(self, text: str) -> None:
         """Show text of others (a build back end's, a server's): defused, so that no line of it
         can be a command to the host."""
+
+    def marked(self, rows: Sequence[tuple[Mark | None, str]]) -> None:
+        """Show lines, each with a mark (in color where there is color) or none: defused like what
+        is relayed."""
 
     def progress(self, title: str, total: int) -> AbstractContextManager[Advance]:
         """Show how far `total` things of one kind have come: a bar on a terminal, lines elsewhere.

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, TextIO
 
 from wheelstep.ground.secret import Secret, redact
 from wheelstep.hosts.commands import lines_of, plain
-from wheelstep.hosts.interface import Advance, Trigger
+from wheelstep.hosts.interface import MARKS, Advance, Mark, Trigger
 from wheelstep.hosts.writer import Writer
 from wheelstep.model import Problem
 
 __all__ = ["Terminal"]
 
+MARK_STYLES: Final = {"ok": "green", "fault": "bold red", "unknown": "yellow"}
 STYLES: Final = {"error": "bold red", "warning": "yellow", "notice": "cyan"}
 
 CONTROL: Final = re.compile(
@@ -81,6 +82,27 @@ class Terminal:
         with self.writer.lock:
             Console(file=self.writer.stream, highlight=False, emoji=False).print(
                 self.writer.carried(text), style=style, markup=False, soft_wrap=True
+            )
+
+    def marked(self, rows: Sequence[tuple[Mark | None, str]]) -> None:
+        """Show lines, their marks in color."""
+        for mark, text in rows:
+            line = CONTROL.sub("", redact(text))
+            if mark is None:
+                self.writer.raw(line)
+            elif not self.colored:
+                self.writer.raw(f"  {MARKS[mark]} {line}")
+            else:
+                self._show_marked(mark, line)
+
+    def _show_marked(self, mark: Mark, line: str) -> None:
+        from rich.console import Console
+        from rich.text import Text
+
+        shown = Text.assemble("  ", (MARKS[mark], MARK_STYLES[mark]), f" {line}")
+        with self.writer.lock:
+            Console(file=self.writer.stream, highlight=False, emoji=False).print(
+                shown, soft_wrap=True
             )
 
     @contextmanager

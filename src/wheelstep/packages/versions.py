@@ -28,7 +28,14 @@ from wheelstep.packages.export import export, remove
 from wheelstep.packages.sources import Rules, touched, tree_fingerprint_at
 from wheelstep.packages.tree import Tree, blobs, read_tree
 
-__all__ = ["Evaluate", "Evaluated", "history_keys", "versions_of", "with_names"]
+__all__ = [
+    "Evaluate",
+    "Evaluated",
+    "history_keys",
+    "reads_history",
+    "versions_of",
+    "with_names",
+]
 
 Evaluate = Callable[[Path, Project], tuple[str, str]]
 """Returns (name, version) from the metadata of the project in that folder (PEP 517's

@@ -26,7 +26,14 @@ from wheelstep.stages.readers import check_readers, readers_of
 from wheelstep.stages.requires import with_requires
 from wheelstep.stages.run import Run
 
-__all__ = ["check_place", "edits_for", "edits_on", "find_definitions", "show_edits"]
+__all__ = [
+    "check_place",
+    "edits_for",
+    "edits_on",
+    "find_definitions",
+    "reader_of",
+    "show_edits",
+]
 
 MANY: Final = 300
 """With more candidates than this, git is asked first which of them name a package at all."""
@@ -36,7 +43,7 @@ LATEST: Final = 253402300799
 """The last second that a date has room for: a commit may state any."""
 
 
-def _reader(run: Run, snapshot: Snapshot, names: Collection[str]) -> tuple[Read, Sequence[str]]:
+def reader_of(run: Run, snapshot: Snapshot, names: Collection[str]) -> tuple[Read, Sequence[str]]:
     """Return what reads a file of the snapshot, and the paths worth looking at."""
     paths = snapshot.paths()
     worth = worth_reading(paths)
@@ -106,7 +113,7 @@ def find_definitions(run: Run, snapshot: Snapshot, names: Sequence[str]) -> Foun
     Raises:
         StepError: As `definitions_in`.
     """
-    read, paths = _reader(run, snapshot, names)
+    read, paths = reader_of(run, snapshot, names)
     return definitions_in(
         read,
         paths,
@@ -148,7 +155,7 @@ def edits_on(
         StepError: As `plan_edits`.
     """
     names = [pin.name for pin in pins]
-    read, paths = _reader(run, snapshot, names)
+    read, paths = reader_of(run, snapshot, names)
     day, released = _day(run, snapshot), _released(run, names)
 
     def decide(pins: Sequence[Pin]) -> Edits:

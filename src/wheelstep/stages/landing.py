@@ -12,21 +12,24 @@ from wheelstep.model import Change, Pin
 from wheelstep.repositories.interface import Committed, Snapshot
 from wheelstep.repositories.land import still_wanted
 from wheelstep.stages.run import Run
-from wheelstep.stages.survey import Survey
 
 __all__ = ["check_head_is_shared", "deleted_lock", "lock_change", "note_commit", "wanted_pins"]
 
 
-def check_head_is_shared(run: Run, found: Survey) -> None:
+def check_head_is_shared(run: Run, here: str) -> None:
     """Refuse to push pins of commits that nobody else has: the record would name a commit that the
     remote lacks, and the published versions could never be looked up.
+
+    Args:
+        run: The run.
+        here: The commit that is checked out.
 
     Raises:
         Refused: The checkout is ahead of everything that is known of the remote.
     """
     if run.settings.commit != "push" or run.host.is_ci:
         return  # what a pipeline checked out came from the remote
-    here, there = found.tree.commit, run.snapshot.head
+    there = run.snapshot.head
     if there is None or run.snapshot.is_ancestor(here, there) is not False:
         return
     if run.git.try_("branch", "--remotes", "--contains", here).out.strip():

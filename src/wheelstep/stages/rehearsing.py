@@ -13,6 +13,7 @@ from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.index import IndexDestination
 from wheelstep.errors import SeveralProblems, StepError, raise_all
+from wheelstep.ground.clock import RetryBudget
 from wheelstep.ground.connections import Connection
 from wheelstep.ground.credentials import SignIn
 from wheelstep.ground.index_url import same_index
@@ -26,6 +27,7 @@ from wheelstep.stages.run import Run
 __all__ = [
     "includes",
     "lines_as_they_are",
+    "look_only",
     "note_verdicts",
     "read_after",
     "rehearse_subjects",
@@ -142,7 +144,7 @@ def rehearse_subjects(  # noqa: PLR0917 - what is asked, and of which state
             public package could take the place of one of ours (4).
     """
     from wheelstep.rehearsal.conda_half import rehearse_halves, solve_halves
-    from wheelstep.rehearsal.resolve import errors_of, rehearse, skipped
+    from wheelstep.rehearsal.resolve import errors_of, skipped
 
     subjects = [_with_index(run, subject) for subject in subjects if subject.pip_lines]
     ahead = [_with_index(run, subject) for subject in ahead if subject.pip_lines]
@@ -160,8 +162,32 @@ def rehearse_subjects(  # noqa: PLR0917 - what is asked, and of which state
         )
     from wheelstep.stages.connecting.known import known_connections
 
-    connections = known_connections(run) if subjects or ahead else ()
-    ask = partial(
+    asked = bool(subjects or ahead)
+    connections = known_connections(run) if asked else ()
+    credentials = _credentials(run) if asked and not _all_known(connections) else ()
+    ask = _asking(run, read, wheels, released, (connections, credentials), served)
+    ask = partial(ask, commits=commits, announce=partial(_names_asked, run))
+    looked = ask(ahead, resolve=False)
+    note_verdicts(run, looked, "known after build")
+    verdicts = rehearse_halves(subjects, ask, solved)
+    why = "" if served is None else "as it is served now"
+    note_verdicts(run, verdicts, why, released=released)
+    raise_all(errors_of([*looked, *verdicts]))
+
+
+def _asking(  # noqa: PLR0917 - all that decides it
+    run: Run,
+    read: Read,
+    wheels: Sequence[Wheel],
+    released: Sequence[str],
+    readers: tuple[Sequence[Connection], Sequence[IndexCredential]],
+    served: Sequence[Wheel] | None = None,
+) -> Callable[..., list[Verdict]]:
+    """Return what resolves definitions with all that this run knows; `readers` are what Azure ML
+    will authenticate with, and what this run does."""
+    from wheelstep.rehearsal.resolve import rehearse
+
+    return partial(
         rehearse,
         wheels=wheels,
         expected=served,
@@ -169,14 +195,11 @@ def rehearse_subjects(  # noqa: PLR0917 - what is asked, and of which state
         environment=run.environment,
         read=read,
         released=released,
-        credentials=_credentials(run)
-        if (subjects or ahead) and not (connections and all(map(_has_secret, connections)))
-        else (),
+        credentials=readers[1],
         instead=_instead(run) if served is None else None,
         local_indexes=_local_indexes(run),
-        commits=commits,
         published=[url for each in run.destinations if (url := each.consumer_url)],
-        connections=connections,
+        connections=readers[0],
         known=[
             *((wheel.file, wheel.sha256) for wheel in served or ()),
             *(
@@ -187,18 +210,38 @@ def rehearse_subjects(  # noqa: PLR0917 - what is asked, and of which state
         ],
         allowances=run.allowances,
         stands_alone=partial(_stands_alone, run),
-        announce=partial(_names_asked, run),
         no_public=run.settings.no_public_index,
         parallel=run.settings.parallel or RESOLUTIONS,
         transfers=run.transfers,
         clock=run.clock,
     )
-    looked = ask(ahead, resolve=False)
-    note_verdicts(run, looked, "known after build")
-    verdicts = rehearse_halves(subjects, ask, solved)
-    why = "" if served is None else "as it is served now"
-    note_verdicts(run, verdicts, why, released=released)
-    raise_all(errors_of([*looked, *verdicts]))
+
+
+def look_only(  # noqa: PLR0917 - what is asked, and how long
+    run: Run,
+    read: Read,
+    subjects: Sequence[Subject],
+    released: Sequence[str],
+    connections: Sequence[Connection],
+    budget: RetryBudget,
+) -> list[Verdict]:
+    """Look what the indexes of definitions have of our packages; nothing is resolved or said.
+
+    Args:
+        run: The run.
+        read: Reads a file as it would be committed.
+        subjects: The definitions to look at; those without a pip section are passed over.
+        released: Normalised names of all packages of the repository.
+        connections: What Azure ML will authenticate with, as far as that is known.
+        budget: How much waiting for services may be spent.
+
+    Raises:
+        StepError: As `rehearse`.
+    """
+    asked = [_with_index(run, subject) for subject in subjects if subject.pip_lines]
+    credentials = () if _all_known(connections) else _credentials(run, lenient=True)
+    ask = _asking(run, read, (), released, (connections, credentials))
+    return ask(asked, resolve=False, budget=budget)
 
 
 def _names_asked(run: Run, asked: Mapping[str, Sequence[str]]) -> None:
@@ -274,22 +317,27 @@ def _with_index(run: Run, subject: Subject) -> Subject:
     return dataclasses.replace(subject, pip_lines=(option, *subject.pip_lines))
 
 
-def _has_secret(connection: Connection) -> bool:
-    return connection.secret is not None or connection.auth_type == "None"
-
-
-def _credentials(run: Run) -> tuple[IndexCredential, ...]:
-    return tuple(
-        IndexCredential(destination.simple_url, who.user, who.secret)
-        for destination in run.destinations
-        if isinstance(destination, IndexDestination) and (who := _reader(run, destination))
+def _all_known(connections: Sequence[Connection]) -> bool:
+    """Tell whether there are connections, and it is known what each authenticates with."""
+    return bool(connections) and all(
+        one.secret is not None or one.auth_type == "None" for one in connections
     )
 
 
-def _reader(run: Run, destination: IndexDestination) -> SignIn | None:
+def _credentials(run: Run, *, lenient: bool = False) -> tuple[IndexCredential, ...]:
+    """Return who reads the destinations; with `lenient` nobody where nobody can sign in."""
+    return tuple(
+        IndexCredential(destination.simple_url, who.user, who.secret)
+        for destination in run.destinations
+        if isinstance(destination, IndexDestination)
+        and (who := _reader(destination, lenient=lenient or run.trigger.pull_request))
+    )
+
+
+def _reader(destination: IndexDestination, *, lenient: bool) -> SignIn | None:
     """Return who reads an index; nobody on a pull request that is handed no token, as those from
     forks are: the verdict then says what could not be read."""
-    if not run.trigger.pull_request:
+    if not lenient:
         return destination.signed_in()
     with contextlib.suppress(StepError):
         return destination.signed_in()

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from wheelstep.stages.connecting.known import Had
     from wheelstep.workspaces.resource_manager import ResourceManager
 
-__all__ = ["Run", "open_run"]
+__all__ = ["Run", "open_run", "push_token", "target_branch"]
 
 TRANSFERS = 16
 
@@ -265,10 +265,7 @@ def _repository(run: Run) -> Repository:
     settings, mode = run.settings, run.settings.commit
     if run.trigger.pull_request:
         mode = "none"  # a fork's token may not even read; what is checked out is what is asked
-    branch = settings.branch or run.trigger.branch
-    if mode == "push" and branch is None and not run.host.is_ci:
-        name = run.git.try_("symbolic-ref", "--quiet", "--short", "HEAD")
-        branch = name.text.strip() or None
+    branch = target_branch(run)
     if mode == "push" and branch is None:
         if not run.planning:
             where = f"the tag {run.trigger.tag}" if run.trigger.tag else "a detached head"
@@ -284,13 +281,22 @@ def _repository(run: Run) -> Repository:
         host=run.host.name,
         environment=run.environment,
         branch=settings.branch if mode != "push" else branch,
-        token=_token(run, branch) if mode == "push" and branch else None,
+        token=push_token(run, branch) if mode == "push" and branch else None,
         skip_ci=settings.skip_ci,
         clock=run.clock,
     )
 
 
-def _token(run: Run, branch: str) -> Secret | None:
+def target_branch(run: Run) -> str | None:
+    """Return the branch that is pushed to, where one is meant; None where it is not known."""
+    branch = run.settings.branch or run.trigger.branch
+    if run.settings.commit == "push" and branch is None and not run.host.is_ci:
+        name = run.git.try_("symbolic-ref", "--quiet", "--short", "HEAD")
+        branch = name.text.strip() or None
+    return branch
+
+
+def push_token(run: Run, branch: str) -> Secret | None:
     """Return what to push with: the token given, or the job's, only to the host it belongs to."""
     if run.settings.repository_token is not None:
         return run.settings.repository_token

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from packaging.version import InvalidVersion, Version
 
-from wheelstep.definitions.interface import Found
+from wheelstep.definitions.interface import Found, Kind
 from wheelstep.lock import FILE, Lock, Locked
 from wheelstep.model import Package, Project
 from wheelstep.packages.discover import discover
@@ -27,7 +27,7 @@ from wheelstep.packages.versions import Evaluate, history_keys, versions_of, wit
 from wheelstep.stages.definitions import find_definitions
 from wheelstep.stages.run import Run
 
-__all__ = ["Survey", "Surveyed", "survey", "unchanged"]
+__all__ = ["Survey", "Surveyed", "no_sources", "survey", "unchanged"]
 
 SHOWN: Final = 5
 """At most this many file names in a warning."""
@@ -115,7 +115,7 @@ def survey(run: Run, environments: BuildEnvironments, *, warn: bool = True) -> S
         )
     run.released |= {project.normalized for project in projects}
     found = find_definitions(run, run.snapshot, [project.normalized for project in projects])
-    rules = Rules(run.settings.exclude, _never(run, found))
+    rules = Rules(run.settings.exclude, no_sources(run, found.kinds))
     trees = tree_fingerprints(run.git, projects, rules, tree=tree)
     keys = history_keys(run.git, projects, rules, tree=tree)
     known: dict[str, Locked] = {}
@@ -154,9 +154,9 @@ def _evaluate(environments: BuildEnvironments) -> Evaluate:
     return ask
 
 
-def _never(run: Run, found: Found) -> tuple[str, ...]:
+def no_sources(run: Run, kinds: Sequence[Kind]) -> tuple[str, ...]:
     """Return what is ours and no package's: lock, settings, definitions, what we write into."""
-    paths = [FILE, "wheelstep.toml", *(kind.path for kind in found.kinds)]
+    paths = [FILE, "wheelstep.toml", *(kind.path for kind in kinds)]
     folders = [run.dist, *(run.root / wanted.url for wanted in run.settings.publish_to
                            if "://" not in wanted.url)]  # fmt: skip
     for folder in folders:

@@ -4,7 +4,7 @@ it."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -61,12 +61,18 @@ def _had(run: Run, workspace: Workspace) -> Had:
         return Had(workspace, error=error)
 
 
-def known_connections(run: Run) -> tuple[Connection, ...]:
+def known_connections(
+    run: Run, login: Callable[[Run, Stored], Login | None] | None = None
+) -> tuple[Connection, ...]:
     """Return what Azure ML will authenticate with, as far as that can be known: the connections of
     the settings, and those that the workspaces have.
 
     The secret of a workspace's connection is read where that is permitted, only for those that
     match an index of ours, and never on a pull request.
+
+    Args:
+        run: The run.
+        login: Reads such a secret; `login_in` when None.
 
     Raises:
         SettingError: As `wanted_connections`.
@@ -79,8 +85,8 @@ def known_connections(run: Run) -> tuple[Connection, ...]:
         for had in workspace_connections(run):
             ours = {id(one) for url in indexes if (one := closest(url, had.connections))}
             for stored in had.connections:
-                login = login_in(run, stored) if id(stored) in ours else None
-                _merge(wanted, stored, login)
+                read = (login or login_in)(run, stored) if id(stored) in ours else None
+                _merge(wanted, stored, read)
         run.known_connections = tuple(wanted)
     return run.known_connections
 

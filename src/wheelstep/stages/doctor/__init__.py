@@ -1,0 +1,1 @@
+"""The parts of `wheelstep doctor`: each asks what a release relies on, and judges nothing twice."""
