@@ -45,7 +45,7 @@ from wheelstep.stages.publishing import (
     work_folder,
 )
 from wheelstep.stages.records import package_row, pin_of, record_of, stored
-from wheelstep.stages.registering import registered
+from wheelstep.stages.registering import foresee, registered
 from wheelstep.stages.registrable import check_register, say_next_steps
 from wheelstep.stages.rehearsing import read_after
 from wheelstep.stages.run import Run
@@ -292,6 +292,7 @@ class Release:
         pins = wanted_pins(self.pins(), self.run.lock, snapshot)
         edits = edits_for(self.run, snapshot, pins)
         show_edits(self.run.report, edits)
+        foresee(self.run, snapshot, edits)
         if any(edit.unknown for edit in edits.edits):
             # the URL is known when the file is there: until then the version stands for it
             edits = edits_on(self.run, snapshot, pins, None, style="version")

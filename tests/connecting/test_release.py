@@ -9,6 +9,7 @@ import pytest
 
 from tests.connecting.conftest import CONDA, TOKEN, Scene, statuses
 from tests.release.kit import Ran
+from tests.servers.arm_answers import Reply
 
 LISTSECRETS = "*/connections/listsecrets/action"
 
@@ -56,6 +57,47 @@ def test_a_workspace_that_cannot_be_read_ends_it_before_anything_is_published(sc
     assert ran.code == 5
     assert "connections/read" in ran.problem("not-authorized")["message"]
     assert len(scene.feed.files) == 1
+
+
+@pytest.mark.parametrize("command", ["release", "plan"])
+def test_what_would_be_refused_afterwards_ends_it_before_anything_is_published(
+    scene: Scene, command: str
+) -> None:
+    raised(scene)
+    # made by hand: no consent
+    scene.train.connect("ml-feed", scene.target, {"pat": "by-hand-token-of-somebody"})
+    ran = scene.run(command, WHEELSTEP_COMMIT="local")
+    assert (ran.code, "connection-made-by-hand" in ran.codes) == (4, True), ran.said
+    # no right to write
+    scene.train.connections.clear()
+    scene.arm.deny("*/connections/write")
+    ran = scene.run(command, WHEELSTEP_COMMIT="local")
+    assert ran.code == 5, ran.said
+    problem = ran.problem("right-missing")
+    assert "connections/write" in problem["message"]
+    assert "az role assignment create --assignee" in problem["cure"]
+    assert len(scene.feed.files) == 1
+    # a right that is not needed is not asked for
+    scene.train.connect("ml-feed", scene.target, {"pat": TOKEN})
+    assert scene.run(command, WHEELSTEP_COMMIT="local").code == 0
+
+
+def test_what_others_made_meanwhile_is_not_overwritten(scene: Scene) -> None:
+    raised(scene)
+    theirs = {
+        "category": "PythonFeed",
+        "target": scene.target,
+        "authType": "PAT",
+        "isSharedToAll": True,
+        "metadata": {},
+        "credentials": {"pat": "of-somebody-else"},
+    }
+    first = Reply(200, {"value": []})
+    scene.arm.fail("GET", "*/connections", first)
+    scene.train.connections["ml-feed"] = {"properties": theirs}
+    ran = release(scene)
+    assert ran.code == 4, ran.said
+    assert scene.held()["credentials"] == {"pat": "of-somebody-else"}
 
 
 def test_a_plan_says_what_it_would_connect(scene: Scene) -> None:

@@ -58,7 +58,7 @@ def test_the_search_finds_one_in_a_request() -> None:
 
 
 @pytest.mark.parametrize("host", ["terminal", "github", "azure"])
-@pytest.mark.parametrize("command", ["connect", "release", "rotate"])
+@pytest.mark.parametrize("command", ["connect", "release", "rotate", "doctor"])
 def test_a_connection_keeps_its_secret(
     scene: Scene, host: str, command: str, tmp_path: Path
 ) -> None:
@@ -73,6 +73,9 @@ def test_a_connection_keeps_its_secret(
         scene.train.connect("ml-feed", scene.target, {"pat": "the-token-before-this-one"},
                             metadata={"madeBy": "wheelstep"})  # fmt: skip
         secrets["old token"] = "the-token-before-this-one"
+    if command == "doctor":
+        scene.train.connect("ml-feed", scene.target, {"pat": TOKEN})
+        handed = {name: value for name, value in handed.items() if value != TOKEN}
     extra = scene.settings(WHEELSTEP_CONNECTION_TOKEN=None, WHEELSTEP_FEED_TOKEN=None)
     extra |= {"WHEELSTEP_COMMIT": "local", "CHILDREN_LOG": str(log), "PYTHONPATH": str(HOOK)}
     extra |= {"WHEELSTEP_BRANCH": "main"} | handed
@@ -81,6 +84,8 @@ def test_a_connection_keeps_its_secret(
         run = start(scene.repo, *words, extra=extra, json_=host != "azure")
         out, said = run.process.communicate(timeout=120)
     assert run.process.returncode == 0, said.decode()
+    if command == "doctor":
+        assert scene.arm.seen("POST", "*/ml-feed/listsecrets")  # it was read, and tried at the feed
     assert scene.held()["credentials"] == {"pat": TOKEN}  # it was used
     assert TOKEN in {asked.password for asked in scene.feed.requests}
     shown = MASKING.sub(b"", out + b"\n" + said)

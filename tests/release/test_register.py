@@ -15,7 +15,7 @@ from tests.release.samples import AZUREML, CONDA
 from tests.release.test_on_hosts import Runner
 from tests.robustness.kit import killed_at
 from tests.servers.arm import Arm, Seen, arm_server
-from tests.servers.arm_answers import Reply
+from tests.servers.arm_answers import Reply, failing
 from tests.servers.arm_state import Workspace
 from tests.servers.authority import made_authority
 
@@ -233,6 +233,8 @@ def test_of_three_workspaces_one_fails_and_the_next_run_goes_on(repo: Repo, arm:
     first, second, third = (arm.workspace(name) for name in ("first", "second", "third"))
     first.register(NAME, "9", **planned(repo))
     arm.deny(WRITE, f"{second.id}*")
+    # nor is it told what the identity may do: the service has the last word
+    arm.fail("GET", "*/permissions", failing(500), times=None)
     head = repo.head
     ran = release(repo, arm, first, second, third)
     assert ran.code == 5, ran.said
@@ -254,6 +256,25 @@ def test_of_three_workspaces_one_fails_and_the_next_run_goes_on(repo: Repo, arm:
     assert all(list(one.environments[NAME]) == ["9"] for one in (first, second, third))
     # each once, and the one that was refused
     assert len(puts(arm)) == 3
+
+
+@pytest.mark.parametrize("command", ["release", "plan"])
+def test_without_the_right_to_create_nothing_is_published(
+    repo: Repo, arm: Arm, workspace: Workspace, command: str
+) -> None:
+    arm.deny(WRITE)
+    head = repo.head
+    settings = {"WHEELSTEP_WORKSPACE": workspace.option, "WHEELSTEP_REGISTER": "true"}
+    ran = repo.wheelstep(command, extra=arm.environment() | settings)
+    assert ran.code == 5, ran.said
+    problem = ran.problem("right-missing")
+    assert WRITE in problem["message"]
+    assert "create acme-train 9" in problem["message"]
+    assert repo.head == head
+    assert not any("uploaded" in found for found in ran.published.values())
+    # what is there already needs no right
+    workspace.register(NAME, "9", **planned(repo))
+    assert repo.wheelstep(command, extra=arm.environment() | settings).code == 0
 
 
 def test_a_version_that_one_workspace_has_otherwise_is_taken_in_none(

@@ -16,7 +16,7 @@ from wheelstep.stages.git_source import with_sources
 from wheelstep.stages.landing import wanted_pins
 from wheelstep.stages.proving import concerned, names
 from wheelstep.stages.publishing import check_versions, lacking
-from wheelstep.stages.registering import say_planned
+from wheelstep.stages.registering import foresee, say_planned
 from wheelstep.stages.rehearsing import (
     includes,
     lines_as_they_are,
@@ -55,6 +55,7 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
     edits = _edits(run, found)
     show_edits(report, edits)
     say_planned(run, run.snapshot, edits)
+    foresee(run, run.snapshot, edits)
     changed = [edit for edit in edits.edits if edit.status == "changed"]
     new = {row.project.normalized for row in found.packages if row.package is not None}
     all_names = [row.name for row in found.packages]

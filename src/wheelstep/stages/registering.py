@@ -18,8 +18,9 @@ from wheelstep.repositories.interface import Snapshot
 from wheelstep.stages.floors import key_of, reworded
 from wheelstep.stages.registrable import Registrable, registrable
 from wheelstep.stages.run import Run
+from wheelstep.stages.workspace_rights import REGISTER, lacking
 
-__all__ = ["registered", "say_planned"]
+__all__ = ["foresee", "registered", "say_planned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,20 @@ def registered(run: Run, snapshot: Snapshot, decide: Callable[[], Edits]) -> Non
     )
     doing.note()
     raise_all(doing.errors())
+
+
+def foresee(run: Run, snapshot: Snapshot, edits: Edits) -> None:
+    """Find out, before anything is published, whether the versions that are missing may be created.
+
+    Raises:
+        ServiceRefused: There is no right to, in a workspace.
+        DefinitionUnresolvable: As `registrable`.
+    """
+    if not run.settings.register:
+        return
+    missing = [one for one in _each(registrable(run, snapshot, edits)) if not one.exists(run)]
+    found = [lacking(run, one.where, REGISTER, f"create {one.what}") for one in missing]
+    raise_all([error for error in found if error is not None])
 
 
 def say_planned(run: Run, snapshot: Snapshot, edits: Edits) -> None:

@@ -32,6 +32,7 @@ from wheelstep.stages.comparing import Earlier, earlier_rehearsals
 
 if TYPE_CHECKING:
     from wheelstep.stages.connecting.known import Had
+    from wheelstep.workspaces.facts import Unread
     from wheelstep.workspaces.resource_manager import ResourceManager
 
 __all__ = ["Run", "open_run", "push_token", "target_branch"]
@@ -61,6 +62,8 @@ class Run:
     """What the workspaces have; None: not asked yet. See stages/connecting/known.py."""
     known_connections: tuple[Connection, ...] | None = None
     """The same with what the settings know; None: not put together yet."""
+    permissions: dict[str, tuple[Mapping[str, Any], ...] | Unread] = field(default_factory=dict)
+    """Workspace, in lower case -> what this run's identity may do there, as far as asked."""
     warned: set[str] = field(default_factory=set)
     released: set[str] = field(default_factory=set)
     """Normalised names of the repository's packages, as far as they have been looked for."""

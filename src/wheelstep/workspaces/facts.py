@@ -28,6 +28,7 @@ __all__ = [
     "items",
     "part",
     "read_facts",
+    "read_permissions",
     "text",
 ]
 
@@ -92,7 +93,7 @@ def read_facts(manager: ResourceManager, workspace: Workspace) -> Facts:
     """
     with ThreadPoolExecutor(AT_ONCE) as pool:
         asked = pool.submit(_one, manager, f"{workspace.id}?api-version={manager.api_version}")
-        rights = pool.submit(_permissions, manager, workspace)
+        rights = pool.submit(read_permissions, manager, workspace)
         document = asked.result()
         if isinstance(document, Unread | Missing):
             return Facts(workspace, document, rights.result())
@@ -151,7 +152,10 @@ def _one(manager: ResourceManager, path: str) -> State:
     return document
 
 
-def _permissions(manager: ResourceManager, workspace: Workspace) -> tuple[Document, ...] | Unread:
+def read_permissions(
+    manager: ResourceManager, workspace: Workspace
+) -> tuple[Document, ...] | Unread:
+    """Return what whoever asks may do in a workspace, or why that is not known."""
     path = f"{workspace.id}/providers/Microsoft.Authorization/permissions"
     try:
         found = tuple(manager.pages(f"{path}?api-version={AUTHORIZATION}"))

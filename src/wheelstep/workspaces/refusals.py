@@ -20,7 +20,7 @@ from wheelstep.ground.secret import blanked, without_credentials
 from wheelstep.ground.transport import Response, refusal
 from wheelstep.workspaces.identity import Identity
 
-__all__ = ["ResourceConflict", "absent", "refused", "role_for"]
+__all__ = ["ResourceConflict", "absent", "assignment", "refused", "role_for"]
 
 LONGEST_QUOTE: Final = 500
 """Characters of ARM's own words that an error repeats."""
@@ -303,7 +303,7 @@ def _of_row(row: _Row, facts: Mapping[str, str], found: re.Match[str] | None) ->
     known = {**facts, **groups}
     if "action" in known:
         role = role_for(known["action"].partition(",")[0])
-        known |= {"role": role, "command": _assignment(known["object"], role, known["scope"])}
+        known |= {"role": role, "command": assignment(known["object"], role, known["scope"])}
     return row.kind(row.says.format(**known), code=row.code, cure=row.cure.format(**known))
 
 
@@ -316,7 +316,7 @@ def role_for(action: str) -> str:
     return next(role for pattern, role in ROLES if pattern.fullmatch(action.lower()))
 
 
-def _assignment(object_id: str, role: str, scope: str) -> str:
+def assignment(object_id: str, role: str, scope: str) -> str:
     """Return the command that assigns a role, on the workspace or whatever resource it is."""
     on = WORKSPACE.match(scope)
     words = ("--assignee", object_id, "--role", role, "--scope", on[0] if on else scope)

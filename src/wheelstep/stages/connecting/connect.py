@@ -12,7 +12,7 @@ from wheelstep.stages.connecting.coverage import check_coverage
 from wheelstep.stages.connecting.known import workspace_connections
 from wheelstep.stages.connecting.named import NamedUrl, all_subjects, indexes_of, repositories_of
 from wheelstep.stages.connecting.proof import Tried, prove
-from wheelstep.stages.connecting.store import store
+from wheelstep.stages.connecting.store import foresee, store
 from wheelstep.stages.connecting.wanted import (
     check_tokens,
     is_stored,
@@ -44,8 +44,8 @@ class Connecting:
 
     def check(self, *, definitions: bool) -> None:
         """Find out, before anything is built or published, what connecting would end with, as far
-        as that can be told: a token that is no good, a workspace that cannot be read, a feed that
-        no connection covers. Once in a run.
+        as that can be told: a token that is no good, a workspace that cannot be read or written, a
+        feed that no connection covers. Once in a run.
 
         Args:
             definitions: Whether there are definitions whose builds need a connection.
@@ -61,6 +61,7 @@ class Connecting:
             check_tokens(self.run, wanted)
             # nothing is published for workspaces that could not be connected afterwards
             raise_all([had.error for had in workspace_connections(self.run) if had.error])
+            foresee(self.run, wanted)
         elif definitions:
             check_coverage(self.run, self.names)
 

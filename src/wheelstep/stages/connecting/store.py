@@ -15,6 +15,7 @@ from wheelstep.model import Problem, Workspace
 from wheelstep.report import ConnectionRow
 from wheelstep.stages.connecting.known import Had, workspace_connections
 from wheelstep.stages.run import Run
+from wheelstep.stages.workspace_rights import CONNECT, lacking
 from wheelstep.workspaces.connection import (
     Login,
     Stored,
@@ -41,7 +42,7 @@ from wheelstep.workspaces.decide import (
 from wheelstep.workspaces.neighbours import Finding, expiry_finding, harm
 from wheelstep.workspaces.refusals import ResourceConflict
 
-__all__ = ["store"]
+__all__ = ["foresee", "store"]
 
 ATTEMPTS: Final = 6
 """How often a connection is tried that others change at the same time."""
@@ -97,6 +98,7 @@ def store(
         StepError: A workspace that cannot be read or written, or a connection that was made by hand
             and is not to be taken over; the others are done, and the report says which.
     """
+    run.had = None  # others may have changed them since a release began
     had = workspace_connections(run)
     now = dt.datetime.fromtimestamp(run.clock.time(), dt.UTC)
     logins = {one.name: login_of(one) for one in connections}
@@ -140,9 +142,7 @@ def _settle(run: Run, one: _One, stored: Sequence[Stored], login: Login, *, rota
     taken = 0
     for attempt in range(1, ATTEMPTS + 1):
         there = named(wanted.name, stored)
-        comparable = there is not None and there.auth_type == wanted.auth_type
-        known = read_login(manager, there) if there is not None and comparable else None
-        one.decision = decide(wanted, login, there, known, mark)
+        one.decision = _decided(run, wanted, login, there, mark)
         if rotate and isinstance(one.decision, Leave):
             one.decision = Update(one.decision.stored, ("the token is stored anew",), renewed=True)
         one.expires = expiry_of(wanted, one.decision)
@@ -183,6 +183,50 @@ def _not_kept(workspace: Workspace, wanted: Connection) -> ServiceRefused:
         code="connection-not-kept",
         cure="See in its activity log who else writes that connection; then run it again.",
     )
+
+
+def _decided(
+    run: Run, wanted: Connection, login: Login, there: Stored | None, mark: str | None
+) -> Decision:
+    comparable = there is not None and there.auth_type == wanted.auth_type
+    known = read_login(run.resource_manager, there) if there is not None and comparable else None
+    return decide(wanted, login, there, known, mark)
+
+
+def foresee(run: Run, connections: Sequence[Connection]) -> None:
+    """Find out, before anything is published, what storing would be refused with: a connection that
+    was made by hand and is not to be taken over, a right that is not there. Nothing is written.
+
+    Args:
+        run: The run; its workspaces can be read.
+        connections: With name, target and what they authenticate with.
+
+    Raises:
+        Refused: By hand, and no consent.
+        ServiceRefused: No right to write where something has to be written.
+    """
+
+    def look(place: Had) -> list[StepError]:
+        found: list[StepError] = []
+        for wanted in connections:
+            login, there = login_of(wanted), named(wanted.name, place.connections)
+            mark = fingerprint(login, connection_id(place.workspace, wanted.name))
+            try:
+                decision = _decided(run, wanted, login, there, mark)
+                if isinstance(decision, TakeOver):
+                    _ask_consent(run, place.workspace, decision)
+            except StepError as error:
+                found.append(error)
+                continue
+            purpose = f"write the connection {wanted.name}"
+            writes = not isinstance(decision, Leave)
+            if writes and (lacks := lacking(run, place.workspace, CONNECT, purpose)):
+                found.append(lacks)
+        return found
+
+    places = workspace_connections(run)
+    with ThreadPoolExecutor(max(1, min(run.transfers, len(places)))) as pool:
+        raise_all([error for those in pool.map(look, places) for error in those])
 
 
 def _lost(workspace: Workspace, wanted: Connection) -> ServiceUnavailable:
