@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_settings import file, read, refused
+from tests.settings_kit import file, read, refused
 from wheelstep.ground.secret import Secret
 
 END = dt.datetime(2027, 3, 1, 23, 59, 59, tzinfo=dt.UTC)

@@ -132,3 +132,8 @@ def test_toml_examples_name_settings_that_exist() -> None:
 def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text("utf-8")):
         assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, ROOT / "CHANGELOG.md"], ids=lambda path: path.name)
+def test_no_conflict_is_left_in_a_document(path: Path) -> None:
+    assert not re.search("^(<{7}|>{7}|={7}$)", path.read_text("utf-8"), re.MULTILINE)

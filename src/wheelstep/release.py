@@ -17,7 +17,7 @@ from wheelstep.definitions.interface import Read
 from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.examine import Examination
 from wheelstep.destinations.interface import WritesPages
-from wheelstep.destinations.publish import Published
+from wheelstep.destinations.publish import Published, at_hand
 from wheelstep.errors import StepError
 from wheelstep.lock import FILE, Lock, Locked
 from wheelstep.model import Change, Pin, Wheel
@@ -45,6 +45,8 @@ from wheelstep.stages.publishing import (
     work_folder,
 )
 from wheelstep.stages.records import package_row, pin_of, record_of, stored
+from wheelstep.stages.registering import registered
+from wheelstep.stages.registrable import check_register, say_next_steps
 from wheelstep.stages.rehearsing import read_after
 from wheelstep.stages.run import Run
 from wheelstep.stages.serving import check_serving
@@ -73,6 +75,8 @@ def release(run: Run, *, pin: bool = True) -> None:
     Raises:
         StepError: As the stages say; the report tells what was done until then.
     """
+    if pin:
+        check_register(run)
     with environments_of(run) as environments, work_folder() as work:
         with run.stage("survey"):
             found = survey(run, environments)
@@ -115,6 +119,8 @@ class Release:
     """Wheels that were copied: see stages/vendoring.py."""
     changes: Sequence[Change] = ()
     """What was decided last, on the newest head."""
+    edits: Edits = field(default_factory=lambda: Edits((), ()))
+    """What the definitions among them were made from."""
     proving: Proving = field(init=False)
     connecting: Connecting = field(init=False)
 
@@ -168,6 +174,9 @@ class Release:
                 examination = examine_wheels(run, self.found, [*wheels, *recorded], self.work)
         if pin:
             with run.stage("rehearse"):
+                if run.settings.rehearse != "off":
+                    examination, copies = at_hand(examination, run.transfers)
+                    wheels = [*wheels, *copies]
                 self.rehearse(wheels)
         with run.stage("publish"):
             self._upload(examination)
@@ -274,7 +283,11 @@ class Release:
         return {file: url for file, url in urls.items() if url is not None}
 
     def rehearse(self, wheels: Sequence[Wheel]) -> None:
-        """Resolve what would be committed, with the new wheels laid over the index."""
+        """Resolve what would be committed, with the new wheels laid over the index.
+
+        Args:
+            wheels: Those that will be published or copied, as they lie on this machine.
+        """
         snapshot = self.run.snapshot
         pins = wanted_pins(self.pins(), self.run.lock, snapshot)
         edits = edits_for(self.run, snapshot, pins)
@@ -282,7 +295,9 @@ class Release:
         if any(edit.unknown for edit in edits.edits):
             # the URL is known when the file is there: until then the version stands for it
             edits = edits_on(self.run, snapshot, pins, None, style="version")
-        self._prove(snapshot, edits, wheels)
+        # of what the branch has a newer release of, no definition takes the wheels of this one
+        names = {pin.name for pin in pins}
+        self._prove(snapshot, edits, [wheel for wheel in wheels if wheel.name in names])
 
     def _prove(self, snapshot: Snapshot, edits: Edits, wheels: Sequence[Wheel]) -> None:
         commits = {one.package.name: one.package.sources.commit for one in self.built.values()}
@@ -301,9 +316,14 @@ class Release:
             start = None if self.built or self.published else run.snapshot
             done = land(run.repository, self.decide, self.message, clock=run.clock, start=start)
         note_commit(run, done, self.changes)
+        say_next_steps(run, self.edits)
 
     def decide(self, snapshot: Snapshot) -> Sequence[Change]:
         """Decide what to change on a head: called again when another run was faster."""
+        registered(self.run, snapshot, lambda: self._decide(snapshot))
+        return self.changes
+
+    def _decide(self, snapshot: Snapshot) -> Edits:
         run = self.run
         lock = run.lock if snapshot is run.snapshot else Lock.parse(snapshot.read(FILE))
         pins = wanted_pins(self.pins(), lock, snapshot)
@@ -316,7 +336,7 @@ class Release:
                     f"release of it already, {lock.packages[row.name].version}.",
                     severity="notice",
                 )
-        edits = edits_for(run, snapshot, pins)
+        edits = self.edits = edits_for(run, snapshot, pins)
         show_edits(run.report, edits)
         changes = [edit.change() for edit in edits.edits if edit.status == "changed"]
         changes += self.vendoring.changes(snapshot, edits)
@@ -345,7 +365,7 @@ class Release:
             forgotten=lambda: deleted_lock(run, snapshot),
         )
         self.changes = [*changes, record] if record else changes
-        return self.changes
+        return edits
 
     def message(self) -> str:
         """Return the commit message: what is pinned, or what was released."""

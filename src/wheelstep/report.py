@@ -71,10 +71,11 @@ class DefinitionRow:
     environments: list[dict[str, Any]] = field(default_factory=list)
     followed: list[str] = field(default_factory=list)
 
-    def raised(self) -> list[tuple[str, str | None, str | None]]:
-        """Return (name, version before, version now) of each environment whose version rose."""
+    def raised(self) -> list[tuple[str, str | None, str | None, list[str]]]:
+        """Return (name, version before, version now, the workspaces that have it) of each
+        environment whose version rose."""
         return [
-            (one["name"], one["from"], one["to"])
+            (one["name"], one["from"], one["to"], one["registered"])
             for one in self.environments
             if one["from"] != one["to"]
         ]
@@ -144,6 +145,8 @@ class Report:
     def changed(self) -> bool:
         """True when something was published, connected, pinned or committed."""
         if any(row.status in {"created", "updated", "removed"} for row in self.connections):
+            return True
+        if any(one["registered"] for row in self.definitions for one in row.environments):
             return True
         return self.landed or any(
             published.status in {"uploaded", "copied"}

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from wheelstep.definitions.environment_version import plain_is_read_back, raised
+from wheelstep.definitions.environment_version import plain_is_read_back, raised, reached
 
 DAY = dt.date(2026, 11, 25)
 
@@ -168,3 +168,47 @@ def test_plain_is_read_back(version: str, kept: object) -> None:
     # a date is the one thing that readers give back as it was, and azure-ai-ml refuses
     value = yaml.safe_load(f"v: {version}")["v"]
     assert kept is (str(value) == version and not isinstance(value, dt.date))
+
+
+@pytest.mark.parametrize(
+    ("version", "same", "other", "result"),
+    [
+        ("7", ["8"], [], "8"),
+        ("7", ["8", "12", "9"], ["3", "7"], "12"),
+        ("7", ["8", "9"], ["10"], None),
+        ("7", ["8", "11"], ["10"], "11"),
+        # not above the file's own
+        ("7", ["7", "6"], [], None),
+        # of another form
+        ("7", ["blue", "v8", "1.9", "2026-11-20"], [], None),
+        ("7", ["8"], ["blue", "v9", "1.9"], "8"),
+        ("1.9", ["1.10", "1.2"], ["1.9.5"], "1.10"),
+        ("2026-11-20", ["2026-11-20.1", "2026-11-19"], [], "2026-11-20.1"),
+        ("2026-11-20", ["2026-11-20.1"], ["2026-11-21"], None),
+        ("blue", ["8"], [], None),
+        # the same number in other words is another version
+        ("7", ["8"], ["008"], None),
+        ("007", ["012"], ["11"], "012"),
+    ],
+)
+def test_a_version_that_exists_is_taken_where_no_other_stands_above(
+    version: str, same: list[str], other: list[str], result: str | None
+) -> None:
+    assert reached(version, same=same, other=other) == result
+
+
+VERSION = st.integers(0, 30).map(str) | st.sampled_from(["1.2", "1.10", "v3", "blue", "2026-11-20"])
+
+
+@given(version=VERSION, same=st.lists(VERSION), other=st.lists(VERSION))
+@settings(max_examples=300)
+def test_what_is_taken_exists_and_a_raised_one_does_not(
+    version: str, same: list[str], other: list[str]
+) -> None:
+    taken = reached(version, same=same, other=other)
+    if taken is not None:
+        assert taken in same
+        assert taken not in [version, *other]
+        assert raised(version, taken=[*other, taken]) == raised(version, taken=[taken])
+    new = raised(version, taken=[*same, *other])
+    assert new is None or new not in [version, *same, *other]

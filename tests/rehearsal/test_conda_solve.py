@@ -103,7 +103,7 @@ def test_how_conda_is_called(tmp_path: Path) -> None:
     ((argv, said, names, cwd),) = there.calls()  # once for two that ask the same
     assert argv[1:] == [
         "create", "--dry-run", "--json", "--yes", "--name", "wheelstep-rehearsal",
-        "--override-channels", "--channel", "conda-forge", "--",
+        "--override-channels", "--channel=conda-forge", "--",
         "python=3.10", "numpy >=1.2,<3", "pip=24.0",
     ]  # fmt: skip
     assert said == {
@@ -113,13 +113,22 @@ def test_how_conda_is_called(tmp_path: Path) -> None:
     assert Path(cwd) != Path.cwd()
 
 
+def test_a_channel_is_no_option(tmp_path: Path) -> None:
+    there = stand_in(tmp_path, DATA / "solved.json")
+    solve(there, subject("python=3.10", channels=("--json", "-c", "--file=pyproject.toml")))
+    ((argv, _, _, _),) = there.calls()
+    named = [word for word in argv if word.startswith("--channel=")]
+    assert named == ["--channel=--json", "--channel=-c", "--channel=--file=pyproject.toml"]
+    assert [word for word in argv if "file" in word] == named[2:]
+
+
 def test_how_micromamba_is_called(tmp_path: Path) -> None:
     there = stand_in(tmp_path, DATA / "solved.json", name="micromamba")
     plain = subject("python=3.10  # why", channels=None)
     solve(there, plain, platform="aarch64-manylinux_2_17")
     ((argv, said, _, _),) = there.calls()
     assert argv[7:] == [
-        "--override-channels", "--channel", "defaults", "--platform", "linux-aarch64",
+        "--override-channels", "--channel=defaults", "--platform", "linux-aarch64",
         "--", "python=3.10", "pip",
     ]  # fmt: skip
     assert said["CONDA_OVERRIDE_GLIBC"] == "2.17"
@@ -229,6 +238,9 @@ def no_pip_half(subjects: Any) -> Any:
         subject("python=3.10", channels=("https://channel.example/t/hush/acme",)),
         subject("https://ada:hush@channel.example/acme::python=3.10"),
         subject("python=3.10", "--help"),
+        subject("python=3.10", channels=("https://channel.example/$HOME",)),
+        subject("python=3.10", channels=("https://channel.example/${PATH}/acme",)),
+        subject("python=3.10", channels=("https://channel.example/%USERNAME%",)),
     ],
 )
 def test_what_is_not_handed_to_a_program(tmp_path: Path, wanted: Subject) -> None:

@@ -155,7 +155,7 @@ def test_the_error_says_where_why_and_what_to_do(three: Three) -> None:
     free = three.rehearse(*lines, "{name}", wheels=(mine,))
     (problem,) = free.problems
     assert (problem.exit_code, problem.file, problem.line) == (4, "envs/train.yml", 7)
-    for said in (three.name, three.public.simple_url, "highest version", "Today it takes 5.0"):
+    for said in (three.name, three.public.simple_url, "the highest one", "would install 5.0"):
         assert said in problem.message
     assert f"Pin it exactly ({three.name}==1.0) and list" in problem.cure
     assert isinstance(errors_of([free])[0], Refused)

@@ -90,6 +90,28 @@ def test_a_file_that_is_no_report_is_a_warning(tmp_path: Path, content: bytes | 
     assert (problem.code, problem.severity, problem.exit_code) == ("no-comparison", "warning", 0)
 
 
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [
+        ("left\n::error::", "1.0"),
+        ("left", "1.0\r\n##vso[task.complete]"),
+        ("left", "\x1b[2J"),
+        ("left", "<img src=x>"),
+        ("left", "\ud800"),
+        ("left", "1" * 300),
+    ],
+)
+def test_what_no_package_is_called_is_shown_to_nobody(
+    tmp_path: Path, name: str, version: str
+) -> None:
+    plain = saved(tmp_path, row(left_1="1!2.0+local-3_x"))
+    assert earlier_rehearsals(plain, "report.json")[1] is None
+    earlier, problem = earlier_rehearsals(saved(tmp_path, row(**{name: version})), "report.json")
+    assert earlier == {}
+    assert problem is not None
+    assert problem.message.endswith("report.json is no report of wheelstep's.")
+
+
 def rehearsed(repo: Repo, *arguments: str) -> Ran:
     index = (repo.place / "public").as_uri()
     return repo.wheelstep("rehearse", "--public-index", index, *arguments)

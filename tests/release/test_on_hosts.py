@@ -103,7 +103,7 @@ def test_a_push_to_a_branch(checkout: Repo, url: str, runner: Runner) -> None:
     assert outputs["exit-code"] == "0"
     assert outputs["problem-codes"].split() == sorted(set(ran.codes), key=ran.codes.index)
     assert json.loads(outputs["environments"]) == [
-        {"name": "acme-train", "version": "9", "path": AZUREML}
+        {"name": "acme-train", "version": "9", "path": AZUREML, "registered": []}
     ]
     assert json.loads(Path(outputs["report"]).read_text(encoding="utf-8")) == ran.report
     packages = json.loads(Path(outputs["packages"]).read_text(encoding="utf-8"))

@@ -84,6 +84,44 @@ def test_nothing_is_published_while_pip_could_take_the_public_package(world: Wor
     assert not list(world.ours.directory.iterdir())
 
 
+@pytest.mark.parametrize("line", [f"{NAME}>=0.5", f"{NAME}==1.0"])
+def test_a_definition_that_needs_no_edit_keeps_nothing_out_of_sight(
+    world: World, line: str
+) -> None:
+    world.define(
+        f"--index-url {world.ours.simple_url}",
+        f"--extra-index-url {world.public.simple_url}",
+        line,
+        settings="keep-ranges = true\n",
+    )
+    for command in ("plan", "release"):
+        ran = world.run(command)
+        assert ran.code == 4, ran.said
+        assert ran.definition("requirements.txt")["status"] == "unchanged"
+        problem = ran.problem("dependency-confusion")
+        assert (problem["file"], problem["line"]) == ("requirements.txt", 3)
+    assert not list(world.ours.directory.iterdir())
+
+
+def test_nothing_is_copied_while_pip_could_take_the_public_package(world: World) -> None:
+    lines = (
+        f"--index-url {world.ours.simple_url}",
+        f"--extra-index-url {world.public.simple_url}",
+        f"{NAME}==1.0",
+    )
+    world.define(*lines, settings=ALLOW)
+    assert world.run("release").code == 0
+    world.define(*lines)
+    second = world.repo.place / "second"
+    to = ("--publish-to", f"index+{world.ours.url}", "--publish-to", str(second))
+    for command in ("plan", "release"):
+        ran = world.run(command, *to)
+        assert ran.code == 4, ran.said
+        assert ran.packages == {NAME: "unchanged"}
+        assert ran.problem("dependency-confusion")["file"] == "requirements.txt"
+    assert not second.exists()
+
+
 def test_what_is_allowed_is_published_and_said(world: World) -> None:
     lines = (
         f"--index-url {world.ours.simple_url}",

@@ -13,7 +13,7 @@ import pytest
 
 from tests.rehearsal.made import make_wheel
 from tests.release.kit import Ran, Repo, contents, served
-from tests.release.samples import CONDA
+from tests.release.samples import CONDA, REQUIREMENTS
 
 CORE = "acme_core-1.1.0-py3-none-any.whl"
 
@@ -131,6 +131,32 @@ def test_what_cannot_be_read_from_here_is_said(monorepo: Repo, read_back: str) -
     assert "rehearse-served" not in ran.report["timings"]
     assert read_back in ran.problem("served-not-rehearsed")["message"]
     assert contents(monorepo.index) != before
+
+
+def test_a_new_index_has_what_will_be_copied_to_it(monorepo: Repo) -> None:
+    with served(monorepo.index) as url:
+        monorepo.release("--serve-url", url)
+    second = monorepo.place / "second"
+    with served(second) as there:
+        for path in (CONDA, REQUIREMENTS):
+            monorepo.write({path: monorepo.read(path).replace(url, there).encode()})
+        table = f'[[publish-to]]\nurl = "../second"\nserve-url = "{there}"\n'
+        more = table + '[[publish-to]]\nurl = "../index"\n'
+        monorepo.replace("wheelstep.toml", 'publish-to = ["../index"]\n', "")
+        monorepo.write({"wheelstep.toml": (monorepo.read("wheelstep.toml") + more).encode()})
+        monorepo.commit()
+        copies_alone = monorepo.wheelstep("plan")
+        assert copies_alone.code == 0, copies_alone.said
+        raised(monorepo)
+        planned = monorepo.wheelstep("plan")
+        assert planned.code == 0, planned.said
+        ran = monorepo.release()
+    assert f"{CONDA}: resolved for" in ran.said
+    assert ran.published == {
+        CORE: ["uploaded", "uploaded"],
+        "acme_features-2.0.0-py2.py3-none-any.whl": ["copied", "identical"],
+        "acme_models-3.0.0-py2.py3-none-any.whl": ["copied", "identical"],
+    }
 
 
 def test_without_a_rehearsal_there_is_none_afterwards(monorepo: Repo) -> None:

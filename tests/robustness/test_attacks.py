@@ -125,6 +125,34 @@ def test_a_pull_request_gets_no_token_sent_to_where_its_own_settings_say(
         assert "none were given for it" in ran.problem("unproven")["message"]
 
 
+def test_a_connections_token_follows_no_destination_of_a_pull_request(
+    tmp_path: Path, web: Web
+) -> None:
+    """The target of a connection is made from the first destination where none is set."""
+    repo = released(tmp_path / "place")
+    token = "connection-token-of-the-workspace"
+    connection = {"WHEELSTEP_CONNECTION_TOKEN": token}
+    proposed(repo, web.url, "")
+    named = {"WHEELSTEP_PUBLISH_TO": f"index+{web.url}/"}
+    repo.wheelstep("plan", extra=PULL_REQUEST | named | connection)
+    assert passwords(web.asked) >= {token}  # so this is how it would look
+
+    proposed(repo, web.url, f'publish-to = ["index+{web.url}/"]\n')
+    web.asked.clear()
+    ran = repo.wheelstep("plan", extra=PULL_REQUEST | connection)
+    assert web.asked
+    assert passwords(web.asked) == set()
+    assert "its token is not known here" in ran.problem("unproven")["message"]
+
+    # the folder is the workflow's, and where it is served is what the file says
+    proposed(repo, f"{web.url}/beside", f'serve-url = "{web.url}"\n')
+    web.asked.clear()
+    folder = {"WHEELSTEP_PUBLISH_TO": "../other"}
+    repo.wheelstep("plan", extra=PULL_REQUEST | folder | connection)
+    assert web.asked
+    assert passwords(web.asked) == set()
+
+
 def test_token_env_names_no_secret_of_the_host(tmp_path: Path) -> None:
     repo = Repo.create(tmp_path / "place", package("acme-one", "1.0"))
     for name in ("GITHUB_TOKEN", "INPUT_JOB_TOKEN", "AZURE_CLIENT_SECRET"):

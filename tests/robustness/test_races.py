@@ -114,6 +114,19 @@ def test_an_older_run_that_comes_late(released: Hosted) -> None:
     assert (pins(released)["acme-one"], recorded(released)["acme-one"]) == ("1.2", "1.2")
 
 
+def test_an_older_run_that_comes_late_pins_what_nobody_has_released_since(released: Hosted) -> None:
+    raised(released, NAMES[:2], "1.1")
+    late = released.clone("late")
+    raised(released, NAMES[:1], "1.2")
+    newer = released.clone("newer")
+    newer.release("--packages", f"packages/{NAMES[0]}", extra=released.settings())
+    ran = late.release(extra=released.settings())
+    assert ran.report["commit"]["status"] == "pushed"
+    want = {NAMES[0]: "1.2", NAMES[1]: "1.1"}
+    assert {name: pins(released)[name] for name in want} == want
+    assert {name: recorded(released)[name] for name in want} == want
+
+
 def test_overtaken_on_the_way(released: Hosted, tmp_path: Path) -> None:
     """The older run has made its commit, and is about to push it, when the newer one is done."""
     raised(released, ["acme-one"], "1.1")

@@ -303,7 +303,7 @@ def test_the_api_version_is_the_callers(arm: Arm, workspace: Workspace) -> None:
 
     workspace.register("acme", "1")
     manager = arm.manager(options={"api_version": "2025-06-01"})
-    assert versions_of(manager, workspace.id, "acme") == ["1"]
+    assert list(versions_of(manager, workspace.id, "acme")) == ["1"]
     assert [one.query["api-version"] for one in arm.requests] == ["2025-06-01"]
     assert arm.manager().api_version == API_VERSION
 

@@ -65,6 +65,7 @@ def _outputs(report: Report, host: Host, environment: Mapping[str, str]) -> None
             "name": environment["name"],
             "version": environment["to"] or environment["from"],
             "path": row.path,
+            "registered": environment["registered"],
         }
         for row in report.definitions
         for environment in row.environments
@@ -109,6 +110,7 @@ def summary(report: Report) -> str:
     if report.commit.sha:
         where = f" on {_code(report.commit.branch)}" if report.commit.branch else ""
         parts += [f"Commit `{report.commit.sha}`{where} ({report.commit.status}).", ""]
+    parts += list(_registered(report))
     for row in report.definitions:
         if not row.diff:
             continue
@@ -132,6 +134,17 @@ def _conclusion(report: Report) -> str:
     if report.checks and report.status != "cancelled":
         return conclusion(report.checks, report.exit_code)
     return verdict(report)
+
+
+def _registered(report: Report) -> Iterator[str]:
+    rows = [
+        f"| {_cell(name)} | {_cell(now or '')} | {'<br>'.join(map(_cell, where))} |"
+        for row in report.definitions
+        for name, _, now, where in row.raised()
+        if where
+    ]
+    if rows:
+        yield from ("| environment | version | registered in |", "|---|---|---|", *rows, "")
 
 
 def _changes(report: Report) -> Iterator[str]:

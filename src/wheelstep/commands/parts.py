@@ -8,6 +8,7 @@ from dataclasses import replace
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.interface import Destination, WritesPages
 from wheelstep.errors import SettingError
 from wheelstep.lock import FILE, Lock
@@ -21,8 +22,11 @@ from wheelstep.stages.building import build
 from wheelstep.stages.definitions import check_place, edits_for, find_definitions, show_edits
 from wheelstep.stages.git_source import with_sources
 from wheelstep.stages.landing import note_commit, wanted_pins
+from wheelstep.stages.proving import concerned
 from wheelstep.stages.publishing import work_folder
 from wheelstep.stages.records import pin_of
+from wheelstep.stages.registering import registered
+from wheelstep.stages.registrable import check_register, say_next_steps
 from wheelstep.stages.rehearsing import (
     lines_as_they_are,
     read_after,
@@ -73,13 +77,14 @@ def pin(run: Run, released: Sequence[str]) -> None:
         SettingError: A name or a version is none, or it is released nowhere.
         StepError: As the stages say.
     """
+    check_register(run)
     wanted = [_parsed(text) for text in released]
     if run.settings.workspaces or run.settings.read_by:
         projects = discover(run.git, run.settings.packages)
         known = [project.normalized for project in projects if project.name]
         check_place(run, find_definitions(run, run.snapshot, known).kinds)
     refuse_nameless(run)
-    pins = _published(run, wanted) if wanted else _latest(run)
+    pins, fresh = _published(run, wanted) if wanted else _latest(run)
     if run.settings.pin == "git":
         projects = discover(run.git, run.settings.packages)
         pins = with_sources(run, pins, {one.normalized: one.directory for one in projects})
@@ -87,22 +92,32 @@ def pin(run: Run, released: Sequence[str]) -> None:
     vendoring = Vendoring(run)
 
     decided: list[Change] = []
+    last: list[Edits] = []
 
     def decide(snapshot: Snapshot) -> list[Change]:
+        registered(run, snapshot, lambda: once(snapshot))
+        return decided
+
+    def once(snapshot: Snapshot) -> Edits:
         lock = Lock.parse(snapshot.read(FILE))
         # what is asked for by name is wanted, also when it is older
         holding = pins if wanted else wanted_pins(pins, lock, snapshot)
-        edits = edits_for(run, snapshot, holding)
+        last[:] = [edits := edits_for(run, snapshot, holding)]
         show_edits(run.report, edits)
         changed = [edit for edit in edits.edits if edit.status == "changed"]
         vendored = vendoring.changes(snapshot, edits)
         decided[:] = [*(edit.change() for edit in changed), *vendored]
         with run.stage("rehearse"):
-            subjects = [one for edit in changed for one in subjects_of(edit.path, edit.reading)]
+            held = fresh.intersection(pin.name for pin in holding)
+            subjects = [
+                one
+                for edit in concerned(edits, held)
+                for one in subjects_of(edit.path, edit.reading)
+            ]
             read = read_after(snapshot, edits, vendoring.content)
             with lines_as_they_are(edits):
                 rehearse_subjects(run, read, subjects, (), names)
-        return decided
+        return edits
 
     if run.planning:
         changes = decide(run.snapshot)
@@ -113,6 +128,7 @@ def pin(run: Run, released: Sequence[str]) -> None:
     with run.stage("commit"):
         done = land(run.repository, decide, message, clock=run.clock)
     note_commit(run, done, decided)
+    say_next_steps(run, last[-1])
     if wanted:
         run.warn(
             "pinned-by-name",
@@ -155,9 +171,9 @@ def _parsed(text: str) -> tuple[str, Version]:
         ) from error
 
 
-def _latest(run: Run) -> list[Pin]:
+def _latest(run: Run) -> tuple[list[Pin], frozenset[str]]:
     """Return each package's last release: what the record says, or what `publish` has published of
-    this checkout since."""
+    this checkout since; and the names of the latter, which no release has rehearsed."""
     records, pins = dict(run.lock.packages), {}
     first = run.destinations[0] if run.destinations else None
     with environments_of(run) as environments, run.stage("survey"):
@@ -187,7 +203,7 @@ def _latest(run: Run) -> list[Pin]:
         )
     urls = _urls(first, [one for files in listed.values() for one in files]) if first else {}
     recorded = {name: pin_of(record, urls) for name, record in records.items()}
-    return [pin for _, pin in sorted((recorded | pins).items())]
+    return [pin for _, pin in sorted((recorded | pins).items())], frozenset(pins)
 
 
 def _urls(destination: Destination, files: Sequence[Listed]) -> dict[str, str]:
@@ -198,8 +214,9 @@ def _urls(destination: Destination, files: Sequence[Listed]) -> dict[str, str]:
     return {file: url for file, url in named.items() if url is not None}
 
 
-def _published(run: Run, wanted: Sequence[tuple[str, Version]]) -> list[Pin]:
-    """Return the pins of versions that a destination has."""
+def _published(run: Run, wanted: Sequence[tuple[str, Version]]) -> tuple[list[Pin], frozenset[str]]:
+    """Return the pins of versions that a destination has, and their names: whoever names a version
+    wants to know that every definition builds with it, those that need no edit too."""
     if not run.destinations:
         raise SettingError(
             "No destination is set, so it cannot be seen whether the version is released.",
@@ -224,7 +241,7 @@ def _published(run: Run, wanted: Sequence[tuple[str, Version]]) -> list[Pin]:
         locked = run.lock.packages.get(name)
         commit = locked.commit if locked is not None and locked.version == version else ""
         pins.append(_pin(first, name, version, commit, files))
-    return pins
+    return pins, frozenset(pin.name for pin in pins)
 
 
 def _pin(

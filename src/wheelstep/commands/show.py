@@ -25,8 +25,9 @@ def show(report: Report, host: Host) -> None:
         if row.diff:
             host.say("")
             host.relay(row.diff)
-        for name, before, now in row.raised():
-            host.say(f"{row.path}: {name} {before} -> {now}")
+        for name, before, now, where in row.raised():
+            registered = f", registered in {', '.join(where)}" if where else ""
+            host.say(f"{row.path}: {name} {before} -> {now}{registered}")
     for line in (*_images(report), *_commit(report)):
         host.say(line)
     if report.command == "release" and report.status == "done" and not report.definitions:

@@ -117,7 +117,9 @@ class AzureMl:
             before = (scalar(version) or None) if stated else None
             after = before
             if isinstance(version, yaml.ScalarNode) and before:
-                after = raised(before, day=wanted.day, taken=wanted.floors.get(name, ()))
+                after = wanted.settled.get((source.path, name)) or raised(
+                    before, day=wanted.day, taken=wanted.floors.get(name, ())
+                )
                 if after is None:
                     after = before
                     notes.append(_not_raised(source, name, version))

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Final
+from typing import Final, TypeGuard
 
-__all__ = ["plain_is_read_back", "raised"]
+__all__ = ["plain_is_read_back", "raised", "reached"]
 
 _DATE: Final = re.compile(
     r"(?P<prefix>[vV]?)(?P<year>(?:19|20)[0-9]{2})(?P<between>[-.]?)(?P<month>[0-9]{2})"
@@ -35,6 +35,15 @@ class _Dated:
     counter: int
     """0 where there is none."""
 
+    @property
+    def key(self) -> tuple[int, ...]:
+        """What is compared."""
+        return (self.date.toordinal(), self.counter)
+
+    def comparable(self, other: _Dated | _Numbered | None) -> TypeGuard[_Dated]:
+        """Tell whether another version is of this form."""
+        return isinstance(other, _Dated) and other.prefix == self.prefix
+
     def above(self, others: Sequence[_Dated], day: dt.date | None) -> str:
         last = max((one.date, one.counter) for one in (self, *others))
         date, counter = (day, 0) if day is not None and day > last[0] else (last[0], last[1] + 1)
@@ -54,6 +63,14 @@ class _Numbered:
         while values and values[-1] == 0:
             values.pop()
         return tuple(values)
+
+    def comparable(self, other: _Dated | _Numbered | None) -> TypeGuard[_Numbered]:
+        """Tell whether another version is of this form: a counter, or several numbers."""
+        return (
+            isinstance(other, _Numbered)
+            and other.prefix == self.prefix
+            and (len(other.numbers) == 1) == (len(self.numbers) == 1)
+        )
 
     def above(self, others: Sequence[_Numbered]) -> str:
         highest = max((one.key for one in (self, *others)), default=())
@@ -89,22 +106,34 @@ def raised(version: str, *, day: dt.date | None = None, taken: Sequence[str] = (
     others = [one for text in taken if (one := _read(text))]
     match own:
         case _Dated():
-            return own.above(
-                [one for one in others if isinstance(one, _Dated) and one.prefix == own.prefix],
-                day,
-            )
+            return own.above([one for one in others if own.comparable(one)], day)
         case _Numbered():
-            return own.above(
-                [
-                    one
-                    for one in others
-                    if isinstance(one, _Numbered)
-                    and one.prefix == own.prefix
-                    and (len(one.numbers) == 1) == (len(own.numbers) == 1)
-                ]
-            )
+            return own.above([one for one in others if own.comparable(one)])
         case None:
             return None
+
+
+def reached(version: str, *, same: Collection[str], other: Collection[str]) -> str | None:
+    """Return the highest existing version with the same content, where no new one is needed: it is
+    above this version, and above all that have other content.
+
+    >>> reached("7", same=["8", "9"], other=["3"]), reached("7", same=["8"], other=["9"])
+    ('9', None)
+
+    Args:
+        version: As written, without quotes.
+        same: Versions that exist with the content that is wanted.
+        other: Versions that exist with other content, in one place at least.
+    """
+    own = _read(version)
+    if own is None:
+        return None
+    lowest = max((one.key for text in other if own.comparable(one := _read(text))), default=own.key)
+    lowest = max(lowest, own.key)
+    above = [
+        (one.key, text) for text in same if own.comparable(one := _read(text)) and one.key > lowest
+    ]
+    return max(above)[1] if above else None
 
 
 def _read(version: str) -> _Dated | _Numbered | None:

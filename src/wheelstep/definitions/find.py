@@ -278,7 +278,7 @@ class _Look:
                     if content is not None:
                         known.append(other)
                         waiting += self._take_named(path, named, other, content)
-                if known or not named.text:  # its usual name may be there or not
+                if known or named.optional:
                     there.add(named.line)
                 elif named.kind == "conda-file" and form is not DOCKERFILE:
                     raise conda_file_missing(path, named)

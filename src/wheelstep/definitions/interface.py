@@ -94,7 +94,7 @@ class Named:
     kind: Literal["conda-file", "build-context", "include"]
     """`conda_file:` of an environment; `build: path:`, a folder; `-r` or `-c` of a pip section."""
     text: str
-    """As written; "" for a file that is taken by its usual name, and need not be there."""
+    """As written, or the usual name by which it is taken."""
     path: str | None
     """Relative to the repository's root; None where it lies outside."""
     line: int
@@ -103,6 +103,8 @@ class Named:
     """Of a build context: relative to it."""
     constraint: bool = False
     """Of an include: named by `-c`, so that it limits versions and requires nothing."""
+    optional: bool = False
+    """It is taken by its usual name where it is there, and need not be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,9 @@ class Wanted:
     """Of the commit that is released, UTC, for versions that are dates; None where unknown."""
     floors: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The versions of each environment, by its name, that workspaces have already."""
+    settled: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """(path, environment) -> the version that it rises to: workspaces have it with the content that
+    the edited file describes."""
     keep_ranges: bool = False
     """Whether a range that admits the version stays."""
     closure: bool = False

@@ -103,7 +103,7 @@ def _with_references(read: Read, paths: Sequence[str], edits: Edits) -> Edits:
             planned[path] = PlannedEdit(path, one.form, data, data).with_references(one)
         else:
             notes += one.notes
-    return Edits(tuple(planned[path] for path in sorted(planned)), tuple(notes))
+    return Edits(tuple(planned[path] for path in sorted(planned)), tuple(notes), edits.kinds)
 
 
 class _Planning:
@@ -213,6 +213,7 @@ class _Planning:
         return Edits(
             tuple(self._planned(kind, removed.get(kind.path, ())) for kind in self.found.kinds),
             self.found.notes,
+            self.found.kinds,
         )
 
     def _planned(self, kind: Kind, removed: tuple[str, ...]) -> PlannedEdit:

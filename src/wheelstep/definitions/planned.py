@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from wheelstep.definitions.interface import Environment, Reading, Unedited, VendoredFile
+from wheelstep.definitions.interface import Environment, Kind, Reading, Unedited, VendoredFile
 from wheelstep.definitions.references import Followed
 from wheelstep.errors import DefinitionUnresolvable
 from wheelstep.model import Change, PinChange, Problem
@@ -96,6 +96,8 @@ class Edits:
 
     edits: tuple[PlannedEdit, ...]
     notes: tuple[Problem, ...]
+    kinds: tuple[Kind, ...] = ()
+    """The definitions as they were found: which of them belongs to which."""
 
 
 def unified_diff(path: str, before: bytes, after: bytes) -> str:

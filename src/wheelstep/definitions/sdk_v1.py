@@ -255,8 +255,9 @@ def _environment(source: Source, node: JsonNode, place: str) -> _Environment | N
     if not place and source.path.rpartition("/")[2].lower() == _SAVED:
         path = beside(source.path, _CONDA_FILE)
         if path not in {one.path for one in named}:
-            # as written: nothing, for the SDK takes it by its name where it is there
-            named.append(Named("conda-file", "", path, source.line((file or node).start)))
+            # the SDK takes it by its name where it is there
+            line = source.line((file or node).start)
+            named.append(Named("conda-file", _CONDA_FILE, path, line, optional=True))
     return _Environment(node, place, conda, tuple(named))
 
 

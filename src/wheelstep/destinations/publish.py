@@ -33,7 +33,7 @@ from wheelstep.errors import CannotHere, Refused, ServiceRefused, ServiceUnavail
 from wheelstep.ground.clock import Clock, SystemClock, backoff
 from wheelstep.model import Listed, Outcome, Wheel
 
-__all__ = ["Missing", "Published", "missing_at", "publish", "upload"]
+__all__ = ["Missing", "Published", "at_hand", "missing_at", "publish", "upload"]
 
 VISIBLE_WITHIN: Final = 300.0
 """Seconds that a file may take to show up on its page."""
@@ -84,6 +84,39 @@ def publish(
         visible_within=visible_within,
         tell=tell,
     )
+
+
+def at_hand(examination: Examination, parallel: int = 16) -> tuple[Examination, tuple[Wheel, ...]]:
+    """Fetch what is to be copied, each file once: so that it can be looked at before it is stored
+    anywhere else.
+
+    Args:
+        examination: From `examine`.
+        parallel: Transfers at once.
+
+    Returns:
+        The same, knowing these files; and the wheels that are to be copied, with their `path`.
+
+    Raises:
+        Refused: A file is not what the record says.
+        StepError: As `Destination.fetch`.
+        CannotHere: Disk full.
+    """
+    copies = {one.wheel.sha256: one for one in examination.actions if isinstance(one, Copy)}
+    lacking = [one for sha256, one in copies.items() if sha256 not in examination.files]
+    paths = in_parallel(
+        [
+            lambda a=action: _fetched_as(  # type: ignore[misc]
+                a.wheel, a.listed, examination.destination(a.source), examination.work
+            )
+            for action in lacking
+        ],
+        parallel,
+    )
+    got = {one.wheel.sha256: path for one, path in zip(lacking, paths, strict=True)}
+    files = {**examination.files, **got}
+    wheels = tuple(replace(one.wheel, path=files[sha256]) for sha256, one in copies.items())
+    return replace(examination, files=files), wheels
 
 
 def upload(

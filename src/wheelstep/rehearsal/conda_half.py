@@ -20,6 +20,7 @@ from wheelstep.rehearsal.conda_solve import (
     failure_of,
     find_program,
     holds_credential,
+    holds_variable,
     overrides,
     python_in,
     solution_of,
@@ -164,6 +165,17 @@ def solve_halves(
         return dict(zip(halves, pool.map(solver.solve, halves), strict=True))
 
 
+def unsolved(half: CondaHalf) -> str | None:
+    """Return why a half is handed to no program, as the end of a sentence; None where it may be."""
+    if any(fault_of(text) for text, _ in half.packages):
+        return "conda cannot read all of them"
+    if holds_credential(half):
+        return "a channel holds a credential, which is handed to no program"
+    if holds_variable(half):
+        return "a channel has a variable in it, which is not filled in here"
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Solver:
     """What all solves share."""
@@ -176,12 +188,9 @@ class Solver:
 
     def solve(self, half: CondaHalf) -> Solved:
         """Solve one half; never raises what a user can mend, but answers with it."""
-        if self.target is None:
-            return Solved(unsolved="conda has no name for this platform")
-        if any(fault_of(text) for text, _ in half.packages):
-            return Solved(unsolved="conda cannot read all of them")
-        if holds_credential(half):
-            return Solved(unsolved="a channel holds a credential, which is handed to no program")
+        why_not = unsolved(half)
+        if self.target is None or why_not is not None:
+            return Solved(unsolved=why_not or "conda has no name for this platform")
         try:
             finished = self.run(half, self.target)
         except StepError as error:

@@ -34,6 +34,7 @@ __all__ = [
     "failure_of",
     "find_program",
     "holds_credential",
+    "holds_variable",
     "overrides",
     "python_in",
     "solution_of",
@@ -136,13 +137,21 @@ def holds_credential(half: CondaHalf) -> bool:
     return any(TOKEN.search(text) or redact(text) != text for text in texts)
 
 
+def holds_variable(half: CondaHalf) -> bool:
+    """Tell whether a channel has a variable of the environment in it: a program that puts its value
+    in, as conda does in its configuration, would send what this machine's variables hold to
+    whatever host a definition names."""
+    return any(re.search(r"\$[\w{]|%\w+%", name) for name in half.channels or ())
+
+
 def command_of(program: Program, half: CondaHalf, target: Target) -> list[str]:
     """Return program and arguments of a solve that changes nothing.
 
-    The requirements follow `--`, so that none of them is an option; only the channels that the
-    definition names are searched, whatever the user of this machine has configured.
+    The requirements follow `--`, and each channel is one word with its option, so that none of them
+    is an option itself; only the channels that the definition names are searched, whatever the user
+    of this machine has configured.
     """
-    channels = [word for name in channels_of(half) for word in ("--channel", name)]
+    channels = [f"--channel={name}" for name in channels_of(half)]
     platform = [] if program.name == "conda" else ["--platform", target.subdir]
     return [
         *(program.path, "create", "--dry-run", "--json", "--yes"),

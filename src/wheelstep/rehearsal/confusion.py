@@ -78,31 +78,31 @@ def confusion(
     mine = ours[-1] if ours else order[private[-1]].shown if private else ""
     pin = f"{name}=={version}" if version else f"{name}==VERSION"
     by_url = f'name the file itself: `{name} @ URL#sha256=...` (the setting `pin = "url"`)'
-    alone = f"Make {mine} the only index (`--index-url {mine}`): it serves the public ones."
+    alone = f"Make {mine} the only index (`--index-url {mine}`): it serves the public packages too."
     if need.exact and last:
-        better = (
-            "of one version, pip takes a file with a local version, with tags that fit better or "
-            "with a higher build number before it looks at the order of indexes"
+        why = (
+            "The exact version is pinned and the private index is listed last, but that decides "
+            "only between equals: of files of one version, pip prefers one with a local version, "
+            "with tags that fit the image better or with a higher build number, wherever it is."
         )
-        why = f"It is pinned and the private index is searched last, but {better}"
-        why += f", as {taken} of {index} is." if taken else "."
+        why += f" {taken} of {index} is such a file." if taken else ""
         cure = alone if stands_alone else f"{by_url[0].upper()}{by_url[1:]}."
         return Confusion(name, index, why, cure, outranked=taken is None)
     if not mine:
-        why = "The definition names no private index that has it."
+        why = f"The definition names no private index that has {name}."
         cure = f"Name the private index after the public one and pin {pin}, or {by_url}."
     elif need.exact and not private:
         why = f"No private index of the definition has {name}{need.specifiers}."
         cure = "Pin a version that is released, or release this one."
     elif need.exact:
         why = (
-            f"{index} is searched after {order[private[-1]].shown}, and of files of one version "
-            "pip takes that of the index named last."
+            "Where several indexes have the same version, pip takes it from the one that is listed "
+            f"last, and here {index} is listed after {order[private[-1]].shown}."
         )
         cure = alone if stands_alone else f"List the private index {mine} last."
     else:
         why = (
-            "The definition does not pin it exactly, and pip takes the highest version that any "
+            "The definition does not pin an exact version, so pip takes the highest one that any "
             "of its indexes has."
         )
         where = "" if last else f" and list the private index {mine} last"

@@ -131,22 +131,27 @@ def confusions(subject: Subject, answer: Answer, allowances: Allowances) -> Iter
             (each for each in answer.resolved if (each.name, each.index) == (one.name, one.public)),
             None,
         )
-        now = f" Today it takes {taken.version} from there." if taken else ""
         code = OUTRANKED if one.outranked else CONFUSION
-        said = f"pip could take {one.name} of {subject.path} from {one.public}, which is not ours"
-        said += " and has a package of that name: "
+        said = f"The public index {one.public} has a package named {one.name} too, and "
         if one.outranked:
-            said += "whoever owns it there could publish a file of that version that wins."
+            said += (
+                "whoever owns that one could make pip install it in place of yours in the image of "
+                f"{subject.path}, with a file of the very version that is pinned."
+            )
         else:
-            said += "whoever owns it there decides what the image runs."
+            said += (
+                f"pip could install that one in place of yours in the image of {subject.path}: "
+                "whoever owns it would decide what runs there."
+            )
+        now = f" As of now, pip would install {taken.version} from there." if taken else ""
         yield allowances.excused(
             Problem(
                 code=code,
                 severity="warning" if one.outranked else "error",
                 exit_code=0 if one.outranked else Refused.exit_code,
                 message=f"{said} {one.why}{now}",
-                cure=f"{one.cure} Or, where both are the same, say so: `allow` with the code "
-                f"{code}, the name and a reason.",
+                cure=f"{one.cure} If the public package is yours as well, say so with `allow`: "
+                f"the code {code}, the name and a reason.",
                 file=subject.path,
                 line=line_of(subject, one.name),
             ),

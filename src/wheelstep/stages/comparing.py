@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,8 @@ Earlier = Mapping[tuple[str, str, str], Mapping[str, str]]
 
 MOST_SHOWN: Final = 20
 """Changes of one image that are shown to people; the report has all."""
+WORD: Final = re.compile(r"[\w.+!-]{0,200}", re.ASCII)
+"""What names and versions of packages are made of, conda's too."""
 LARGEST: Final = 64 * 1024 * 1024
 """Bytes of a report that are read: one of a hundred definitions has some hundred thousand."""
 
@@ -62,7 +65,10 @@ def _image(row: Any) -> tuple[tuple[str, str, str], dict[str, str]] | None:
     match row:
         case {"path": str(path), "platform": str(platform), "resolved": [_, *_] as resolved}:
             place = row.get("place", "")
-            return (path, str(place), platform), _packages(resolved)
+            found = _packages(resolved)
+            if not all(WORD.fullmatch(word) for pair in found.items() for word in pair):
+                raise ValueError("no package")  # it will be shown to people, as it stands
+            return (path, str(place), platform), found
         case {"status": str()}:
             return None  # it was not resolved then
         case _:

@@ -15,6 +15,7 @@ from wheelstep.definitions.find import definitions_in
 from wheelstep.definitions.forms import NAMING, SUFFIXES, worth_reading
 from wheelstep.definitions.interface import Found, Kind, PinStyle, Read, Wanted
 from wheelstep.definitions.plan import Edits, PlannedEdit, plan_edits
+from wheelstep.destinations.artifacts_feed import FeedDestination
 from wheelstep.errors import StepError
 from wheelstep.model import Index, Pin
 from wheelstep.packages.discover import discover
@@ -158,9 +159,13 @@ def edits_on(
     day, released = _day(run, snapshot), _released(run, names)
 
     def decide(pins: Sequence[Pin]) -> Edits:
-        return above_floors(run, partial(decide_above, pins))
+        return above_floors(run, snapshot, partial(decide_above, pins))
 
-    def decide_above(pins: Sequence[Pin], floors: Mapping[str, Sequence[str]]) -> Edits:
+    def decide_above(
+        pins: Sequence[Pin],
+        floors: Mapping[str, Sequence[str]],
+        settled: Mapping[tuple[str, str], str],
+    ) -> Edits:
         wanted = Wanted(
             pins=tuple(pins),
             style=style or run.settings.pin,
@@ -168,6 +173,7 @@ def edits_on(
             choose=choose_for(run.settings.platform),
             day=day,
             floors=floors,
+            settled=settled,
             keep_ranges=run.settings.keep_ranges,
             closure=run.settings.closure,
             platform=run.settings.platform,
@@ -209,7 +215,7 @@ def edits_for(run: Run, snapshot: Snapshot, pins: Sequence[Pin]) -> Edits:
     edits = edits_on(run, snapshot, pins, cheap)
     if first is not None and any(edit.index_added for edit in edits.edits):
         index = first.index()
-        for note in getattr(first, "notes", ()):
+        for note in first.notes if isinstance(first, FeedDestination) else ():
             run.warn("upstreams-unknown", note)
         if index != cheap:
             edits = edits_on(run, snapshot, pins, index)

@@ -14,8 +14,11 @@ from wheelstep.stages.connecting.connect import Connecting
 from wheelstep.stages.definitions import edits_on, show_edits
 from wheelstep.stages.git_source import with_sources
 from wheelstep.stages.landing import wanted_pins
+from wheelstep.stages.proving import concerned, names
 from wheelstep.stages.publishing import check_versions, lacking
+from wheelstep.stages.registering import say_planned
 from wheelstep.stages.rehearsing import (
+    includes,
     lines_as_they_are,
     note_verdicts,
     read_after,
@@ -51,19 +54,20 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
             _warn_of_same_version(run, row)
     edits = _edits(run, found)
     show_edits(report, edits)
+    say_planned(run, run.snapshot, edits)
     changed = [edit for edit in edits.edits if edit.status == "changed"]
     new = {row.project.normalized for row in found.packages if row.package is not None}
-    known = [
-        edit
-        for edit in changed
-        if not any(one.name in new for one in edit.reading.requirements) and not edit.unknown
-    ]
-    names = [row.name for row in found.packages]
-    connecting = Connecting(run, names)
+    all_names = [row.name for row in found.packages]
+    connecting = Connecting(run, all_names)
     if new or lacks or changed:
         connecting.check(definitions=bool(found.definitions.kinds))
+    fresh = new | more | lacks
+    asked = concerned(edits, fresh)
+    later = [edit for edit in asked if edit.unknown or names(edit, fresh)]
+    if later:
+        # what is not known of a file is not known of those that take it in
+        later = [edit for edit in asked if edit in later or includes(edit.reading)]
     with run.stage("rehearse"):
-        later = [edit for edit in changed if edit not in known]
         unnamed = [
             Verdict(
                 edit.path, "skipped", section.python, run.settings.platform, place=section.place
@@ -73,7 +77,12 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
             if edit.unknown and section.pip_lines
         ]
         note_verdicts(run, unnamed, "known after build")
-        subjects = [one for edit in known for one in subjects_of(edit.path, edit.reading)]
+        subjects = [
+            one
+            for edit in asked
+            if edit not in later
+            for one in subjects_of(edit.path, edit.reading)
+        ]
         ahead = [
             one
             for edit in later
@@ -82,7 +91,7 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
         ]
         read = read_after(run.snapshot, edits, Vendoring(run).content)
         with lines_as_they_are(edits):
-            rehearse_subjects(run, read, subjects, (), names, ahead)
+            rehearse_subjects(run, read, subjects, (), all_names, ahead)
     with run.stage("connect"):
         connecting.store()
     connects = any(row.status == "planned" for row in report.connections)

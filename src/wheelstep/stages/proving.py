@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wheelstep.definitions.interface import Read
-from wheelstep.definitions.plan import Edits
+from wheelstep.definitions.plan import Edits, PlannedEdit
 from wheelstep.model import Wheel
 from wheelstep.rehearsal.interface import Subject
 from wheelstep.stages.rehearsing import includes, lines_as_they_are, rehearse_subjects, subjects_of
 from wheelstep.stages.run import Run
 
-__all__ = ["Proving"]
+__all__ = ["Proving", "concerned", "names"]
 
 
 @dataclass
@@ -28,9 +28,13 @@ class Proving:
     """What resolved to what was published, as it is served."""
 
     def before(
-        self, edits: Edits, read: Read, wheels: Sequence[Wheel], commits: Mapping[str, str]
+        self,
+        edits: Edits,
+        read: Read,
+        wheels: Sequence[Wheel],
+        commits: Mapping[str, str],
     ) -> None:
-        """Resolve what changed, with the new wheels laid over the index.
+        """Resolve what changed or names a new package, with the new wheels laid over the index.
 
         Args:
             edits: The definitions on a head.
@@ -41,14 +45,15 @@ class Proving:
         Raises:
             StepError: As `rehearse_subjects`.
         """
-        subjects = _changed_subjects(edits)
+        subjects = _subjects(edits, {wheel.name for wheel in wheels})
         new = _in_order(subjects - self.laid)
         with lines_as_they_are(edits):
             rehearse_subjects(self.run, read, new, wheels, self.names, commits=commits)
         self.laid |= subjects
 
     def after(self, edits: Edits, read: Read, published: Sequence[Wheel]) -> None:
-        """Resolve what changed once more, against what consumers will read.
+        """Resolve what changed or names a published package once more, against what consumers will
+        read.
 
         Args:
             edits: The definitions on a head.
@@ -58,7 +63,7 @@ class Proving:
         Raises:
             StepError: As `rehearse_subjects`.
         """
-        subjects = _changed_subjects(edits)
+        subjects = _subjects(edits, {wheel.name for wheel in published})
         new = _in_order(subjects - self.served)
         with lines_as_they_are(edits):
             rehearse_subjects(self.run, read, new, (), self.names, served=published)
@@ -84,14 +89,40 @@ def _in_order(subjects: Iterable[tuple[Subject, int]]) -> list[Subject]:
     return [one for one, _ in sorted(subjects, key=lambda pair: (pair[0].path, pair[0].place))]
 
 
-def _changed_subjects(edits: Edits) -> set[tuple[Subject, int]]:
-    """Return what changed definitions install; the same text means another thing when a file that
-    it takes in has changed, so each goes with a number that tells those states apart."""
-    changed = [edit for edit in edits.edits if edit.status == "changed"]
-    after = hash(tuple((edit.path, edit.after) for edit in changed))
+def concerned(edits: Edits, fresh: Collection[str]) -> list[PlannedEdit]:
+    """Return the definitions of which it is not known that they build; pure.
+
+    Those that change are; those that name a package which is new, though not a byte of theirs
+    changes (a range that stays, a pin that was written by hand, a place that cannot be edited); and
+    where there are any, those that take in other files, for these may be among them.
+
+    Args:
+        edits: The definitions on a head.
+        fresh: Normalised names of the packages whose release is not proved yet. With none of them
+            and no change there is nothing to look at.
+    """
+    asked = {edit.path for edit in edits.edits if edit.status == "changed" or names(edit, fresh)}
+    return [
+        edit for edit in edits.edits if edit.path in asked or (asked and includes(edit.reading))
+    ]
+
+
+def names(edit: PlannedEdit, packages: Collection[str]) -> bool:
+    """Tell whether a definition itself names one of these packages, in a place that cannot be
+    edited too; pure."""
+    named = {one.name for one in edit.reading.requirements}
+    named |= {one.name for one in edit.unedited}
+    return not named.isdisjoint(packages)
+
+
+def _subjects(edits: Edits, fresh: Collection[str]) -> set[tuple[Subject, int]]:
+    """Return what definitions install that have to be looked at; the same text means another thing
+    when a file that it takes in has changed, so each goes with a number that tells those states
+    apart."""
+    changed = tuple((edit.path, edit.after) for edit in edits.edits if edit.status == "changed")
+    after = hash(changed)
     return {
         (subject, after if includes(edit.reading) else 0)
-        for edit in edits.edits
+        for edit in concerned(edits, fresh)
         for subject in subjects_of(edit.path, edit.reading)
-        if edit.status == "changed" or (changed and includes(edit.reading))
     }

@@ -354,6 +354,10 @@ def _instead(run: Run) -> dict[str, str]:
 
 
 def _local_indexes(run: Run) -> tuple[str, ...]:
+    """Return the folders of this machine that every definition is taken to have: where it can name
+    the first destination it has to, and a folder beside it is nothing that an image reads."""
+    if run.destinations and run.destinations[0].consumer_url is not None:
+        return ()
     return tuple(
         destination.local_index
         for destination in run.destinations

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from wheelstep.destinations.interface import Destination
@@ -54,8 +54,9 @@ class Run:
     clock: Clock = field(default_factory=SystemClock)
     entra: TokenSource | None = None
     """Who signs in at Azure Resource Manager; whatever identity this machine has when None."""
-    floors: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Environment -> the versions that workspaces have, as far as they were asked for."""
+    existing: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = field(default_factory=dict)
+    """(workspace in lower case, environment) -> the versions that it has with their properties, as
+    far as it was asked for."""
     had: Sequence[Had] | None = None
     """What the workspaces have; None: not asked yet. See stages/connecting/known.py."""
     known_connections: tuple[Connection, ...] | None = None
