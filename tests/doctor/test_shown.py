@@ -85,7 +85,7 @@ def test_no_text_of_a_service_is_a_command_to_the_host() -> None:
             assert lines[-1] == f"::{token}::"
         else:
             assert "task.complete" in text.getvalue()
-            assert "##vso[" not in text.getvalue()
+            assert "##vso[task.complete" not in text.getvalue()
 
 
 def test_the_page_is_one_table_whatever_is_in_it() -> None:
