@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.doctor.world import CONDA, World, world
+from tests.fuzz.definitions import CORPUS
 from tests.release.kit import everything
 
 UNAVOIDABLE = {
@@ -39,6 +40,22 @@ def test_all_is_well_with_a_healthy_set_up(closed: bool, tmp_path: Path, authori
         "definitions",
         "advice",
     ]
+
+
+def test_nothing_is_invented_on_definitions_of_other_forms(tmp_path: Path, authority: Path) -> None:
+    names = (
+        "environments/inline/environment.yml",
+        "jobs/sweep.yml",
+        "spark/job.yml",
+    )
+    with world(tmp_path, authority) as healthy:
+        healthy.repo.write({f"more/{name}": (CORPUS / name).read_bytes() for name in names})
+        healthy.changed = True
+        ran = healthy.doctor()
+        assert ran.faults == set()
+        assert subjects(healthy, ran.unknown) == set(UNAVOIDABLE)
+    well = {check.subject for check in ran.report.checks if check.group == "definitions"}
+    assert {f"more/{name}" for name in names} <= well
 
 
 def test_nothing_is_changed_and_nothing_but_questions_are_asked(

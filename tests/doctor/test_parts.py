@@ -50,6 +50,12 @@ def test_without_a_workspace_builds_are_said_to_be_unknown(plain: Repo) -> None:
     assert checks(plain)["workspaces"]["status"] == "unknown"
 
 
+def test_registering_nowhere_would_end_the_release(plain: Repo) -> None:
+    ran = plain.wheelstep("doctor", "--register")
+    assert (ran.code, "register-without-workspace" in ran.codes) == (2, True)
+    assert plain.wheelstep("release", "--register").code == 2
+
+
 def test_on_a_host_without_a_destination_the_release_would_end(plain: Repo) -> None:
     plain.replace("wheelstep.toml", 'publish-to = ["../index"]\n', "")
     plain.commit()

@@ -130,6 +130,12 @@ def summary(report: Report) -> str:
     return "\n".join(parts)
 
 
+def _conclusion(report: Report) -> str:
+    if report.checks and report.status != "cancelled":
+        return conclusion(report.checks, report.exit_code)
+    return verdict(report)
+
+
 def _registered(report: Report) -> Iterator[str]:
     rows = [
         f"| {_cell(name)} | {_cell(now or '')} | {'<br>'.join(map(_cell, where))} |"
@@ -139,12 +145,6 @@ def _registered(report: Report) -> Iterator[str]:
     ]
     if rows:
         yield from ("| environment | version | registered in |", "|---|---|---|", *rows, "")
-
-
-def _conclusion(report: Report) -> str:
-    if report.checks and report.status != "cancelled":
-        return conclusion(report.checks, report.exit_code)
-    return verdict(report)
 
 
 def _changes(report: Report) -> Iterator[str]:

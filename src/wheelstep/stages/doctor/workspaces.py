@@ -13,6 +13,7 @@ from wheelstep.model import Check, Workspace
 from wheelstep.stages.connecting.wanted import is_stored, private_indexes, wanted_connections
 from wheelstep.stages.doctor.destinations import is_inside
 from wheelstep.stages.doctor.known import Known, Task
+from wheelstep.stages.registrable import check_register
 from wheelstep.workspaces.facts import read_facts
 from wheelstep.workspaces.prerequisites import Wants, prerequisites
 from wheelstep.workspaces.reach import registry_access, storage_access
@@ -27,6 +28,7 @@ BUILDS: Final = "Whether image builds can work cannot be told."
 
 def workspace_tasks(known: Known) -> Iterator[Task]:
     """Yield what is asked about the workspaces."""
+    yield Task("workspaces", "register", partial(_register, known), "open", BUILDS)
     if not known.run.workspaces:
         yield Task("workspaces", "workspaces", _none, "publish")
         return
@@ -46,6 +48,15 @@ def _none() -> Sequence[Check]:
             "Set `workspace` to SUBSCRIPTION/GROUP/NAME.",
         )
     ]
+
+
+def _register(known: Known) -> Sequence[Check]:
+    """Say where environments are to be registered nowhere."""
+    try:
+        check_register(known.run)
+    except StepError as error:
+        return WORKSPACES.refused("register", error, "The release ends at once.")
+    return []
 
 
 def _cloud(known: Known) -> Sequence[Check]:
