@@ -12,7 +12,8 @@ from tests.doctor.world import CONDA, settings, world
 from tests.ground.web import Answer, Web
 from tests.release.kit import Repo
 from tests.release.samples import MONOREPO
-from wheelstep.errors import ServiceRefused, StoppedBySignal
+from wheelstep.errors import ServiceRefused, SettingError, StoppedBySignal
+from wheelstep.ground.secret import Secret
 from wheelstep.stages.doctor import together
 from wheelstep.stages.doctor.advice import Found, advice
 from wheelstep.stages.doctor.destinations import is_inside
@@ -153,6 +154,34 @@ def test_a_feed_that_does_not_answer_is_a_fault_of_the_network(
     assert ran.report.exit_code == 6
     (check,) = [one for one in ran.report.checks if one.exit_code == 6]
     assert check.group == "destinations"
+
+
+class Nobody:
+    """Signs nobody in, and counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def token(self) -> Secret:
+        self.asked += 1
+        raise SettingError("Nobody is signed in.", code="not-signed-in", cure="Sign in.")
+
+
+@pytest.mark.parametrize("token", ["", "a-personal-access-token-of-somebody"])
+def test_that_nobody_is_signed_in_at_azure_is_found_out_once(
+    token: str, tmp_path: Path, authority: Path
+) -> None:
+    nobody = Nobody()
+    with world(tmp_path, authority) as healthy:
+        healthy.environment["WHEELSTEP_CONNECTION_TOKEN"] = token
+        ran = healthy.doctor(nobody)
+    assert nobody.asked == 1
+    (check,) = ran.of("signed in at Azure as")
+    # with a token to store, a release could not go on
+    assert (check.status, ran.report.exit_code) == (("fault", 2) if token else ("unknown", 0))
+    assert not [
+        one for one in ran.report.checks if one.group == "workspaces" and one.status == "ok"
+    ]
 
 
 def test_a_rule_of_the_branch_is_unknown_until_a_push(tmp_path: Path, authority: Path) -> None:
