@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sysconfig
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -14,12 +15,10 @@ from tests.release.kit import Repo
 from tests.release.samples import MONOREPO
 from wheelstep.errors import ServiceRefused, SettingError, StoppedBySignal
 from wheelstep.ground.secret import Secret
-from wheelstep.stages.doctor import together
 from wheelstep.stages.doctor.advice import Found, advice
 from wheelstep.stages.doctor.destinations import is_inside
 from wheelstep.stages.doctor.known import Once, Task
 from wheelstep.stages.doctor.together import _all
-from wheelstep.stages.run import Run
 
 
 def checks(repo: Repo, *arguments: str, **extra: str) -> dict[str, dict[str, Any]]:
@@ -255,20 +254,41 @@ def test_what_is_wanted_by_many_is_found_out_once() -> None:
     assert calls == [1, 2]
 
 
-def test_the_table_that_threads_would_see_half_full_is_filled_before_there_are_any(
-    monkeypatch: pytest.MonkeyPatch,
+PREPARED = """\
+import sys, sysconfig
+from wheelstep.stages.doctor import together
+
+WANTED = {"requests", "azure.identity", "azure.mgmt.core", "azure.devops"}
+
+def asked(tasks):
+    print(sorted(WANTED & set(sys.modules)))
+    raise SystemExit
+
+filled = []
+table = sysconfig.get_config_vars
+sysconfig.get_config_vars = lambda *names: filled.append(1) or table(*names)
+together._all = lambda tasks: print(bool(filled)) or asked(tasks)
+sys.argv[1:] = ["doctor"]
+from wheelstep.cli import main
+main()
+"""
+
+
+def test_what_threads_would_see_half_made_is_made_before_there_are_any(
+    tmp_path: Path, authority: Path
 ) -> None:
-    order: list[str] = []
-
-    def known(*_: object) -> None:
-        order.append("questions")
-        raise ServiceRefused("enough", code="enough")
-
-    monkeypatch.setattr(sysconfig, "get_config_vars", lambda: order.append("table"))
-    monkeypatch.setattr(together, "Known", known)
-    with pytest.raises(ServiceRefused):
-        together.checked(cast("Run", None))
-    assert order == ["table", "questions"]
+    with world(tmp_path, authority) as healthy:
+        done = subprocess.run(
+            [sys.executable, "-c", PREPARED],
+            cwd=healthy.repo.root,
+            env={**healthy.repo.environment, **healthy.environment},
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+    filled, modules = done.stdout.splitlines()
+    assert filled == "True"
+    assert modules == "['azure.devops', 'azure.identity', 'azure.mgmt.core', 'requests']"
 
 
 # --- advice -------------------------------------------------------------------------------------
