@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sysconfig
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -12,13 +13,12 @@ from tests.doctor.world import CONDA, settings, world
 from tests.ground.web import Answer, Web
 from tests.release.kit import Repo
 from tests.release.samples import MONOREPO
-from wheelstep.errors import ServiceRefused, StoppedBySignal
-from wheelstep.stages.doctor import together
+from wheelstep.errors import ServiceRefused, SettingError, StoppedBySignal
+from wheelstep.ground.secret import Secret
 from wheelstep.stages.doctor.advice import Found, advice
 from wheelstep.stages.doctor.destinations import is_inside
 from wheelstep.stages.doctor.known import Once, Task
 from wheelstep.stages.doctor.together import _all
-from wheelstep.stages.run import Run
 
 
 def checks(repo: Repo, *arguments: str, **extra: str) -> dict[str, dict[str, Any]]:
@@ -155,6 +155,34 @@ def test_a_feed_that_does_not_answer_is_a_fault_of_the_network(
     assert check.group == "destinations"
 
 
+class Nobody:
+    """Signs nobody in, and counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def token(self) -> Secret:
+        self.asked += 1
+        raise SettingError("Nobody is signed in.", code="not-signed-in", cure="Sign in.")
+
+
+@pytest.mark.parametrize("token", ["", "a-personal-access-token-of-somebody"])
+def test_that_nobody_is_signed_in_at_azure_is_found_out_once(
+    token: str, tmp_path: Path, authority: Path
+) -> None:
+    nobody = Nobody()
+    with world(tmp_path, authority) as healthy:
+        healthy.environment["WHEELSTEP_CONNECTION_TOKEN"] = token
+        ran = healthy.doctor(nobody)
+    assert nobody.asked == 1
+    (check,) = ran.of("signed in at Azure as")
+    # with a token to store, a release could not go on
+    assert (check.status, ran.report.exit_code) == (("fault", 2) if token else ("unknown", 0))
+    assert not [
+        one for one in ran.report.checks if one.group == "workspaces" and one.status == "ok"
+    ]
+
+
 def test_a_rule_of_the_branch_is_unknown_until_a_push(tmp_path: Path, authority: Path) -> None:
     with world(tmp_path, authority) as healthy:
         healthy.github["/repos/acme/ml/branches/main"]["protected"] = True
@@ -226,20 +254,41 @@ def test_what_is_wanted_by_many_is_found_out_once() -> None:
     assert calls == [1, 2]
 
 
-def test_the_table_that_threads_would_see_half_full_is_filled_before_there_are_any(
-    monkeypatch: pytest.MonkeyPatch,
+PREPARED = """\
+import sys, sysconfig
+from wheelstep.stages.doctor import together
+
+WANTED = {"requests", "azure.identity", "azure.mgmt.core", "azure.devops"}
+
+def asked(tasks):
+    print(sorted(WANTED & set(sys.modules)))
+    raise SystemExit
+
+filled = []
+table = sysconfig.get_config_vars
+sysconfig.get_config_vars = lambda *names: filled.append(1) or table(*names)
+together._all = lambda tasks: print(bool(filled)) or asked(tasks)
+sys.argv[1:] = ["doctor"]
+from wheelstep.cli import main
+main()
+"""
+
+
+def test_what_threads_would_see_half_made_is_made_before_there_are_any(
+    tmp_path: Path, authority: Path
 ) -> None:
-    order: list[str] = []
-
-    def known(*_: object) -> None:
-        order.append("questions")
-        raise ServiceRefused("enough", code="enough")
-
-    monkeypatch.setattr(sysconfig, "get_config_vars", lambda: order.append("table"))
-    monkeypatch.setattr(together, "Known", known)
-    with pytest.raises(ServiceRefused):
-        together.checked(cast("Run", None))
-    assert order == ["table", "questions"]
+    with world(tmp_path, authority) as healthy:
+        done = subprocess.run(
+            [sys.executable, "-c", PREPARED],
+            cwd=healthy.repo.root,
+            env={**healthy.repo.environment, **healthy.environment},
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+    filled, modules = done.stdout.splitlines()
+    assert filled == "True"
+    assert modules == "['azure.devops', 'azure.identity', 'azure.mgmt.core', 'requests']"
 
 
 # --- advice -------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from tests.servers.arm_state import Workspace
 from tests.servers.feed import FeedServer, Stored, feed_server
 from tests.servers.git_http import GitServer, git_server
 from wheelstep.commands.doctor import doctor
-from wheelstep.ground.clock import Clock
+from wheelstep.ground.credentials import TokenSource
 from wheelstep.ground.secret import Secret
 from wheelstep.hosts.terminal import Terminal
 from wheelstep.model import Check
@@ -147,8 +147,8 @@ class World:
             self.repo.git("push", "--quiet", self.remote("ci"), "HEAD:main")
             self.changed = False
 
-    def doctor(self, *, clock: Clock | None = None) -> Ran:
-        """Run doctor in this process, signed in at Azure."""
+    def doctor(self, tokens: TokenSource | None = None) -> Ran:
+        """Run doctor in this process, signed in at Azure, or by other tokens."""
         self.push()
         environment = {**self.repo.environment, **self.environment}
         text = io.StringIO()
@@ -156,9 +156,7 @@ class World:
         given = load("doctor", {}, environment=environment, host=host, directory=self.repo.root)
         report = Report("doctor")
         run = open_run(given, host, environment, report)
-        run.entra = Tokens(self.arm.token())
-        if clock is not None:
-            run.clock = clock
+        run.entra = tokens or Tokens(self.arm.token())
         doctor(run)
         return Ran(report)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
 import warnings
 from collections.abc import Callable, Mapping
@@ -25,7 +26,7 @@ from wheelstep.model import Index, Wheel
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["FeedDestination", "Retention"]
+__all__ = ["FeedDestination", "Retention", "import_client"]
 
 LARGEST: Final = 500 * 1024 * 1024
 """Bytes of one Python file (Microsoft Learn, "Limits on packages")."""
@@ -289,11 +290,10 @@ class FeedDestination(IndexDestination):
         base = self.address.rest_url
         who = self.signed_in()
         assert who is not None  # noqa: S101 - nobody asks where nobody signs in (a plan does not)
-        with _import_guard, warnings.catch_warnings():
-            # the library's files hold invalid escapes: Python warns when it compiles them first
-            warnings.simplefilter("ignore")
-            from azure.devops.v7_1.feed.feed_client import FeedClient
-            from msrest.authentication import BasicAuthentication
+        import_client()
+        from azure.devops.v7_1.feed.feed_client import FeedClient
+        from msrest.authentication import BasicAuthentication
+
         client = FeedClient(base, BasicAuthentication(who.user, who.secret.reveal()))
         client.config.retry_policy.retries = 0
 
@@ -315,6 +315,15 @@ class FeedDestination(IndexDestination):
 
         client.config.session_configuration_callback = under_our_policy
         return client
+
+
+def import_client() -> None:
+    """Import the feeds' client, which several threads must not do at the same time."""
+    with _import_guard, warnings.catch_warnings():
+        # the library's files hold invalid escapes: Python warns when it compiles them first
+        warnings.simplefilter("ignore")
+        importlib.import_module("azure.devops.v7_1.feed.feed_client")
+        importlib.import_module("msrest.authentication")
 
 
 def _short(error: Exception) -> str:

@@ -20,9 +20,10 @@ from wheelstep.destinations.table import destination_of
 from wheelstep.errors import StepError
 from wheelstep.ground.clock import RetryBudget
 from wheelstep.ground.connections import Connection
-from wheelstep.ground.credentials import EntraTokens, organization_of
+from wheelstep.ground.credentials import EntraTokens, TokenSource, organization_of
 from wheelstep.ground.index_page import SEEN, SUPPRESS_SIGN_IN
 from wheelstep.ground.public_index import PipIndexes, public_indexes, uv_environment
+from wheelstep.ground.secret import Secret
 from wheelstep.ground.simple_index import ACCEPT
 from wheelstep.ground.transport import Transport
 from wheelstep.ground.uv import default_index
@@ -312,8 +313,21 @@ class Known:
         return "neither"
 
 
+class _SignedInOnce:
+    """A token source that is asked by many: where nobody is signed in, finding that out takes
+    seconds, and is done once."""
+
+    def __init__(self, source: TokenSource) -> None:
+        self._source = source
+        self._first = Once(source.token)
+
+    def token(self) -> Secret:
+        self._first()
+        return self._source.token()  # it keeps a token until shortly before it expires
+
+
 def _placed(run: Run, transport: Transport) -> Sequence[Placed]:
-    entra = EntraTokens()
+    entra = _SignedInOnce(EntraTokens())
     job_token = run.host.job_token() if run.host.name == "azure" else None
 
     def place(wanted: Wanted) -> Placed:
@@ -339,4 +353,4 @@ def _placed(run: Run, transport: Transport) -> Sequence[Placed]:
 def _manager(run: Run, transport: Transport) -> ResourceManager:
     tokens = run.entra or EntraTokens(f"{endpoint_of(run.environment)}/.default")
     version = run.settings.api_version or API_VERSION
-    return ResourceManager(run.environment, transport, tokens, api_version=version)
+    return ResourceManager(run.environment, transport, _SignedInOnce(tokens), api_version=version)

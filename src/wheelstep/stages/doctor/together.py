@@ -3,11 +3,13 @@ of its own."""
 
 from __future__ import annotations
 
+import importlib
 import sysconfig
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, get_args
 
+from wheelstep.destinations.artifacts_feed import FeedDestination, import_client
 from wheelstep.errors import StepError
 from wheelstep.ground.checks import Group
 from wheelstep.model import Check
@@ -53,9 +55,8 @@ def checked(run: Run) -> tuple[list[Check], int]:
         SettingError: No certificate bundle, no Azure cloud of that name.
         StoppedBySignal: The run was stopped.
     """
-    # its first call fills a table that other threads would see half full (CPython 3.11)
-    sysconfig.get_config_vars()
     known = Known(run, look_at_definitions)
+    _prepare(known)
     tasks: list[Task] = [
         *repository_tasks(known),
         *package_tasks(known),
@@ -80,6 +81,19 @@ def checked(run: Run) -> tuple[list[Check], int]:
     return ordered, decides(
         (task.stage, check) for task, answer in zip(tasks, answers, strict=True) for check in answer
     )
+
+
+def _prepare(known: Known) -> None:
+    """Do what threads must not do at the same time for the first time: modules that import each
+    other in a circle, first wanted by several threads, are seen half made."""
+    # its first call fills a table that other threads would see half full (CPython 3.11)
+    sysconfig.get_config_vars()
+    importlib.import_module("requests")
+    if any(isinstance(one, FeedDestination) for one in known.run.destinations):
+        import_client()
+    if known.run.workspaces:
+        for name in ("azure.core.rest", "azure.mgmt.core.policies", "azure.identity"):
+            importlib.import_module(name)
 
 
 def decides(found: Iterable[tuple[Stage, Check]]) -> int:
