@@ -191,6 +191,15 @@ def test_a_workspace_that_cannot_be_read_is_a_warning(checking: Scene) -> None:
     assert "connections/read" in ran.problem("workspace-not-read")["message"]
 
 
+def test_a_workspace_that_is_not_there_covers_nothing(checking: Scene) -> None:
+    checking.train.connect("feed", checking.target, {"pat": TOKEN})
+    mistyped = checking.train.option.replace("/train", "/trian")
+    ran = release(checking, **NO_TOKEN, WHEELSTEP_WORKSPACE=mistyped)
+    assert ran.code == 5, ran.said
+    assert "no workspace trian" in ran.problem("resource-not-found")["message"]
+    assert not checking.feed.seen("POST", "upload")
+
+
 # --- pull requests --------------------------------------------------------------------------------
 
 PULL_REQUEST = {

@@ -108,7 +108,13 @@ FAULTS = (
     Fault("a token without the right to read", "not-authorized", 5, _token_may_not_read),
     Fault("a shallow clone", "shallow-clone", 2, shallow, late=True),
     Fault("a feed that is not there", "not-found", 5, _wrong_feed),
-    Fault("a workspace that is not there", "workspace-not-found", 0, _wrong_workspace),
+    Fault(
+        "a workspace that is not there",
+        "workspace-not-found",
+        5,
+        _wrong_workspace,
+        ends="resource-not-found",
+    ),
     Fault("no right to push", "push-forbidden", 5, _may_not_push, late=True),
 )
 

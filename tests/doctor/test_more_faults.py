@@ -170,6 +170,10 @@ def _mirror(world: World) -> None:
     world.edit("wheelstep.toml", "feed+http://", "blob+http://")
 
 
+def _connection_token_refused(world: World) -> None:
+    world.environment["WHEELSTEP_CONNECTION_TOKEN"] = "revoked-yesterday-of-the-feed"
+
+
 CASES = (
     Case("storage lets nobody in", "storage-trusted-services", 0, _storage_trusts_nobody),
     Case("no way into the storage", "storage-no-way-in", 0, _no_endpoint),
@@ -200,9 +204,31 @@ CASES = (
     Case("a commit that is not pushed", "head-not-pushed", 4, _unpushed, released=True),
     Case("no branch", "no-branch", 2, _no_branch, released=True),
     Case("no remote", "no-remote", 2, _no_remote, released=True),
+    Case("a connection's token that does not read", "connection-refused", 5,
+         _connection_token_refused, released=True),
     Case("no right to register", "right-missing", 5, _not_registering),
     Case("a destination of a later version", "destination-not-yet", 2, _mirror, released=True),
 )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("token", "packages", "status"),
+    [("reader-token-0815", True, "ok"), ("reader-token-0815", False, "ok"), ("x.y", True, "fault")],
+)
+def test_the_settings_token_is_tried_as_a_release_would_and_not_stored(
+    token: str, packages: bool, status: str, tmp_path: Path, authority: Path
+) -> None:
+    with world(tmp_path, authority) as healthy:
+        healthy.environment["WHEELSTEP_CONNECTION_TOKEN"] = token
+        if not packages:
+            healthy.feed.files.clear()
+        (check,) = healthy.doctor().of(
+            f"{healthy.feed.base.removeprefix('http://').replace('.', '-').replace(':', '-')} at "
+            f"{healthy.feed.simple_url}"
+        )
+        assert not healthy.arm.seen("PUT")
+    assert check.status == status, check
+    assert status == "fault" or ("acme-core" in check.message) == packages
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -292,3 +292,11 @@ def test_the_conda_file_is_one_that_yaml_reads_back() -> None:
     body = body_of(f"{HEAD}conda_file: c\n".encode(), lambda _: CONDA.encode())
     assert not isinstance(body, Unregistrable)
     assert yaml.safe_load(body["condaFile"]) == yaml.safe_load(CONDA)
+
+
+@pytest.mark.parametrize("depth", [100, 250, 300, 330, 400, 5000])
+def test_what_is_nested_deeply_is_no_traceback(depth: int) -> None:
+    nested = "{a: " * depth + "1" + "}" * depth
+    data = f"name: acme\nimage: base\nconda_file: {nested}\n".encode()
+    found = body_of(data, lambda _: None)
+    assert isinstance(found, Unregistrable) or is_same(found, found)

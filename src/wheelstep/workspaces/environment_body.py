@@ -95,6 +95,8 @@ def body_of(data: bytes, read: Callable[[str], bytes | None]) -> Properties | Un
         return _properties(found, read)
     except _Unfit as unfit:
         return Unregistrable(str(unfit))
+    except _UNREADABLE:  # it was read, and cannot be written: nested too deeply
+        return Unregistrable("Azure ML's own tools cannot write its conda specification.")
 
 
 def _properties(found: Any, read: Callable[[str], bytes | None]) -> Properties:

@@ -20,8 +20,12 @@ from wheelstep.ground.secret import blanked, without_credentials
 from wheelstep.ground.transport import Response, refusal
 from wheelstep.workspaces.identity import Identity
 
-__all__ = ["ResourceConflict", "absent", "assignment", "refused", "role_for"]
+__all__ = ["NOT_THERE", "ResourceConflict", "absent", "assignment", "refused", "role_for"]
 
+NOT_THERE: Final = frozenset(
+    {"subscription-not-found", "resource-group-not-found", "resource-not-found"}
+)
+"""Codes of ours for what a workspace's id names and whoever is signed in does not have."""
 LONGEST_QUOTE: Final = 500
 """Characters of ARM's own words that an error repeats."""
 MOST_DETAILS: Final = 3
@@ -205,6 +209,15 @@ ROWS: Final = (
         "Check the second part of `workspace`: `az group list --subscription SUBSCRIPTION --query "
         '"[].name"` shows the groups.',
         r"Resource group '(?P<group>[^']*)'",
+    ),
+    _row(
+        "ResourceNotFound",
+        "resource-not-found",
+        "There is no workspace {workspace} in the resource group {group} ({code}).",
+        "Check the last part of `workspace`: `az ml workspace list --resource-group {group} "
+        '--query "[].name" --subscription SUBSCRIPTION` shows the names.',
+        r"(?i)The Resource 'Microsoft\.MachineLearningServices/workspaces/(?P<workspace>[^'/]*)' "
+        r"under resource group '(?P<group>[^']*)'",
     ),
     _row(
         "ResourceNotFound",

@@ -29,6 +29,7 @@ __all__ = [
     "prove",
     "reads_index",
     "unproven",
+    "whose_is",
 ]
 
 ANY_USER: Final = "wheelstep"
@@ -60,16 +61,20 @@ def credentials_of(target: str, login: Login) -> Credentials | None:
     return None if secret is None else Credentials(target, user or ANY_USER, secret)
 
 
-def _whose(connection: Connection, login: Login) -> Whose:
+def whose_is(connection: Connection, login: Login, so: str = NOT_YET) -> Whose:
+    """Return whose credentials those of a wanted connection are.
+
+    Args:
+        connection: The connection.
+        login: What would be stored for it.
+        so: What it means when they do not read, a sentence.
+    """
     credentials = credentials_of(connection.target, login)
     if credentials is None:
-        return Whose(None, f"the connection {connection.name}, which has no credentials,", NOT_YET)
+        return Whose(None, f"the connection {connection.name} (it has no credentials)", so)
     kind = "password" if login.user is not None else "token"
-    return Whose(
-        credentials,
-        f"the {kind} of the connection {connection.name} (from {connection.source})",
-        NOT_YET,
-    )
+    who = f"the {kind} of the connection {connection.name} (from {connection.source})"
+    return Whose(credentials, who, so)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,7 @@ def prove(
         ServiceUnavailable: One does not answer.
         Refused: There is nothing that could be tried, and that is not allowed.
     """
-    whose, git = _whose(connection, login), connection.category == "Git"
+    whose, git = whose_is(connection, login), connection.category == "Git"
     all_urls = dict.fromkeys(tried.repositories if git else tried.indexes)
     urls = [url for url in all_urls if is_below(url, connection.target)]
     proofs = [
@@ -251,7 +256,10 @@ def _not_read(whose: Whose, url: str, response: Response) -> StepError:
             f"{url} does not accept {whose.who}: {response.status}. {whose.so}{quote}",
             code="connection-refused",
             cure="It is wrong, has expired or was revoked, or is of another organization: make a "
-            "new one with Packaging: Read.",
+            "new one with Packaging: Read."
+            if whose.credentials is not None
+            else "What is there asks for credentials: give the connection a token that may read "
+            "(Packaging: Read).",
         )
     if response.status == HTTPStatus.FORBIDDEN:
         lacks = LACKS.search(said)

@@ -11,16 +11,20 @@ from typing import Final
 from wheelstep.errors import ServiceUnavailable, StepError
 from wheelstep.ground.checks import Group
 from wheelstep.ground.connections import Connection, closest
-from wheelstep.model import Check, Workspace
+from wheelstep.ground.proxies import is_below
+from wheelstep.model import Check, Problem, Workspace
 from wheelstep.rehearsal.credentials_in_effect import near_misses
 from wheelstep.report import Report
 from wheelstep.stages.connecting.coverage import missing
 from wheelstep.stages.connecting.known import Had
 from wheelstep.stages.connecting.named import NamedUrl
 from wheelstep.stages.connecting.proof import (
+    Proof,
     Whose,
     credentials_of,
     reads_index,
+    reads_repository,
+    whose_is,
 )
 from wheelstep.stages.connecting.wanted import (
     check_tokens,
@@ -29,7 +33,7 @@ from wheelstep.stages.connecting.wanted import (
     wanted_connections,
 )
 from wheelstep.stages.doctor.known import Known, Task
-from wheelstep.workspaces.connection import Stored
+from wheelstep.workspaces.connection import Stored, login_of
 from wheelstep.workspaces.neighbours import Finding, broken, expiry_finding, harm
 
 __all__ = ["connection_tasks"]
@@ -37,6 +41,8 @@ __all__ = ["connection_tasks"]
 CONNECTIONS: Final = Group("connections")
 REFUSED: Final = "Every image build that reads there is refused."
 ENDS: Final = "The release ends before anything is built."
+SETTINGS: Final = "the settings' connections"
+NOT_STORED: Final = "The release ends before the commit, and the workspaces do not get the token."
 NEEDED: Final = frozenset({"PythonFeed"})
 
 
@@ -51,7 +57,8 @@ class Index:
 
 def connection_tasks(known: Known) -> Iterator[Task]:
     """Yield what is asked about the connections."""
-    yield Task("connections", "the settings' connections", partial(_wanted, known), "connect", ENDS)
+    yield Task("connections", SETTINGS, partial(_wanted, known), "connect", ENDS)
+    yield Task("connections", SETTINGS, partial(_tried, known), "rehearse", NOT_STORED)
     if not known.run.workspaces:
         yield Task(
             "connections", "connections", partial(_without_workspace, known), "connect", REFUSED
@@ -65,25 +72,84 @@ def connection_tasks(known: Known) -> Iterator[Task]:
 
 def _wanted(known: Known) -> Sequence[Check]:
     """Judge the connections of the settings, and their tokens; no service is asked."""
-    subject, run = "the settings' connections", known.run
     try:
-        wanted = [one for one in wanted_connections(run) if is_stored(one)]
-        if not wanted:
-            return []
-        # its warnings are checks here
-        apart = replace(run, report=Report("doctor"), warned=set())
-        check_tokens(apart, wanted)
+        wanted, problems = _fit(known)
     except StepError as error:
-        return CONNECTIONS.refused(subject, error, ENDS)
+        return CONNECTIONS.refused(SETTINGS, error, ENDS)
+    if not wanted:
+        return []
     breaks = "Image builds are refused one day, or more people can publish than should."
     checks = []
-    for problem in apart.report.problems:
+    for problem in problems:
         if problem.severity == "notice":
-            checks.append(CONNECTIONS.unknown(subject, problem.message, breaks, problem.cure))
+            checks.append(CONNECTIONS.unknown(SETTINGS, problem.message, breaks, problem.cure))
         else:
-            checks.append(CONNECTIONS.of_problem(subject, problem, breaks))
+            checks.append(CONNECTIONS.of_problem(SETTINGS, problem, breaks))
     names = ", ".join(f"{one.name} ({one.target})" for one in wanted)
-    return checks or [CONNECTIONS.ok(subject, f"{names}: the tokens are of a lasting kind.")]
+    return checks or [CONNECTIONS.ok(SETTINGS, f"{names}: the tokens are of a lasting kind.")]
+
+
+def _fit(known: Known) -> tuple[Sequence[Connection], Sequence[Problem]]:
+    """Return the connections that a release would store, and what it would say of their tokens.
+
+    Raises:
+        StepError: It would not store them.
+    """
+    wanted = [one for one in wanted_connections(known.run) if is_stored(one)]
+    # its warnings are checks here
+    apart = replace(known.run, report=Report("doctor"), warned=set())
+    check_tokens(apart, wanted)
+    return wanted, apart.report.problems
+
+
+def _tried(known: Known) -> Sequence[Check]:
+    """Try what a release would store at all that it is for, as the release does."""
+    try:
+        wanted, _ = _fit(known)
+    except StepError:
+        return []  # said already: such a token is sent nowhere
+    every, anywhere = wanted_connections(known.run), bool(known.run.workspaces)
+    # without a workspace nothing is stored, and only the rehearsal uses them
+    urls = [one.url for one in _indexes(known, None) if anywhere or one.paths] if wanted else []
+    checks: list[Check] = []
+    for one in wanted:
+        login, git = login_of(one), one.category == "Git"
+        if git:
+            meant = known.repositories() if anywhere else []
+        else:
+            meant = [url for url in urls if closest(url, every) == one]
+        for url in meant:
+            if not is_below(url, one.target):
+                continue
+            subject, whose = f"{one.name} at {url}", whose_is(one, login, "It would not be stored.")
+            try:
+                proof = (
+                    reads_repository(known.transport, whose, url)
+                    if git
+                    else reads_index(known.transport, whose, url, known.to_try())
+                )
+            except ServiceUnavailable as error:
+                checks.append(CONNECTIONS.unanswered(subject, error, NOT_STORED))
+            except StepError as error:
+                checks += CONNECTIONS.refused(subject, error, NOT_STORED)
+            else:
+                checks.append(_shown(subject, proof))
+    return checks
+
+
+def _shown(subject: str, proof: Proof) -> Check:
+    match proof.outcome:
+        case "reads":
+            return CONNECTIONS.ok(subject, f"It reads {proof.what}, as it would be stored.")
+        case "everybody":
+            return CONNECTIONS.ok(subject, f"It reads {proof.what}, as everybody can.")
+        case "nothing-there":
+            return CONNECTIONS.unknown(
+                subject,
+                "No package of this repository is there yet, at which it could be tried.",
+                NOT_STORED,
+                "Nothing: a release tries it once its wheels are there, before it stores it.",
+            )
 
 
 def _without_workspace(known: Known) -> Sequence[Check]:

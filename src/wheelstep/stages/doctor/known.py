@@ -31,6 +31,7 @@ from wheelstep.lock import Lock
 from wheelstep.model import Check, Problem, Project, Workspace
 from wheelstep.packages.discover import discover
 from wheelstep.packages.tree import Tree, read_tree
+from wheelstep.rehearsal.interface import Subject
 from wheelstep.report import Report
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.repositories.worktree import WorkTree
@@ -40,7 +41,7 @@ from wheelstep.stages.connecting.known import (
     login_in,
     workspace_connections,
 )
-from wheelstep.stages.connecting.named import NamedUrl, indexes_of
+from wheelstep.stages.connecting.named import NamedUrl, indexes_of, repositories_of
 from wheelstep.stages.readers import readers_of
 from wheelstep.stages.rehearsing import subjects_of
 from wheelstep.stages.run import Run
@@ -243,15 +244,22 @@ class Known:
 
     def _named(self) -> Sequence[NamedUrl]:
         found = self.found()
-        subjects = [
-            one for edit in found.edits.edits for one in subjects_of(edit.path, edit.reading)
-        ]
+        subjects = _subjects(found)
         public = {url.rstrip("/") for url in self.public().index_urls if url}
         if (default := self.default()) is not None:
             public.add(default.rstrip("/"))
         return [
             one for one in indexes_of(subjects, found.read) if one.url.rstrip("/") not in public
         ]
+
+    def repositories(self) -> Sequence[str]:
+        """Return the git repositories that definitions name, or will name after a release.
+
+        Raises:
+            StepError: There are no definitions to look at.
+        """
+        found = self.found()
+        return list(dict.fromkeys(r.url for r in repositories_of(_subjects(found), found.read)))
 
     def _readers(self) -> Mapping[str, Sequence[Workspace]]:
         settings = self.run.settings
@@ -324,6 +332,10 @@ class _SignedInOnce:
     def token(self) -> Secret:
         self._first()
         return self._source.token()  # it keeps a token until shortly before it expires
+
+
+def _subjects(found: Definitions) -> list[Subject]:
+    return [one for edit in found.edits.edits for one in subjects_of(edit.path, edit.reading)]
 
 
 def _placed(run: Run, transport: Transport) -> Sequence[Placed]:

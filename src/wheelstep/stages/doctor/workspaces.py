@@ -100,7 +100,9 @@ def _workspace(known: Known, workspace: Workspace) -> Sequence[Check]:
     facts = read_facts(known.run.resource_manager, workspace)
     if "restricted" in {storage_access(facts.storage), registry_access(facts.registry)}:
         known.restricted = True
-    return prerequisites(facts, Wants(tuple(_rights(known)), tuple(_hosts(known)), _needed(known)))
+    # a release whose definitions are read there ends, too, when it is not there
+    needed = _needed(known) or bool(known.found().kinds)
+    return prerequisites(facts, Wants(tuple(_rights(known)), tuple(_hosts(known)), needed))
 
 
 def _rights(known: Known) -> Iterator[Right]:
