@@ -12,9 +12,8 @@ import pytest
 from tests.rehearsal.made import make_wheel
 from tests.release.kit import Ran, Repo
 from tests.release.samples import flit
-from tests.servers.arm import Arm, arm_server
+from tests.servers.arm import Arm
 from tests.servers.arm_state import Workspace
-from tests.servers.authority import made_authority
 from tests.servers.feed import FeedServer, Stored, feed_server
 
 TOKEN = "reader-token-0815-of-the-feed"
@@ -67,17 +66,6 @@ class Scene:
 
 def statuses(ran: Ran) -> list[str]:
     return [row["status"] for row in ran.report["connections"]]
-
-
-@pytest.fixture(scope="session")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture
-def arm(authority: Path) -> Iterator[Arm]:
-    with arm_server(authority) as arm:
-        yield arm
 
 
 @pytest.fixture

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.release.kit import Ran, Repo
 from tests.release.samples import AZUREML
-from tests.servers.arm import Arm, arm_server
+from tests.servers.arm import Arm
 from tests.servers.arm_state import Workspace
-from tests.servers.authority import made_authority
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture
-def arm(authority: Path) -> Iterator[Arm]:
-    with arm_server(authority) as arm:
-        yield arm
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,10 +14,9 @@ import pytest
 
 from tests.ground.web import InstantClock
 from tests.release.kit import Repo
-from tests.servers.arm import Arm, Seen, arm_server
+from tests.servers.arm import Arm, Seen
 from tests.servers.arm_answers import Reply, failing
 from tests.servers.arm_state import Workspace
-from tests.servers.authority import made_authority
 from wheelstep.definitions.interface import Wanted
 from wheelstep.definitions.plan import Edits, plan_edits
 from wheelstep.errors import (
@@ -95,17 +94,6 @@ class Made:
         rows = self.run.report.definitions
         (one,) = (one for row in rows for one in row.environments if one["name"] == NAME)
         return list(one["registered"])
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture
-def arm(authority: Path) -> Iterator[Arm]:
-    with arm_server(authority) as arm:
-        yield arm
 
 
 Making = Callable[..., Made]

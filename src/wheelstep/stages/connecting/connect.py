@@ -21,7 +21,6 @@ from wheelstep.stages.connecting.wanted import (
 )
 from wheelstep.stages.run import Run
 from wheelstep.workspaces.connection import login_of
-from wheelstep.workspaces.refusals import NOT_THERE
 
 __all__ = ["Connecting"]
 
@@ -64,10 +63,6 @@ class Connecting:
             raise_all([had.error for had in workspace_connections(self.run) if had.error])
             foresee(self.run, wanted)
         elif definitions:
-            # what may not be looked at is unknown, and a warning; a workspace that is not there
-            # covers nothing
-            places = workspace_connections(self.run)
-            raise_all([had.error for had in places if had.error and had.error.code in NOT_THERE])
             check_coverage(self.run, self.names)
 
     def store(self, *, rotate: bool = False) -> None:

@@ -21,6 +21,7 @@ from wheelstep.stages.connecting.proof import (
 from wheelstep.stages.connecting.wanted import private_indexes
 from wheelstep.stages.run import Run
 from wheelstep.workspaces.neighbours import expiry_finding, harm
+from wheelstep.workspaces.refusals import NOT_THERE
 
 __all__ = ["check_coverage"]
 
@@ -35,7 +36,7 @@ def check_coverage(run: Run, names: Sequence[str]) -> None:
 
     Raises:
         SettingError: No connection covers it.
-        ServiceRefused: The one that does is refused there.
+        ServiceRefused: The one that does is refused there; a workspace is not there.
         ServiceUnavailable: The feed does not answer.
     """
     first = next(iter(private_indexes(run)), None)
@@ -48,7 +49,6 @@ def check_coverage(run: Run, names: Sequence[str]) -> None:
         errors = [
             error
             for had in workspace_connections(run)
-            if had.error is None
             if (error := _covered(run, transport, had, first, names)) is not None
         ]
     raise_all(errors)
@@ -57,6 +57,9 @@ def check_coverage(run: Run, names: Sequence[str]) -> None:
 def _covered(
     run: Run, transport: Transport, had: Had, url: str, names: Sequence[str]
 ) -> StepError | None:
+    if had.error is not None:
+        # what may not be looked at is unknown; a workspace that is not there covers nothing
+        return had.error if had.error.code in NOT_THERE else None
     one = closest(url, had.connections)
     if one is None:
         return missing(had, url)

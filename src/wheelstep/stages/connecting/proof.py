@@ -9,14 +9,14 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from wheelstep.destinations.refusals import LACKS, type_key, words
-from wheelstep.errors import Refused, ServiceRefused, StepError
+from wheelstep.errors import ServiceRefused, StepError
 from wheelstep.ground.connections import Connection
 from wheelstep.ground.credentials import organization_of
 from wheelstep.ground.index_page import SEEN, SUPPRESS_SIGN_IN, ask, files_on
 from wheelstep.ground.proxies import is_below
 from wheelstep.ground.simple_index import ACCEPT
 from wheelstep.ground.transport import Credentials, Response, Transport
-from wheelstep.model import Problem
+from wheelstep.stages.connecting.consent import ask_consent
 from wheelstep.stages.run import Run
 from wheelstep.workspaces.connection import Login, in_use
 
@@ -156,21 +156,15 @@ def unproven(run: Run, connection: Connection, urls: Iterable[str]) -> None:
         else f"no {thing} below its target {connection.target} is named by a definition"
         + ("" if connection.category == "Git" else " or published to")
     )
-    problem = Problem(
+    ask_consent(
+        run,
         "connection-unproven",
-        "error",
-        Refused.exit_code,
+        connection.name,
         f"Whether the token of the connection {connection.name} reads what it is for cannot be "
         f"tried: {why}.",
         "Run `wheelstep release`, which connects once a package is there; or check the target; or "
-        "store it all the same: `allow` with the code connection-unproven, the connection's name "
-        "and a reason.",
+        "store it all the same:",
     )
-    run.allowances.looked("connection-unproven", [connection.name])
-    excused = run.allowances.excused(problem, connection.name)
-    if excused.severity == "error":
-        raise Refused(problem.message, code=problem.code, cure=problem.cure)
-    run.report.add([excused])
 
 
 # --- an index ---------------------------------------------------------------------------------

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from wheelstep.errors import Refused, StepError, raise_all
+from wheelstep.errors import StepError, raise_all
 from wheelstep.ground.connections import Connection, closest
 from wheelstep.ground.proxies import is_below
-from wheelstep.model import Problem
 from wheelstep.report import ConnectionRow
+from wheelstep.stages.connecting.consent import ask_consent
 from wheelstep.stages.connecting.known import Had, workspace_connections
 from wheelstep.stages.connecting.named import NamedUrl
 from wheelstep.stages.run import Run
@@ -64,7 +64,14 @@ def remove(
 
 def _taken(run: Run, place: Had, there: Stored) -> str:
     if not there.ours:
-        _ask_consent(run, place, there)
+        ask_consent(
+            run,
+            "connection-made-by-hand",
+            there.name,
+            f"The connection {there.name} of the workspace {place.workspace} ({there.category}, "
+            f"{there.target}, {there.auth_type}) was not made by wheelstep. It is not deleted.",
+            "Delete it all the same:",
+        )
     if run.planning:
         return "planned"
     delete(run.resource_manager, place.workspace, there.name)
@@ -115,25 +122,3 @@ def _show_what_stops(
             file=one.path,
             line=one.line,
         )
-
-
-def _ask_consent(run: Run, place: Had, there: Stored) -> None:
-    """Refuse to delete what was made by hand, unless that is allowed.
-
-    Raises:
-        Refused: It is not.
-    """
-    problem = Problem(
-        "connection-made-by-hand",
-        "error",
-        Refused.exit_code,
-        f"The connection {there.name} of the workspace {place.workspace} ({there.category}, "
-        f"{there.target}, {there.auth_type}) was not made by wheelstep. It is not deleted.",
-        "Delete it: `allow` with the code connection-made-by-hand, the connection's name and a "
-        "reason.",
-    )
-    run.allowances.looked(problem.code, [there.name])
-    excused = run.allowances.excused(problem, there.name)
-    if excused.severity == "error":
-        raise Refused(problem.message, code=problem.code, cure=problem.cure)
-    run.report.add([excused])

@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from wheelstep.errors import Refused, ServiceRefused, ServiceUnavailable, StepError, raise_all
+from wheelstep.errors import ServiceRefused, ServiceUnavailable, StepError, raise_all
 from wheelstep.ground.clock import backoff
 from wheelstep.ground.connections import Connection
-from wheelstep.model import Problem, Workspace
+from wheelstep.model import Workspace
 from wheelstep.report import ConnectionRow
+from wheelstep.stages.connecting.consent import ask_consent
 from wheelstep.stages.connecting.known import Had, workspace_connections
 from wheelstep.stages.run import Run
 from wheelstep.stages.workspace_rights import CONNECT, lacking
@@ -151,7 +152,7 @@ def _settle(run: Run, one: _One, stored: Sequence[Stored], login: Login, *, rota
             one.status = "unchanged"
             return
         if isinstance(one.decision, TakeOver):
-            _ask_consent(run, workspace, one.decision)
+            _ask_to_take_over(run, workspace, one.decision)
         if run.planning:
             one.status = "planned"
             return
@@ -214,7 +215,7 @@ def foresee(run: Run, connections: Sequence[Connection]) -> None:
             try:
                 decision = _decided(run, wanted, login, there, mark)
                 if isinstance(decision, TakeOver):
-                    _ask_consent(run, place.workspace, decision)
+                    _ask_to_take_over(run, place.workspace, decision)
             except StepError as error:
                 found.append(error)
                 continue
@@ -263,7 +264,7 @@ def _verified(run: Run, one: _One, now: Stored, login: Login) -> bool:
     return True
 
 
-def _ask_consent(run: Run, workspace: Workspace, decision: TakeOver) -> None:
+def _ask_to_take_over(run: Run, workspace: Workspace, decision: TakeOver) -> None:
     """Refuse to change what was made by hand, unless that is allowed.
 
     Raises:
@@ -271,21 +272,15 @@ def _ask_consent(run: Run, workspace: Workspace, decision: TakeOver) -> None:
     """
     there = decision.update.stored
     until = f", until {there.expires:%Y-%m-%d}" if there.expires else ""
-    problem = Problem(
+    ask_consent(
+        run,
         "connection-made-by-hand",
-        "error",
-        Refused.exit_code,
+        there.name,
         f"The workspace {workspace} has a connection {there.name} that wheelstep did not make "
         f"({there.category}, {there.target}, {there.auth_type}{until}), and that differs in "
         f"{', '.join(decision.update.reasons)}. It is not changed.",
-        "Take it over: `allow` with the code connection-made-by-hand, the connection's name and a "
-        "reason; or choose another name with `connection`.",
+        "Choose another name with `connection`; or take it over:",
     )
-    run.allowances.looked("connection-made-by-hand", [there.name])
-    excused = run.allowances.excused(problem, there.name)
-    if excused.severity == "error":
-        raise Refused(problem.message, code=problem.code, cure=problem.cure)
-    run.report.add([excused])
 
 
 def _reasons(decision: Decision | None) -> Sequence[str]:

@@ -353,7 +353,8 @@ def _neighbours(
 
     def note(finding: Finding) -> None:
         subject = f"{finding.connection} in {workspace.name}"
-        said = ended.get(finding.connection, finding)
+        # whoever's it is has to do something about it: no token of ours helps
+        said = replace(ended.get(finding.connection, finding), cure=finding.cure)
         found.setdefault(finding.connection, _fault(subject, said, REFUSED))
 
     for ours in covering:

@@ -100,9 +100,24 @@ def _workspace(known: Known, workspace: Workspace) -> Sequence[Check]:
     facts = read_facts(known.run.resource_manager, workspace)
     if "restricted" in {storage_access(facts.storage), registry_access(facts.registry)}:
         known.restricted = True
-    # a release whose definitions are read there ends, too, when it is not there
-    needed = _needed(known) or bool(known.found().kinds)
+    needed = _needed(known) or _looked_at(known)
     return prerequisites(facts, Wants(tuple(_rights(known)), tuple(_hosts(known)), needed))
+
+
+def _looked_at(known: Known) -> bool:
+    """Tell whether a release looks at the workspace's connections, and ends where it is not there:
+    definitions will name an index that asks for credentials."""
+    first = next(iter(private_indexes(known.run)), None)
+    try:
+        named = bool(known.found().kinds)
+    except StepError:
+        return False  # it ends for that
+    if not named or first is None:
+        return False
+    try:
+        return known.opened(first) != "open"
+    except StepError:
+        return True  # a release looks all the same
 
 
 def _rights(known: Known) -> Iterator[Right]:
