@@ -77,4 +77,4 @@ def test_a_workspace_that_is_not_there_is_said(monorepo: Repo, arm: Arm) -> None
     repo = raised(monorepo)
     ran = repo.wheelstep("release", "--workspace", named, extra=arm.environment())
     assert ran.code == 0, ran.said
-    assert "workspaces/trian" in not_read(ran)["message"]
+    assert "no workspace trian in the resource group ml" in not_read(ran)["message"]

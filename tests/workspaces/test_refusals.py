@@ -138,7 +138,8 @@ def test_a_group_that_does_not_exist(arm: Arm, workspace: Workspace) -> None:
 def test_a_workspace_that_does_not_exist(arm: Arm, workspace: Workspace, *, write: bool) -> None:
     error = refusal(arm.manager(), workspace.id.replace("train", "trian"), write=write)
     assert error.code == "resource-not-found"
-    assert "no workspace trian in the resource group ml" in error.message
+    named = "/ml/providers/Microsoft.MachineLearningServices/workspaces/trian (Parent"
+    assert (named if write else "no workspace trian in the resource group ml") in error.message
     assert "az ml workspace list" in error.cure
 
 
