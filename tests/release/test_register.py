@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from tests.release.kit import Ran, Repo, contents, everything
+from tests.release.kit import Repo, contents, everything
+from tests.release.register_kit import IMAGE, before_each, planned, puts, release
 from tests.release.samples import AZUREML, CONDA
 from tests.release.test_on_hosts import Runner
 from tests.robustness.kit import killed_at
@@ -19,7 +18,6 @@ from tests.servers.arm_answers import Reply
 from tests.servers.arm_state import Workspace
 
 NAME = "acme-train"
-IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"
 JOB = "jobs/train.yml"
 WRITE = "Microsoft.MachineLearningServices/workspaces/environments/versions/write"
 
@@ -43,36 +41,6 @@ def repo(monorepo: Repo) -> Repo:
         }
     )
     return monorepo
-
-
-def release(repo: Repo, arm: Arm, *workspaces: Workspace, more: tuple[str, ...] = ()) -> Ran:
-    named = [part for one in workspaces for part in ("--workspace", one.option)]
-    return repo.wheelstep("release", *named, "--register", *more, extra=arm.environment())
-
-
-def puts(arm: Arm) -> list[Seen]:
-    return arm.seen("PUT")
-
-
-def planned(repo: Repo) -> dict[str, Any]:
-    """What version 9 is made of: what `az ml environment create` would send for the files that a
-    release commits, put together by hand."""
-    conda = yaml.safe_load(repo.read(CONDA))
-    pins = [text.replace("==1.0.0", "==1.1.0") for text in conda["dependencies"][-1]["pip"]]
-    conda["dependencies"][-1] = {"pip": pins}
-    return {"image": IMAGE, "condaFile": yaml.dump(conda, sort_keys=True)}
-
-
-def before_each(arm: Arm, method: str, do: Callable[[Seen], None]) -> None:
-    """Do something before requests of a method are answered: what others do meanwhile."""
-    answer = arm.replied
-
-    def replied(seen: Seen, target: str) -> Reply | None:
-        if seen.method == method:
-            do(seen)
-        return answer(seen, target)
-
-    setattr(arm, "replied", replied)  # noqa: B010 - of this one stand-in
 
 
 def test_a_raised_version_is_created_and_then_committed(
