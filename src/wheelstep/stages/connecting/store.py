@@ -18,6 +18,7 @@ from wheelstep.stages.connecting.known import Had, workspace_connections
 from wheelstep.stages.run import Run
 from wheelstep.stages.workspace_rights import CONNECT, lacking
 from wheelstep.workspaces.connection import (
+    FINGERPRINT,
     Login,
     Stored,
     body_of,
@@ -189,8 +190,13 @@ def _not_kept(workspace: Workspace, wanted: Connection) -> ServiceRefused:
 def _decided(
     run: Run, wanted: Connection, login: Login, there: Stored | None, mark: str | None
 ) -> Decision:
-    comparable = there is not None and there.auth_type == wanted.auth_type
-    known = read_login(run.resource_manager, there) if there is not None and comparable else None
+    if there is None or there.auth_type != wanted.auth_type:
+        known = None
+    elif run.trigger.pull_request:
+        # it sees no secret of a workspace: the fingerprint tells, or it counts as the same
+        known = None if FINGERPRINT in there.metadata else login
+    else:
+        known = read_login(run.resource_manager, there)
     return decide(wanted, login, there, known, mark)
 
 
