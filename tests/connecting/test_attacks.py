@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.connecting.conftest import TOKEN, Scene, statuses
+from tests.connecting.conftest import CONDA, TOKEN, Scene, statuses
+from tests.ground.web import Web
+from tests.robustness.test_attacks import locked_in, passwords
 
 OURS = {"madeBy": "wheelstep"}
 PULL_REQUEST = {
@@ -46,3 +48,20 @@ def test_a_pull_request_takes_nothing_away(scene: Scene, way: str) -> None:
     assert scene.held()["credentials"] == {"pat": TOKEN}
     scene.connect(way)
     assert scene.writes()
+
+
+@pytest.mark.parametrize("command", ["rehearse", "doctor"])
+def test_a_secret_of_a_workspace_follows_no_target_of_the_settings(
+    scene: Scene, command: str
+) -> None:
+    """A connection of the same name is another one where it has another target."""
+    scene.train.connect("ml-feed", scene.target, {"pat": TOKEN})
+    settings = {"WHEELSTEP_CONNECTION_TOKEN": None, "WHEELSTEP_FEED_TOKEN": None}
+    with Web(answer=locked_in) as evil:
+        line = f"- --index-url {scene.feed.simple_url}"
+        scene.repo.replace(CONDA, line, f"{line}\n    - --extra-index-url {evil.url}/simple/")
+        scene.repo.commit()
+        scene.run(command, WHEELSTEP_CONNECTION_TARGET=evil.url, **settings)
+        assert scene.arm.seen("POST", "*/ml-feed/listsecrets")
+        assert evil.asked
+        assert passwords(evil.asked) == set()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from wheelstep.errors import StepError
 from wheelstep.ground.connections import AuthType, Category, Connection, closest
 from wheelstep.model import Workspace
-from wheelstep.stages.connecting.wanted import private_indexes, wanted_connections
+from wheelstep.stages.connecting.wanted import is_stored, private_indexes, wanted_connections
 from wheelstep.stages.run import Run
 from wheelstep.workspaces.connection import Login, Stored, in_use, listed, read_login
 
@@ -108,12 +108,15 @@ def _merge(wanted: list[Connection], stored: Stored, login: Login | None) -> Non
         return
     user, secret = in_use(login) if login is not None else (None, None)
     for at, one in enumerate(wanted):
-        same = one.name.lower() == stored.name.lower() or (
-            (one.category, one.target.rstrip("/")) == (category, stored.target.rstrip("/"))
+        same_place = (one.category, one.target.rstrip("/")) == (
+            category,
+            stored.target.rstrip("/"),
         )
-        if same:
-            if one.secret is None and secret is not None:
-                wanted[at] = dataclasses.replace(one, user=user or one.user, secret=secret)
+        if same_place and one.secret is None and secret is not None:
+            wanted[at] = dataclasses.replace(one, user=user or one.user, secret=secret)
+        # one of its name and another target is replaced where the settings have a token for it;
+        # else it stays what it is, and its secret goes below its own target alone
+        if same_place or (one.name.lower() == stored.name.lower() and is_stored(one)):
             return
     wanted.append(
         Connection(
