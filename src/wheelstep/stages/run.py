@@ -32,6 +32,7 @@ from wheelstep.stages.comparing import Earlier, earlier_rehearsals
 
 if TYPE_CHECKING:
     from wheelstep.stages.connecting.known import Had
+    from wheelstep.workspaces.connection import Login
     from wheelstep.workspaces.facts import Unread
     from wheelstep.workspaces.resource_manager import ResourceManager
 
@@ -62,6 +63,9 @@ class Run:
     """What the workspaces have; None: not asked yet. See stages/connecting/known.py."""
     known_connections: tuple[Connection, ...] | None = None
     """The same with what the settings know; None: not put together yet."""
+    logins: dict[str, Login | None] = field(default_factory=dict)
+    """Resource id of a workspace's connection, in lower case -> what it authenticates with, None
+    where that may not be known; as far as asked."""
     permissions: dict[str, tuple[Mapping[str, Any], ...] | Unread] = field(default_factory=dict)
     """Workspace, in lower case -> what this run's identity may do there, as far as asked."""
     warned: set[str] = field(default_factory=set)
