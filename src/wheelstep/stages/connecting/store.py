@@ -102,7 +102,7 @@ def store(
     if not run.planning:
         run.had = None  # others may have changed them since a release began
     had = workspace_connections(run)
-    now = dt.datetime.fromtimestamp(run.clock.time(), dt.UTC)
+    now = run.now()
     logins = {one.name: login_of(one) for one in connections}
 
     def bring(place: Had) -> list[_One]:
