@@ -200,6 +200,35 @@ def test_a_workspace_that_is_not_there_covers_nothing(checking: Scene) -> None:
     assert not checking.feed.seen("POST", "upload")
 
 
+def test_nothing_is_asked_of_a_workspace_without_need(scene: Scene) -> None:
+    def asked(method: str, pattern: str) -> int:
+        found = len(scene.arm.seen(method, pattern))
+        scene.arm.requests.clear()
+        return found
+
+    raised(scene)
+    scene.train.connect("ml-feed", scene.target, {"pat": TOKEN})
+    assert scene.run("plan").code == 0
+    assert asked("GET", "*/connections") == 1
+    # before anything is published, and right before it would be written
+    assert release(scene).code == 0
+    assert asked("POST", "*/listsecrets") == 2
+    # of a connection that is only looked at, once
+    raised(scene, "1.2")
+    assert release(scene, **NO_TOKEN).code == 0
+    assert asked("POST", "*/listsecrets") == 1
+
+
+def test_a_connection_that_loses_its_token_is_rehearsed_without_one(scene: Scene) -> None:
+    raised(scene)
+    scene.train.connect("ml-feed", scene.target, {"pat": TOKEN}, metadata={"madeBy": "wheelstep"})
+    ran = release(scene, WHEELSTEP_CONNECTION_TOKEN=None, WHEELSTEP_CONNECTION_AUTH_TYPE="none")
+    assert ran.code == 5, ran.said
+    assert "ml-feed, which Azure ML will take for it, has none" in ran.said
+    assert len(scene.feed.files) == 1  # nothing was published
+    assert scene.writes() == []
+
+
 # --- pull requests --------------------------------------------------------------------------------
 
 PULL_REQUEST = {

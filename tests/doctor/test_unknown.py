@@ -121,6 +121,11 @@ CASES = (
         lambda world: world.feed.fault("api", *[Fault("status", 500)] * 9),
     ),
     Unanswered(
+        "an index that shows nothing yet",
+        "/simple/ in train",
+        lambda world: world.feed.fault("simple", *[Fault("status", 404)] * 200),
+    ),
+    Unanswered(
         "a public index that fails",
         "names on the public index",
         lambda world: world.environment.update(PIP_INDEX_URL="http://127.0.0.1:9/simple/"),

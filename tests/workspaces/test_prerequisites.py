@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import shlex
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -173,6 +175,47 @@ def test_what_could_not_be_read_keeps_its_reason() -> None:
     found = judged(facts(closed=True, storage=Unread("forbidden to me", "ask Ada")))
     check = found["storage account"]
     assert (check.status, check.message, check.cure) == ("unknown", "forbidden to me", "ask Ada")
+
+
+def test_commands_are_complete_and_fit_for_a_shell() -> None:
+    odd = Workspace(SUBSCRIPTION, "ml(eu)", "train")
+    given = replace(facts(closed=True), workspace=odd)
+    of(given.compute, "properties", "properties")["scaleSettings"] = {"maxNodeCount": 0}
+    of(given.document, "properties")["managedNetwork"] = {
+        "isolationMode": "AllowOnlyApprovedOutbound",
+        "outboundRules": {},
+    }
+    every = [
+        *prerequisites(given, Wants(hosts=("pkgs.dev.azure.com",))),
+        *prerequisites(replace(given, compute=Missing("gone")), Wants()),
+        *prerequisites(replace(given, registry=None), Wants()),
+        *prerequisites(replace(given, registry=Missing("gone")), Wants()),
+        *prerequisites(replace(given, document=Missing("gone")), Wants()),
+        *prerequisites(_of_another_network(odd), Wants()),
+    ]
+    commands = {
+        text for check in every for text in check.cure.split("`") if text.startswith("az ml ")
+    }
+    assert {" ".join(text.split()[2:4]) for text in commands} == {
+        "compute create",
+        "compute update",
+        "workspace list",
+        "workspace outbound-rule",
+        "workspace update",
+    }
+    for text in commands:
+        words = shlex.split(text)
+        assert "'ml(eu)'" in text, text
+        assert words[words.index("--resource-group") + 1] == "ml(eu)"
+        assert words[words.index("--subscription") + 1] == SUBSCRIPTION
+        assert "train" in words or words[3] == "list", text
+
+
+def _of_another_network(workspace: Workspace) -> Facts:
+    given = replace(facts(closed=True), workspace=workspace)
+    subnet = of(given.compute, "properties", "properties", "subnet")
+    subnet["id"] = subnet["id"].replace("/virtualNetworks/ml/", "/virtualNetworks/other/")
+    return given
 
 
 # --- rights -------------------------------------------------------------------------------------

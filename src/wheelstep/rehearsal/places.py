@@ -186,6 +186,13 @@ class Indexes:
                 cure="Renew the connection's token (Packaging: Read is enough) in the workspace, "
                 "and hand the new one over as connection-token.",
             )
+        if place.connection is not None and place.connection.auth_type == "None":
+            return ServiceRefused(
+                f"{shown} asks for credentials, and the connection {place.connection.name}, which "
+                "Azure ML will take for it, has none. The image build would be refused, too.",
+                code="connection-refused",
+                cure="Give the connection a token that may read (Packaging: Read is enough).",
+            )
         if place.credential is not None and place.credential.password:
             return page.error
         if self.connections and connected and place.kind == "ours" and place.connection is None:

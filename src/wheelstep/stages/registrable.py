@@ -17,6 +17,7 @@ from wheelstep.repositories.interface import Snapshot
 from wheelstep.stages.readers import readers_of
 from wheelstep.stages.rehearsing import read_after
 from wheelstep.stages.run import Run
+from wheelstep.workspaces.commands import place_options
 
 __all__ = ["Registrable", "check_register", "next_steps", "readers_in", "refuse_twice",
            "registrable", "say_next_steps"]  # fmt: skip
@@ -194,9 +195,7 @@ def next_steps(path: str, workspaces: Sequence[Workspace]) -> list[str]:
         workspaces: Where.
     """
     return [
-        f"az ml environment create --file {shlex.quote(path)} "
-        f"--resource-group {shlex.quote(one.group)} --workspace-name {shlex.quote(one.name)} "
-        f"--subscription {one.subscription}"
+        f"az ml environment create --file {shlex.quote(path)} {place_options(one)}"
         for one in workspaces
     ]
 

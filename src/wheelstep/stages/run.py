@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from wheelstep.destinations.interface import Destination
+from wheelstep.destinations.interface import Destination, Wanted
 from wheelstep.errors import SettingError
 from wheelstep.ground.allowances import Allowances
 from wheelstep.ground.clock import Clock, SystemClock
@@ -31,7 +32,9 @@ from wheelstep.settings import Settings
 from wheelstep.stages.comparing import Earlier, earlier_rehearsals
 
 if TYPE_CHECKING:
+    from wheelstep.ground.transport import Transport
     from wheelstep.stages.connecting.known import Had
+    from wheelstep.workspaces.connection import Login
     from wheelstep.workspaces.facts import Unread
     from wheelstep.workspaces.resource_manager import ResourceManager
 
@@ -62,6 +65,9 @@ class Run:
     """What the workspaces have; None: not asked yet. See stages/connecting/known.py."""
     known_connections: tuple[Connection, ...] | None = None
     """The same with what the settings know; None: not put together yet."""
+    logins: dict[str, Login | None] = field(default_factory=dict)
+    """Resource id of a workspace's connection, in lower case -> what it authenticates with, None
+    where that may not be known; as far as asked."""
     permissions: dict[str, tuple[Mapping[str, Any], ...] | Unread] = field(default_factory=dict)
     """Workspace, in lower case -> what this run's identity may do there, as far as asked."""
     warned: set[str] = field(default_factory=set)
@@ -84,6 +90,10 @@ class Run:
                 cure="Remove it from the settings.",
                 severity="notice",
             )
+
+    def now(self) -> dt.datetime:
+        """Return the time, UTC."""
+        return dt.datetime.fromtimestamp(self.clock.time(), dt.UTC)
 
     @property
     def root(self) -> Path:
@@ -108,25 +118,35 @@ class Run:
     @cached_property
     def destinations(self) -> Sequence[Destination]:
         """The destinations, in the order of the settings; the first is the one definitions name."""
-        from wheelstep.destinations.table import destination_of
         from wheelstep.ground.credentials import EntraTokens
         from wheelstep.ground.transport import Transport
 
         transport, entra = Transport(self.environment, clock=self.clock), EntraTokens()
-        # a GitHub token is never sent to a feed
-        job_token = self.host.job_token() if self.host.name == "azure" else None
-        return [
-            destination_of(
-                wanted,
-                root=self.root,
-                environment=self.environment,
-                transport=transport,
-                job_token=job_token,
-                entra=entra,
-                parallel=self.transfers,
-            )
-            for wanted in self.settings.publish_to
-        ]
+        return [self.destination(one, transport, entra) for one in self.settings.publish_to]
+
+    def destination(self, wanted: Wanted, transport: Transport, entra: TokenSource) -> Destination:
+        """Return a destination of the settings.
+
+        Args:
+            wanted: What the settings say of it.
+            transport: The HTTP policy.
+            entra: Who signs in at feeds with Entra ID.
+
+        Raises:
+            StepError: As `destination_of`.
+        """
+        from wheelstep.destinations.table import destination_of
+
+        return destination_of(
+            wanted,
+            root=self.root,
+            environment=self.environment,
+            transport=transport,
+            # a GitHub token is never sent to a feed
+            job_token=self.host.job_token() if self.host.name == "azure" else None,
+            entra=entra,
+            parallel=self.transfers,
+        )
 
     @cached_property
     def workspaces(self) -> Sequence[Workspace]:
@@ -142,8 +162,23 @@ class Run:
         Raises:
             SettingError: As `endpoint_of`.
         """
-        from wheelstep.ground.credentials import EntraTokens
         from wheelstep.ground.transport import Transport
+
+        return self.manager_over(Transport(self.environment, clock=self.clock), lambda one: one)
+
+    def manager_over(
+        self, transport: Transport, signed_in: Callable[[TokenSource], TokenSource]
+    ) -> ResourceManager:
+        """Return what asks Azure Resource Manager.
+
+        Args:
+            transport: The HTTP policy.
+            signed_in: Gets whoever signs in there, and returns what is asked for tokens instead.
+
+        Raises:
+            SettingError: As `endpoint_of`.
+        """
+        from wheelstep.ground.credentials import EntraTokens
         from wheelstep.workspaces.resource_manager import (
             API_VERSION,
             ResourceManager,
@@ -151,9 +186,8 @@ class Run:
         )
 
         tokens = self.entra or EntraTokens(f"{endpoint_of(self.environment)}/.default")
-        transport = Transport(self.environment, clock=self.clock)
         version = self.settings.api_version or API_VERSION
-        return ResourceManager(self.environment, transport, tokens, api_version=version)
+        return ResourceManager(self.environment, transport, signed_in(tokens), api_version=version)
 
     @cached_property
     def repository(self) -> Repository:

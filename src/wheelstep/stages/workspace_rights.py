@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from wheelstep.errors import ServiceRefused, StepError
 from wheelstep.model import Workspace
@@ -11,11 +11,14 @@ from wheelstep.stages.run import Run
 if TYPE_CHECKING:
     from wheelstep.workspaces.identity import Identity
 
-__all__ = ["CONNECT", "REGISTER", "lacking"]
+__all__ = ["CONNECT", "REGISTER", "SEE_CONNECTIONS", "SEE_VERSIONS", "lacking"]
 
-SPACE = "Microsoft.MachineLearningServices/workspaces"
-CONNECT = f"{SPACE}/connections/write"
-REGISTER = f"{SPACE}/environments/versions/write"
+# what a release does in a workspace, as Azure names it
+SPACE: Final = "Microsoft.MachineLearningServices/workspaces"
+SEE_CONNECTIONS: Final = f"{SPACE}/connections/read"
+CONNECT: Final = f"{SPACE}/connections/write"
+SEE_VERSIONS: Final = f"{SPACE}/environments/versions/read"
+REGISTER: Final = f"{SPACE}/environments/versions/write"
 
 
 def lacking(run: Run, workspace: Workspace, action: str, purpose: str) -> ServiceRefused | None:

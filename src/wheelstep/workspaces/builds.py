@@ -8,6 +8,7 @@ from typing import Final
 
 from wheelstep.ground.checks import Group
 from wheelstep.model import Check, Workspace
+from wheelstep.workspaces.commands import of_workspace, place_options
 from wheelstep.workspaces.facts import (
     Document,
     Facts,
@@ -43,11 +44,10 @@ def build_checks(subject: str, facts: Facts, document: Document) -> list[Check]:
     if name is None:
         return [_serverless(subject, facts.workspace, accesses)]
     managed = isolation(document) not in {None, "disabled"}
-    command = _command(facts.workspace)
     match facts.compute:
         case Missing(why=why):
             message = f"The image build compute {name} is not there: {why}"
-            cure = f"Make it again, or name another one: `{command}`."
+            cure = f"Make it again, or name another one: `{_command(facts.workspace)}`."
             return [_fault(subject, "build-compute-missing", message, cure)]
         case Unread(why=why, cure=cure):
             message = f"Whether the compute {name} can build images is not known: {why}"
@@ -55,7 +55,7 @@ def build_checks(subject: str, facts: Facts, document: Document) -> list[Check]:
         case None:
             return [WORKSPACES.unknown(subject, f"The compute {name} was not looked at.", BUILDS)]
         case compute:
-            wrong = next(_cluster(subject, name, compute, command, managed=managed), None)
+            wrong = next(_cluster(subject, name, facts.workspace, compute, managed=managed), None)
     if wrong is not None:
         return [wrong]
     checks = [WORKSPACES.ok(subject, f"The CPU cluster {name} builds images.")]
@@ -72,10 +72,7 @@ def isolation(document: Document) -> str | None:
 
 
 def _command(workspace: Workspace) -> str:
-    return (
-        f"az ml workspace update --resource-group {workspace.group} --name {workspace.name} "
-        "--image-build-compute NAME"
-    )
+    return of_workspace(workspace, "update", "--image-build-compute NAME")
 
 
 def _fault(subject: str, code: str, message: str, cure: str) -> Check:
@@ -104,11 +101,11 @@ def _serverless(subject: str, workspace: Workspace, accesses: Sequence[Access]) 
 
 
 def _cluster(
-    subject: str, name: str, compute: Document, command: str, *, managed: bool
+    subject: str, name: str, workspace: Workspace, compute: Document, *, managed: bool
 ) -> Iterator[Check]:
     """Yield what is wrong with the compute that builds images, or not known of it."""
     look = f"Azure ML studio: Compute, {name}."
-    another = f"Make a cluster (AmlCompute) of a CPU size and name it: `{command}`."
+    another = f"Make a cluster (AmlCompute) of a CPU size and name it: `{_command(workspace)}`."
 
     def unknown(message: str) -> Check:
         return WORKSPACES.unknown(subject, message, BUILDS, look)
@@ -137,7 +134,7 @@ def _cluster(
         yield _fault(subject, "build-compute-failed", message, f"{look} Mend it. Or: {another}")
     if part(compute, "properties", "properties", "scaleSettings", "maxNodeCount") == 0:
         message = f"The image build compute {name} may have no node at all (maxNodeCount 0)."
-        cure = f"`az ml compute update --name {name} --max-instances 1`."
+        cure = f"`az ml compute update --name {name} --max-instances 1 {place_options(workspace)}`."
         yield _fault(subject, "build-compute-empty", message, cure)
 
 
@@ -150,13 +147,11 @@ def _network(
     state = text(document, "properties", "managedNetwork", "status", "status")
     if state is not None and state.lower() == "active":
         return WORKSPACES.ok(subject, "The workspace's managed network connects them.")
-    workspace = facts.workspace
     return WORKSPACES.unknown(
         subject,
         f"The workspace's managed network is not known to be active ({state or 'not told'}).",
         BUILDS,
-        f"`az ml workspace provision-network --resource-group {workspace.group} --name "
-        f"{workspace.name}`.",
+        f"`{of_workspace(facts.workspace, 'provision-network')}`.",
     )
 
 
@@ -165,8 +160,9 @@ def _same_network(subject: str, facts: Facts, compute: Document) -> Check:
     closed."""
     breaks = "The build cannot reach the storage account or the registry, and fails."
     cure = (
-        "Make the cluster in the network of the private endpoints (`az ml compute create --type "
-        "amlcompute --vnet-name VNET --subnet SUBNET`), and name it as the image build compute."
+        "Make the cluster in the network of the private endpoints (`az ml compute create --name "
+        "NAME --type amlcompute --vnet-name VNET --subnet SUBNET "
+        f"{place_options(facts.workspace)}`), and name it as the image build compute."
     )
     properties = part(compute, "properties", "properties")
     subnet = text(properties, "subnet", "id")

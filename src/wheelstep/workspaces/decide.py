@@ -17,7 +17,17 @@ from wheelstep.workspaces.connection import (
     same_login,
 )
 
-__all__ = ["Create", "Decision", "Leave", "TakeOver", "Update", "decide", "named", "secret_differs"]
+__all__ = [
+    "Create",
+    "Decision",
+    "Leave",
+    "TakeOver",
+    "Update",
+    "decide",
+    "expiry_of",
+    "metadata_of",
+    "named",
+]
 
 TOKEN: Final = "the token"  # noqa: S105 - a word of a message
 PASSWORD: Final = "the password"  # noqa: S105 - a word of a message
@@ -62,7 +72,7 @@ def named(name: str, stored: Sequence[Stored]) -> Stored | None:
     return next((one for one in stored if one.name.lower() == name.lower()), None)
 
 
-def secret_differs(
+def _secret_differs(
     wanted: Connection, login: Login, stored: Stored, known: Login | None, mark: str | None
 ) -> str | None:
     """Return what to say of a secret that is, or may be, another one; None where it is the same.
@@ -114,7 +124,7 @@ def decide(
         reasons.append(f"the authentication ({stored.auth_type or 'none'})")
     if stored.shared != wanted.shared:
         reasons.append("who may use it")
-    secret = secret_differs(wanted, login, stored, known, mark)
+    secret = _secret_differs(wanted, login, stored, known, mark)
     if secret:
         reasons.append(secret)
     # a day that is not said says nothing: the one of the same token stays

@@ -24,7 +24,6 @@ __all__ = [
     "State",
     "Unread",
     "connections_of",
-    "flag",
     "items",
     "part",
     "read_facts",
@@ -204,12 +203,6 @@ def text(document: object, *keys: str) -> str | None:
     """Return the text at a path of keys; None where there is none, or an empty one."""
     found = part(document, *keys)
     return found.strip() or None if isinstance(found, str) else None
-
-
-def flag(document: object, *keys: str) -> bool | None:
-    """Return the switch at a path of keys; None where there is none."""
-    found = part(document, *keys)
-    return found if isinstance(found, bool) else None
 
 
 def items(document: object, *keys: str) -> list[Document]:

@@ -8,7 +8,6 @@ of others (azureml-examples PR #2265), the credentials documented for Python fee
 from __future__ import annotations
 
 import datetime as dt
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,16 +16,15 @@ from urllib.parse import urlsplit
 from wheelstep.ground.connections import depth_of
 from wheelstep.ground.proxies import is_below
 from wheelstep.model import Workspace
+from wheelstep.workspaces.commands import delete_connection
 from wheelstep.workspaces.connection import Stored
 
 __all__ = [
     "SOON",
     "Finding",
     "broken",
-    "delete_command",
     "expiry_finding",
     "harm",
-    "place_options",
 ]
 
 SOON: Final = dt.timedelta(days=14)
@@ -45,19 +43,6 @@ class Finding:
     """The name of the one it is about."""
     expired: bool = False
     """True where builds fail because of it already."""
-
-
-def delete_command(workspace: Workspace, name: str) -> str:
-    """Return the command that deletes a connection."""
-    return f"az ml connection delete --name {shlex.quote(name)} {place_options(workspace)}"
-
-
-def place_options(workspace: Workspace) -> str:
-    """Return how `az ml` is told a workspace."""
-    return (
-        f"--resource-group {shlex.quote(workspace.group)} --workspace-name {workspace.name} "
-        f"--subscription {workspace.subscription}"
-    )
 
 
 def broken(one: Stored, now: dt.datetime) -> str | None:
@@ -115,7 +100,7 @@ def harm(
                 f"{of_us[0]} more closely than {ours.name} ({ours.target}): Azure ML would "
                 "authenticate with it" + (f", and {why}." if why else "."),
                 f"Give {ours.name} a closer target (`connection-target`), or delete {one.name} if "
-                f"nobody needs it: {delete_command(workspace, one.name)}",
+                f"nobody needs it: {delete_connection(workspace, one.name)}",
                 one.name,
             )
         elif _same_target(one, ours):
@@ -124,7 +109,7 @@ def harm(
                 f"In the workspace {workspace} the connections {one.name} and {ours.name} have the "
                 f"same target {ours.target}: which of them Azure ML takes is not documented"
                 + (f", and of {one.name}: {why}." if why else "."),
-                f"Keep one of them: {delete_command(workspace, one.name)}",
+                f"Keep one of them: {delete_connection(workspace, one.name)}",
                 one.name,
             )
         elif why is not None:
@@ -133,7 +118,7 @@ def harm(
                 f"In the workspace {workspace} the connection {one.name} ({one.target}) is broken: "
                 f"{why}. Builds of everybody whose definitions name an index there fail, and "
                 "jobs that use all connections (AutoML) with them.",
-                f"Mend it, or delete it: {delete_command(workspace, one.name)}",
+                f"Mend it, or delete it: {delete_connection(workspace, one.name)}",
                 one.name,
             )
         elif ours.category == "PythonFeed" and is_below(ours.target, one.target):

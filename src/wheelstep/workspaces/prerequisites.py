@@ -9,6 +9,7 @@ services in.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -17,6 +18,7 @@ from typing import Final
 from wheelstep.ground.checks import Group
 from wheelstep.model import Check, Workspace
 from wheelstep.workspaces.builds import build_checks, isolation
+from wheelstep.workspaces.commands import place_options
 from wheelstep.workspaces.facts import Document, Facts, Missing, Unread, items, part, text
 from wheelstep.workspaces.reach import storage_access
 from wheelstep.workspaces.registry import registry_checks
@@ -84,8 +86,8 @@ def _not_found(subject: str, workspace: Workspace, why: str, *, needed: bool) ->
         code="workspace-not-found",
         breaks="A release cannot look at its connections"
         + (" and ends." if needed else ": nothing is known of what image builds sign in with."),
-        cure="Check `workspace`, part by part, against `az ml workspace list --subscription "
-        f"{workspace.subscription} --resource-group {workspace.group} --output table`.",
+        cure="Check `workspace`, part by part, against `az ml workspace list --resource-group "
+        f"{shlex.quote(workspace.group)} --subscription {workspace.subscription} --output table`.",
         exit_code=5 if needed else 0,
     )
 
@@ -118,8 +120,8 @@ def _outbound(
                 "Only approved hosts can be reached from its network, and which those are is not "
                 "told.",
                 breaks,
-                f"`az ml workspace outbound-rule list --resource-group {workspace.group} "
-                f"--workspace-name {workspace.name}`: {', '.join(hosts)} has to be among them.",
+                f"`az ml workspace outbound-rule list {place_options(workspace)}`: "
+                f"{', '.join(hosts)} has to be among them.",
             )
         ]
     approved = [
@@ -133,9 +135,8 @@ def _outbound(
             f"Only approved hosts can be reached from its network, and {host} is none of them.",
             code="outbound-not-approved",
             breaks=breaks,
-            cure=f"`az ml workspace outbound-rule set --resource-group {workspace.group} "
-            f"--workspace-name {workspace.name} --rule packages-{number} --type fqdn "
-            f"--destination {host}`.",
+            cure=f"`az ml workspace outbound-rule set {place_options(workspace)} "
+            f"--rule packages-{number} --type fqdn --destination {host}`.",
         )
         for number, host in enumerate(hosts, 1)
         if not any(fnmatchcase(host.lower(), pattern) for pattern in approved)

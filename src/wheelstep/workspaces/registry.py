@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from wheelstep.ground.checks import Group
-from wheelstep.model import Check
+from wheelstep.model import Check, Workspace
+from wheelstep.workspaces.commands import of_workspace
 from wheelstep.workspaces.facts import Document, Facts, Missing, Unread, text
 from wheelstep.workspaces.reach import missing, registry_access, way_in
 
@@ -28,7 +29,8 @@ def registry_checks(subject: str, facts: Facts, *, restricted: bool) -> list[Che
         case None:
             return [_none_yet(subject, facts, restricted=restricted)]
         case Missing(why=why):
-            cure = "Make a registry and give it to the workspace (`--container-registry ID`)."
+            command = _command(facts.workspace)
+            cure = f"Make a registry and give it to the workspace: `{command}`."
             return [missing(subject, "registry-missing", why, BREAKS, cure)]
         case Unread(why=why, cure=cure):
             return [WORKSPACES.unknown(subject, why, BREAKS, cure)]
@@ -44,10 +46,13 @@ def _none_yet(subject: str, facts: Facts, *, restricted: bool) -> Check:
         "The workspace has none yet, and its storage account is not open: whether the one that "
         "Azure ML makes at the first build fits is not known.",
         BREAKS,
-        "Make a Premium registry in the network and give it to the workspace: `az ml workspace "
-        f"update --name {facts.workspace.name} --resource-group {facts.workspace.group} "
-        "--container-registry ID`.",
+        "Make a Premium registry in the network and give it to the workspace: "
+        f"`{_command(facts.workspace)}`.",
     )
+
+
+def _command(workspace: Workspace) -> str:
+    return of_workspace(workspace, "update", "--container-registry ID")
 
 
 def _judged(subject: str, registry: Document) -> list[Check]:

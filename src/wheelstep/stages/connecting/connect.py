@@ -15,14 +15,14 @@ from wheelstep.stages.connecting.proof import Tried, prove
 from wheelstep.stages.connecting.store import foresee, store
 from wheelstep.stages.connecting.wanted import (
     check_tokens,
-    is_stored,
     private_indexes,
+    to_store,
     wanted_connections,
 )
 from wheelstep.stages.run import Run
 from wheelstep.workspaces.connection import login_of
 
-__all__ = ["Connecting"]
+__all__ = ["Connecting", "need_workspaces"]
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Connecting:
         workspaces."""
         if not self.run.workspaces:
             return []
-        return [one for one in wanted_connections(self.run) if is_stored(one)]
+        return to_store(self.run)
 
     def check(self, *, definitions: bool) -> None:
         """Find out, before anything is built or published, what connecting would end with, as far

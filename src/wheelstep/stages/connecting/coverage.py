@@ -4,7 +4,6 @@ published."""
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 from collections.abc import Sequence
 
 from wheelstep.errors import SettingError, StepError, raise_all
@@ -12,18 +11,13 @@ from wheelstep.ground.connections import closest
 from wheelstep.ground.transport import Transport
 from wheelstep.rehearsal.credentials_in_effect import usual_target
 from wheelstep.stages.connecting.known import Had, login_in, workspace_connections
-from wheelstep.stages.connecting.proof import (
-    Whose,
-    asks_for_credentials,
-    credentials_of,
-    reads_index,
-)
-from wheelstep.stages.connecting.wanted import private_indexes
+from wheelstep.stages.connecting.proof import asks_for_credentials, reads_index, whose_in
+from wheelstep.stages.connecting.wanted import first_index
 from wheelstep.stages.run import Run
 from wheelstep.workspaces.neighbours import expiry_finding, harm
 from wheelstep.workspaces.refusals import NOT_THERE
 
-__all__ = ["check_coverage"]
+__all__ = ["check_coverage", "missing"]
 
 
 def check_coverage(run: Run, names: Sequence[str]) -> None:
@@ -39,7 +33,7 @@ def check_coverage(run: Run, names: Sequence[str]) -> None:
         ServiceRefused: The one that does is refused there; a workspace is not there.
         ServiceUnavailable: The feed does not answer.
     """
-    first = next(iter(private_indexes(run)), None)
+    first = first_index(run)
     if first is None or not run.workspaces:
         return
     with Transport(run.environment, clock=run.clock) as transport:
@@ -63,7 +57,7 @@ def _covered(
     one = closest(url, had.connections)
     if one is None:
         return missing(had, url)
-    now = dt.datetime.fromtimestamp(run.clock.time(), dt.UTC)
+    now = run.now()
     soon = expiry_finding(had.workspace, one, now)
     for finding in [
         *([soon] if soon else []),
@@ -84,12 +78,7 @@ def _covered(
     try:
         reads_index(
             transport,
-            Whose(
-                credentials_of(one.target, login),
-                f"what the connection {one.name} of the workspace {had.workspace} authenticates "
-                "with",
-                "The image build would be refused, too.",
-            ),
+            whose_in(had.workspace, one, login),
             url,
             names,
         )

@@ -7,15 +7,17 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from wheelstep.errors import StepError
 from wheelstep.ground.connections import AuthType, Category, Connection, closest
+from wheelstep.ground.secret import Secret
 from wheelstep.model import Workspace
 from wheelstep.stages.connecting.wanted import is_stored, private_indexes, wanted_connections
 from wheelstep.stages.run import Run
 from wheelstep.workspaces.connection import Login, Stored, in_use, listed, read_login
 
-__all__ = ["Had", "known_connections", "workspace_connections"]
+__all__ = ["Had", "known_connections", "login_in", "workspace_connections"]
 
 CATEGORIES: Mapping[str, Category] = {"PythonFeed": "PythonFeed", "Git": "Git"}
 AUTH_TYPES: Mapping[str, AuthType] = {
@@ -68,7 +70,7 @@ def known_connections(
     the settings, and those that the workspaces have.
 
     The secret of a workspace's connection is read where that is permitted, only for those that
-    match an index of ours, and never on a pull request.
+    match an index of ours and are not about to be written, and never on a pull request.
 
     Args:
         run: The run.
@@ -85,39 +87,53 @@ def known_connections(
         for had in workspace_connections(run):
             ours = {id(one) for url in indexes if (one := closest(url, had.connections))}
             for stored in had.connections:
-                read = (login or login_in)(run, stored) if id(stored) in ours else None
+                read = partial(login or login_in, run, stored) if id(stored) in ours else _nobody
                 _merge(wanted, stored, read)
         run.known_connections = tuple(wanted)
     return run.known_connections
 
 
 def login_in(run: Run, stored: Stored) -> Login | None:
-    """Return what a workspace's connection authenticates with, None where that may not be known."""
+    """Return what a workspace's connection authenticates with, None where that may not be known;
+    each is asked once in a run."""
     if run.trigger.pull_request:
         return None
-    try:
-        return read_login(run.resource_manager, stored)
-    except StepError:
-        return None  # unknown, as where it is not permitted; who reads the list heard of trouble
+    key = stored.id.lower()
+    if key not in run.logins:
+        try:
+            run.logins[key] = read_login(run.resource_manager, stored)
+        except StepError:
+            # unknown, as where it is not permitted; who reads the list heard of trouble
+            run.logins[key] = None
+    return run.logins[key]
 
 
-def _merge(wanted: list[Connection], stored: Stored, login: Login | None) -> None:
-    """Add a workspace's connection to those of the settings, or its secret to the one it is."""
+def _nobody() -> None:
+    """Tell of no login: the connection is for something else than our indexes."""
+
+
+def _merge(wanted: list[Connection], stored: Stored, login: Callable[[], Login | None]) -> None:
+    """Add a workspace's connection to those of the settings, or its secret to the one it is; what
+    the settings are about to write there is known without asking."""
     category, auth_type = CATEGORIES.get(stored.category), AUTH_TYPES.get(stored.auth_type)
     if category is None:
         return
-    user, secret = in_use(login) if login is not None else (None, None)
     for at, one in enumerate(wanted):
+        same_name = one.name.lower() == stored.name.lower()
         same_place = (one.category, one.target.rstrip("/")) == (
             category,
             stored.target.rstrip("/"),
         )
-        if same_place and one.secret is None and secret is not None:
+        if same_place and not is_stored(one):
+            user, secret = _in_use(login())
             wanted[at] = dataclasses.replace(one, user=user or one.user, secret=secret)
-        # one of its name and another target is replaced where the settings have a token for it;
-        # else it stays what it is, and its secret goes below its own target alone
-        if same_place or (one.name.lower() == stored.name.lower() and is_stored(one)):
+        if same_place or (same_name and is_stored(one)):
             return
+        if same_name:
+            # it has another target, and nothing will replace it: its secret goes below its own
+            del wanted[at]
+            break
+    user, secret = _in_use(login())
     wanted.append(
         Connection(
             name=stored.name,
@@ -131,3 +147,7 @@ def _merge(wanted: list[Connection], stored: Stored, login: Login | None) -> Non
             source="the workspace",
         )
     )
+
+
+def _in_use(login: Login | None) -> tuple[str | None, Secret | None]:
+    return in_use(login) if login is not None else (None, None)

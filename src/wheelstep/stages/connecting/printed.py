@@ -14,8 +14,8 @@ import yaml
 
 from wheelstep.ground.connections import Connection
 from wheelstep.model import Workspace
+from wheelstep.workspaces.commands import place_options
 from wheelstep.workspaces.connection import login_of
-from wheelstep.workspaces.neighbours import place_options
 
 __all__ = ["printed"]
 

@@ -16,19 +16,20 @@ from wheelstep.ground.index_page import SEEN, SUPPRESS_SIGN_IN, ask, files_on
 from wheelstep.ground.proxies import is_below
 from wheelstep.ground.simple_index import ACCEPT
 from wheelstep.ground.transport import Credentials, Response, Transport
+from wheelstep.model import Workspace
 from wheelstep.stages.connecting.consent import ask_consent
 from wheelstep.stages.run import Run
-from wheelstep.workspaces.connection import Login, in_use
+from wheelstep.workspaces.connection import Login, Stored, in_use
 
 __all__ = [
     "Proof",
     "Tried",
     "Whose",
     "asks_for_credentials",
-    "credentials_of",
     "prove",
     "reads_index",
-    "unproven",
+    "reads_repository",
+    "whose_in",
     "whose_is",
 ]
 
@@ -55,7 +56,7 @@ class Proof:
     """What was read, for people: "the page of acme-core"."""
 
 
-def credentials_of(target: str, login: Login) -> Credentials | None:
+def _credentials(target: str, login: Login) -> Credentials | None:
     """Return what Azure ML sends below a target, None where a connection has no credentials."""
     user, secret = in_use(login)
     return None if secret is None else Credentials(target, user or ANY_USER, secret)
@@ -69,12 +70,21 @@ def whose_is(connection: Connection, login: Login, so: str = NOT_YET) -> Whose:
         login: What would be stored for it.
         so: What it means when they do not read, a sentence.
     """
-    credentials = credentials_of(connection.target, login)
+    credentials = _credentials(connection.target, login)
     if credentials is None:
         return Whose(None, f"the connection {connection.name} (it has no credentials)", so)
     kind = "password" if login.user is not None else "token"
     who = f"the {kind} of the connection {connection.name} (from {connection.source})"
     return Whose(credentials, who, so)
+
+
+def whose_in(workspace: Workspace, stored: Stored, login: Login) -> Whose:
+    """Return whose credentials those of a connection are that a workspace has."""
+    return Whose(
+        _credentials(stored.target, login),
+        f"what the connection {stored.name} of the workspace {workspace} authenticates with",
+        "The image build would be refused, too.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +140,7 @@ def prove(
         for url in urls
     ]
     if not any(proof.outcome != "nothing-there" for proof in proofs):
-        unproven(run, connection, urls)
+        _unproven(run, connection, urls)
     for proof in proofs:
         if proof.outcome == "everybody" and connection.auth_type != "None":
             run.warn(
@@ -142,7 +152,7 @@ def prove(
     return proofs
 
 
-def unproven(run: Run, connection: Connection, urls: Iterable[str]) -> None:
+def _unproven(run: Run, connection: Connection, urls: Iterable[str]) -> None:
     """Refuse to store what nothing could be tried with, unless that is allowed.
 
     Raises:

@@ -39,16 +39,16 @@ def remove(
     """
     places = workspace_connections(run)
     doomed = [
-        (place, wanted, there)
+        (place, there)
         for place in places
         for wanted in connections
         if (there := named(wanted.name, place.connections)) is not None
     ]
-    for place, _, there in doomed:
+    for place, there in doomed:
         _show_what_stops(run, place, there, indexes, repositories)
 
-    def take(item: tuple[Had, Connection, Stored]) -> tuple[ConnectionRow, StepError | None]:
-        place, _, there = item
+    def take(item: tuple[Had, Stored]) -> tuple[ConnectionRow, StepError | None]:
+        place, there = item
         try:
             status = _taken(run, place, there)
         except StepError as error:

@@ -100,9 +100,10 @@ def store(
         StepError: A workspace that cannot be read or written, or a connection that was made by hand
             and is not to be taken over; the others are done, and the report says which.
     """
-    run.had = None  # others may have changed them since a release began
+    if not run.planning:
+        run.had = None  # others may have changed them since a release began
     had = workspace_connections(run)
-    now = dt.datetime.fromtimestamp(run.clock.time(), dt.UTC)
+    now = run.now()
     logins = {one.name: login_of(one) for one in connections}
 
     def bring(place: Had) -> list[_One]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import datetime as dt
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -20,11 +19,17 @@ from wheelstep.rehearsal.credentials_in_effect import usual_target
 from wheelstep.stages.run import Run
 from wheelstep.workspaces.neighbours import SOON
 
-__all__ = ["check_tokens", "is_stored", "private_indexes", "wanted_connections"]
+__all__ = [
+    "check_tokens",
+    "first_index",
+    "is_stored",
+    "private_indexes",
+    "to_store",
+    "wanted_connections",
+]
 
 PASSING: Final = re.compile(r"gh[su]_\w+")
 """Tokens of a GitHub App (`ghs_`: one hour, the job's own among them; `ghu_`: eight)."""
-GITHUB_HOST: Final = "github.com"
 
 
 def wanted_connections(run: Run, *, default: bool = False) -> tuple[Connection, ...]:
@@ -79,6 +84,15 @@ def is_stored(connection: Connection) -> bool:
     return connection.secret is not None or connection.auth_type == "None"
 
 
+def to_store(run: Run) -> list[Connection]:
+    """Return the connections of the settings that a release writes, where there are workspaces.
+
+    Raises:
+        SettingError: As `wanted_connections`.
+    """
+    return [one for one in wanted_connections(run) if is_stored(one)]
+
+
 def check_tokens(run: Run, connections: Sequence[Connection]) -> None:
     """Refuse tokens that would be dead before the next image build; warn of those that can do more
     than they need, or end soon. No service is asked.
@@ -88,7 +102,7 @@ def check_tokens(run: Run, connections: Sequence[Connection]) -> None:
     """
     raise_all([error for one in connections if (error := _unfit(one))])
     publishing = _publishing(run)
-    now = dt.datetime.fromtimestamp(run.clock.time(), dt.UTC)
+    now = run.now()
     for one in connections:
         if one.secret is None:
             continue
@@ -186,3 +200,9 @@ def private_indexes(run: Run) -> Iterable[str]:
         for each in run.destinations
         if isinstance(each, IndexDestination) and (url := each.consumer_url)
     ]
+
+
+def first_index(run: Run) -> str | None:
+    """Return the index that a release asks the workspaces' connections for; None where definitions
+    read no index over the network."""
+    return next(iter(private_indexes(run)), None)

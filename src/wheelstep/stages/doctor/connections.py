@@ -20,16 +20,16 @@ from wheelstep.stages.connecting.known import Had
 from wheelstep.stages.connecting.named import NamedUrl
 from wheelstep.stages.connecting.proof import (
     Proof,
-    Whose,
-    credentials_of,
     reads_index,
     reads_repository,
+    whose_in,
     whose_is,
 )
 from wheelstep.stages.connecting.wanted import (
     check_tokens,
-    is_stored,
+    first_index,
     private_indexes,
+    to_store,
     wanted_connections,
 )
 from wheelstep.stages.doctor.known import Known, Task
@@ -43,12 +43,11 @@ REFUSED: Final = "Every image build that reads there is refused."
 ENDS: Final = "The release ends before anything is built."
 SETTINGS: Final = "the settings' connections"
 NOT_STORED: Final = "The release ends before the commit, and the workspaces do not get the token."
-NEEDED: Final = frozenset({"PythonFeed"})
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index that definitions name, and who reads those."""
+    """An index that definitions name, or will name."""
 
     url: str
     paths: tuple[str, ...]
@@ -95,7 +94,7 @@ def _fit(known: Known) -> tuple[Sequence[Connection], Sequence[Problem]]:
     Raises:
         StepError: It would not store them.
     """
-    wanted = [one for one in wanted_connections(known.run) if is_stored(one)]
+    wanted = to_store(known.run)
     # its warnings are checks here
     apart = replace(known.run, report=Report("doctor"), warned=set())
     check_tokens(apart, wanted)
@@ -181,7 +180,7 @@ def _of_workspace(known: Known, workspace: Workspace) -> Sequence[Check]:
     """Judge the connections that a workspace has."""
     subject = f"connections of {workspace.name}"
     had = next(one for one in known.had() if one.workspace.same(workspace))
-    wanted = [one for one in wanted_connections(known.run) if is_stored(one)]
+    wanted = to_store(known.run)
     if had.error is not None:
         return _unread(subject, had.error, needed=bool(wanted))
     checks: list[Check] = []
@@ -199,7 +198,7 @@ def _of_workspace(known: Known, workspace: Workspace) -> Sequence[Check]:
                 checks += _uncovered(known, where, had, index, wanted)
         except StepError as error:
             checks.append(CONNECTIONS.unanswered(where, error, REFUSED))
-    now = known.now()
+    now = known.run.now()
     for one in covering:
         checks += _expiry(f"{one.name} in {workspace.name}", workspace, one, now)
     checks += _neighbours(workspace, had.connections, covering, urls, now)
@@ -236,7 +235,7 @@ def _reads(known: Known, workspace: Workspace | None, named: NamedUrl) -> bool:
 def _covered(known: Known, subject: str, had: Had, one: Stored, index: Index) -> Iterator[Check]:
     """Say that a connection covers an index, and whether what it holds is let in there."""
     message = f"The connection {one.name} covers it ({one.target})"
-    now = known.now()
+    now = known.run.now()
     ended = one.expires is not None and one.expires <= now  # said of its expiry
     if not ended and (why := broken(one, now)) is not None:
         yield CONNECTIONS.fault(
@@ -261,11 +260,7 @@ def _covered(known: Known, subject: str, had: Had, one: Stored, index: Index) ->
             "Reader, or wait for the next image build.",
         )
         return
-    whose = Whose(
-        credentials_of(one.target, login),
-        f"what the connection {one.name} of the workspace {had.workspace} authenticates with",
-        "The image build would be refused, too.",
-    )
+    whose = whose_in(had.workspace, one, login)
     try:
         proof = reads_index(known.transport, whose, index.url, known.to_try())
     except ServiceUnavailable as error:
@@ -274,8 +269,16 @@ def _covered(known: Known, subject: str, had: Had, one: Stored, index: Index) ->
         for check in CONNECTIONS.refused(subject, error, REFUSED):
             yield check if _is_first(known, index.url) else replace(check, exit_code=0)
     else:
-        tried = f", and its token reads {proof.what}" if proof.what else ""
-        yield CONNECTIONS.ok(subject, f"{message}{tried}.")
+        if proof.outcome == "nothing-there":
+            yield CONNECTIONS.unknown(
+                subject,
+                f"{message}; no package of this repository is there yet, at which its token could "
+                "be tried.",
+                REFUSED,
+                "Run it again once a release is there.",
+            )
+        else:
+            yield CONNECTIONS.ok(subject, f"{message}, and its token reads {proof.what}.")
 
 
 def _uncovered(
@@ -312,7 +315,7 @@ def _uncovered(
 
 def _is_first(known: Known, url: str) -> bool:
     """Tell whether an index is the one that a release asks connections for."""
-    first = next(iter(private_indexes(known.run)), None)
+    first = first_index(known.run)
     return first is not None and first.rstrip("/") == url.rstrip("/")
 
 
@@ -346,7 +349,7 @@ def _neighbours(
     ended = {
         one.name: finding
         for one in stored
-        if one.category in NEEDED
+        if one.category == "PythonFeed"
         and (finding := expiry_finding(workspace, one, now)) is not None
         and finding.expired
     }
@@ -363,7 +366,7 @@ def _neighbours(
             if finding.code != "connection-takes-over" and finding.connection not in known:
                 note(finding)
     for one in stored:
-        if one.category not in NEEDED or one.name in known:
+        if one.category != "PythonFeed" or one.name in known:
             continue
         if (why := broken(one, now)) is not None:
             note(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime as dt
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -16,7 +15,6 @@ from urllib.parse import urlsplit
 from wheelstep.definitions.interface import Kind, Read
 from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.interface import Destination, Wanted
-from wheelstep.destinations.table import destination_of
 from wheelstep.errors import StepError
 from wheelstep.ground.clock import RetryBudget
 from wheelstep.ground.connections import Connection
@@ -46,9 +44,8 @@ from wheelstep.stages.readers import readers_of
 from wheelstep.stages.rehearsing import subjects_of
 from wheelstep.stages.run import Run
 from wheelstep.workspaces.connection import Login, Stored
-from wheelstep.workspaces.resource_manager import API_VERSION, ResourceManager, endpoint_of
 
-__all__ = ["Definitions", "Known", "Once", "Placed", "Stage", "Task"]
+__all__ = ["ATTEMPTS", "PATIENCE", "Definitions", "Known", "Once", "Stage", "Task"]
 
 PATIENCE: Final = 4.0
 """Seconds that are waited for services that do not answer at once: a person waits."""
@@ -169,7 +166,7 @@ class Known:
             one.destination for one in self.placed if not isinstance(one.destination, StepError)
         ]
         with contextlib.suppress(StepError):  # whoever asks there hears of it
-            run.resource_manager = _manager(run, self.transport)
+            run.resource_manager = run.manager_over(self.transport, _SignedInOnce)
         self.tree: Once[Tree] = Once(partial(read_tree, run.git))
         self.projects: Once[Sequence[Project]] = Once(
             lambda: discover(run.git, run.settings.packages, tree=self.tree())
@@ -270,10 +267,6 @@ class Known:
 
     # --- the services -------------------------------------------------------------------------
 
-    def now(self) -> dt.datetime:
-        """Return the time, UTC."""
-        return dt.datetime.fromtimestamp(self.run.clock.time(), dt.UTC)
-
     def _connections(self) -> Sequence[Connection]:
         self.had()
         return known_connections(self.run, lambda _run, stored: self.login(stored))
@@ -340,29 +333,11 @@ def _subjects(found: Definitions) -> list[Subject]:
 
 def _placed(run: Run, transport: Transport) -> Sequence[Placed]:
     entra = _SignedInOnce(EntraTokens())
-    job_token = run.host.job_token() if run.host.name == "azure" else None
 
     def place(wanted: Wanted) -> Placed:
         try:
-            return Placed(
-                wanted,
-                destination_of(
-                    wanted,
-                    root=run.root,
-                    environment=run.environment,
-                    transport=transport,
-                    job_token=job_token,
-                    entra=entra,
-                    parallel=run.transfers,
-                ),
-            )
+            return Placed(wanted, run.destination(wanted, transport, entra))
         except StepError as error:
             return Placed(wanted, error)
 
     return [place(wanted) for wanted in run.settings.publish_to]
-
-
-def _manager(run: Run, transport: Transport) -> ResourceManager:
-    tokens = run.entra or EntraTokens(f"{endpoint_of(run.environment)}/.default")
-    version = run.settings.api_version or API_VERSION
-    return ResourceManager(run.environment, transport, _SignedInOnce(tokens), api_version=version)

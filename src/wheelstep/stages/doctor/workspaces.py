@@ -10,10 +10,16 @@ from urllib.parse import urlsplit
 from wheelstep.errors import StepError
 from wheelstep.ground.checks import Group
 from wheelstep.model import Check, Workspace
-from wheelstep.stages.connecting.wanted import is_stored, private_indexes, wanted_connections
+from wheelstep.stages.connecting.wanted import first_index, private_indexes, to_store
 from wheelstep.stages.doctor.destinations import is_inside
 from wheelstep.stages.doctor.known import Known, Task
 from wheelstep.stages.registrable import check_register
+from wheelstep.stages.workspace_rights import (
+    CONNECT,
+    REGISTER,
+    SEE_CONNECTIONS,
+    SEE_VERSIONS,
+)
 from wheelstep.workspaces.facts import read_facts
 from wheelstep.workspaces.prerequisites import Wants, prerequisites
 from wheelstep.workspaces.reach import registry_access, storage_access
@@ -22,7 +28,6 @@ from wheelstep.workspaces.rights import Right
 __all__ = ["workspace_tasks"]
 
 WORKSPACES: Final = Group("workspaces")
-SPACE: Final = "Microsoft.MachineLearningServices/workspaces"
 BUILDS: Final = "Whether image builds can work cannot be told."
 
 
@@ -90,7 +95,7 @@ def _needed(known: Known) -> bool:
 
 def _stored(known: Known) -> bool:
     try:
-        return any(is_stored(one) for one in wanted_connections(known.run))
+        return bool(to_store(known.run))
     except StepError:
         return True  # said of the connections
 
@@ -107,7 +112,7 @@ def _workspace(known: Known, workspace: Workspace) -> Sequence[Check]:
 def _looked_at(known: Known) -> bool:
     """Tell whether a release looks at the workspace's connections, and ends where it is not there:
     definitions will name an index that asks for credentials."""
-    first = next(iter(private_indexes(known.run)), None)
+    first = first_index(known.run)
     try:
         named = bool(known.found().kinds)
     except StepError:
@@ -123,12 +128,12 @@ def _looked_at(known: Known) -> bool:
 def _rights(known: Known) -> Iterator[Right]:
     """Yield what a release with these settings does in a workspace."""
     stored, register = _stored(known), known.run.settings.register
-    yield Right(f"{SPACE}/connections/read", "look at the connections", 5 if stored else 0)
-    yield Right(f"{SPACE}/environments/versions/read", "see which versions environments have", 0)
+    yield Right(SEE_CONNECTIONS, "look at the connections", 5 if stored else 0)
+    yield Right(SEE_VERSIONS, "see which versions environments have", 0)
     if stored:
-        yield Right(f"{SPACE}/connections/write", "write connections", 5)
+        yield Right(CONNECT, "write connections", 5)
     if register:
-        yield Right(f"{SPACE}/environments/versions/write", "register environments", 5)
+        yield Right(REGISTER, "register environments", 5)
 
 
 def _hosts(known: Known) -> Sequence[str]:
