@@ -49,6 +49,7 @@ def _action(text: str) -> str:
     inputs = "".join(
         f"  {row.name}:\n    description: {_quoted(_description(row))}\n    required: false\n"
         for row in INPUTS
+        if row.in_action
     )
     outputs = "".join(
         f"  {row.name}:\n    description: {_quoted(row.meaning)}\n"
@@ -58,6 +59,7 @@ def _action(text: str) -> str:
     variables = "".join(
         f"        INPUT_{row.name.upper().replace('-', '_')}: ${{{{ inputs.{row.name} }}}}\n"
         for row in INPUTS
+        if row.in_action
     )
     for name, block in (("inputs", inputs), ("outputs", outputs), ("variables", variables)):
         text = _between(text, f"# {name}: generated", f"# {name}: end", block)
@@ -106,7 +108,7 @@ def _task(text: str) -> str:
 
 
 def _task_input(row: Option) -> dict[str, Any]:
-    kind = TASK_TYPES.get(row.kind, "string")
+    kind = row.task_type or TASK_TYPES.get(row.kind, "string")
     made: dict[str, Any] = {
         "name": row.camel,
         "type": kind,
