@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from wheelstep.errors import ServiceRefused, ServiceUnavailable, SettingError, StepError
 from wheelstep.ground.credentials import ENTRA_SCOPE, EntraToken
 from wheelstep.ground.entra_identities import Identity, Surroundings, wanted
 from wheelstep.ground.secret import Secret, redact
 from wheelstep.ground.transport import Transport
-
-if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
 
 __all__ = ["WAYS", "EntraTokens", "Surroundings"]
 
@@ -56,7 +54,6 @@ class EntraTokens:
         self._scope = scope
         self._identity: Identity | None = None
         self._passed: tuple[str, ...] = ()
-        self._credential: TokenCredential | None = None
         self._kept: EntraToken | None = None
         self._asked = float("-inf")
         self._nobody: SettingError | None = None
@@ -119,7 +116,6 @@ class EntraTokens:
         with self._guard:
             if self._kept is not None and self._kept.secret != old:
                 return self._kept.secret
-            self._credential = None  # the library keeps what it got
             fresh = self._fresh().secret
         return fresh if fresh != old else None
 
@@ -141,7 +137,6 @@ class EntraTokens:
                     self._identity = row
                     return self._kept
             except _NotHereError as error:
-                self._credential = None
                 why = str(error)
             self._passed += (f"{row.title}: {why.rstrip('.')}",)
         self._nobody = _nobody(self._passed, for_feed=self._scope == ENTRA_SCOPE)
@@ -161,10 +156,10 @@ class EntraTokens:
         # the library would print each identity it tried to standard error: our error says it
         logging.getLogger("azure").addHandler(logging.NullHandler())
         try:
-            if self._credential is None:
-                self._credential = row.credential(self._around, self._transport)
-            # the one place where Entra ID is asked
-            got = self._credential.get_token(self._scope)
+            # made anew each time: the library would keep what it got, by a clock of its own
+            with contextlib.closing(row.credential(self._around, self._transport)) as credential:
+                # the one place where Entra ID is asked
+                got = credential.get_token(self._scope)
         except (AzureError, ValueError) as error:
             raise self._refused(row, redact(str(error))) from error
         return EntraToken(Secret(got.token), row.title, self._passed, float(got.expires_on))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from wheelstep.errors import ServiceRefused, SettingError, StepError
@@ -17,11 +17,12 @@ from wheelstep.ground.secret import Secret, without_credentials
 from wheelstep.ground.transport import Transport
 
 if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
+    from azure.core.credentials import AccessToken
 
     from wheelstep.ground.entra_identities import Surroundings
 
 __all__ = [
+    "Credential",
     "authority_of",
     "job_collection",
     "of_azure_cli",
@@ -52,6 +53,16 @@ COLLECTION_NAMES: Final = ("SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", "SYSTEM_COLLECT
 OIDC_VERSION: Final = "7.1"
 
 
+class Credential(Protocol):
+    """What azure-identity's classes have in common."""
+
+    def get_token(self, *scopes: str) -> AccessToken:
+        """Return a token."""
+
+    def close(self) -> None:
+        """Close its connections."""
+
+
 def job_collection(environment: Mapping[str, str]) -> str:
     """Return the URL of the organization that a job of Azure Pipelines belongs to, "" elsewhere."""
     if not environment.get("TF_BUILD") or environment.get("GITHUB_ACTIONS"):
@@ -67,7 +78,7 @@ def authority_of(environment: Mapping[str, str]) -> str:
     )
 
 
-def of_connection(around: Surroundings, transport: Transport) -> TokenCredential:
+def of_connection(around: Surroundings, transport: Transport) -> Credential:
     """Return what signs in with the service connection that the settings name."""
     from azure.identity import CertificateCredential, ClientSecretCredential
 
@@ -99,7 +110,7 @@ def of_connection(around: Surroundings, transport: Transport) -> TokenCredential
     return ClientSecretCredential(connection.tenant, connection.client, key, **keywords)
 
 
-def of_azure_cli_task(around: Surroundings, transport: Transport) -> TokenCredential:
+def of_azure_cli_task(around: Surroundings, transport: Transport) -> Credential:
     """Return what signs in as the service connection of the AzureCLI@2 around this step: its own
     session of `az` ends with the assertion it began with, after ten minutes."""
     environment = around.environment
@@ -113,7 +124,7 @@ def of_azure_cli_task(around: Surroundings, transport: Transport) -> TokenCreden
     )
 
 
-def of_principal(around: Surroundings, transport: Transport) -> TokenCredential:
+def of_principal(around: Surroundings, transport: Transport) -> Credential:
     """Return what signs in with a secret or a certificate of the environment."""
     from azure.identity import CertificateCredential, ClientSecretCredential
 
@@ -143,7 +154,7 @@ def of_principal(around: Surroundings, transport: Transport) -> TokenCredential:
         ) from error
 
 
-def of_token_file(around: Surroundings, transport: Transport) -> TokenCredential:
+def of_token_file(around: Surroundings, transport: Transport) -> Credential:
     """Return what signs in with the assertion in a file, which is read anew each time."""
     from azure.identity import WorkloadIdentityCredential
 
@@ -156,7 +167,7 @@ def of_token_file(around: Surroundings, transport: Transport) -> TokenCredential
     )
 
 
-def of_github(around: Surroundings, transport: Transport) -> TokenCredential:
+def of_github(around: Surroundings, transport: Transport) -> Credential:
     """Return what signs in with an identity token of GitHub's, which is asked for each time: such
     a token lives for minutes (and a session of azure/login no longer than its own)."""
     environment = around.environment
@@ -181,7 +192,7 @@ def of_github(around: Surroundings, transport: Transport) -> TokenCredential:
     )
 
 
-def of_machine(around: Surroundings, transport: Transport) -> TokenCredential:
+def of_machine(around: Surroundings, transport: Transport) -> Credential:
     """Return what asks for the managed identity of this machine.
 
     Where there is none is found out within seconds only by the library's chain, which is given
@@ -207,21 +218,21 @@ def of_machine(around: Surroundings, transport: Transport) -> TokenCredential:
     )
 
 
-def of_azure_cli() -> TokenCredential:
+def of_azure_cli() -> Credential:
     """Return what asks the session of `az`, in the process's own environment."""
     from azure.identity import AzureCliCredential
 
     return AzureCliCredential()
 
 
-def of_powershell() -> TokenCredential:
+def of_powershell() -> Credential:
     """Return what asks Azure PowerShell."""
     from azure.identity import AzurePowerShellCredential
 
     return AzurePowerShellCredential()
 
 
-def of_developer_cli() -> TokenCredential:
+def of_developer_cli() -> Credential:
     """Return what asks the Azure Developer CLI."""
     from azure.identity import AzureDeveloperCliCredential
 
@@ -237,7 +248,7 @@ def _federated(
     tenant: str,
     client: str,
     assertion: Callable[[], str],
-) -> TokenCredential:
+) -> Credential:
     from azure.identity import ClientAssertionCredential
 
     return ClientAssertionCredential(tenant, client, assertion, **_common(around, transport))

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from wheelstep.errors import SettingError
 from wheelstep.ground import entra_credentials as made
 from wheelstep.ground.secret import Secret
 from wheelstep.ground.service_connection import ServiceConnection
 from wheelstep.ground.transport import Transport
-
-if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
 
 __all__ = ["IDENTITIES", "Identity", "Surroundings", "wanted"]
 
@@ -58,7 +55,7 @@ class Identity:
     """When it is there, for the documentation."""
     unfit: Callable[[Surroundings], str]
     """Returns why it is not there, as a clause; "" where it is, or shows only when asked."""
-    credential: Callable[[Surroundings, Transport], TokenCredential]
+    credential: Callable[[Surroundings, Transport], made.Credential]
     names: tuple[str, ...]
     """What AZURE_TOKEN_CREDENTIALS calls it, in lower case."""
     outright: bool = False

@@ -24,7 +24,7 @@ class LibraryTransport:
         import requests
         from azure.core.pipeline.transport import RequestsTransport
 
-        session = requests.Session()
+        self._session = session = requests.Session()
         transport.prepare(session)
         self._inner = RequestsTransport(
             session=session,
@@ -38,7 +38,6 @@ class LibraryTransport:
         self._retrying = retrying
 
     def __enter__(self) -> Self:
-        self._inner.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -49,7 +48,7 @@ class LibraryTransport:
 
     def close(self) -> None:
         """Close the session's connections."""
-        self._inner.close()
+        self._session.close()
 
     def sleep(self, seconds: float) -> None:
         """Wait between the library's own attempts."""
