@@ -19,6 +19,7 @@ Connect reference".
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,12 +45,15 @@ class Entra:
 
     url: str
     authority: Path
+    client: str = CLIENT
+    tenant: str = TENANT
     lifetime: int = 3600
     refuse: str = ""
     assertions: list[str] = field(default_factory=list)
     spent: set[str] = field(default_factory=set)
     given: list[str] = field(default_factory=list)
     seen: list[Asked] = field(default_factory=list)
+    started: int = field(default_factory=lambda: int(time.time()))
 
     def environment(self) -> dict[str, str]:
         return {
@@ -107,6 +111,16 @@ class Entra:
             "token_endpoint": f"{base}/oauth2/v2.0/token",
         }
 
+    def next_token(self) -> str:
+        """The token for Azure DevOps that will be given next."""
+        return self._made(ENTRA_SCOPE.partition("/")[0], len(self.given))
+
+    def _made(self, audience: str, number: int) -> str:
+        now = self.started
+        return arm_identity.token(
+            audience, jti=str(number), iat=now, nbf=now, exp=now + self.lifetime
+        )
+
     def _assertion(self, whose: str, what: str) -> str:
         made = f"assertion-{len(self.assertions) + 1}-of-{whose}-for-{what}"
         self.assertions.append(made)
@@ -127,7 +141,7 @@ class Entra:
             return _refused("AADSTS7000215: Invalid client secret provided.")
         self.spent.add(assertion)
         audience = value("scope").split()[0].removesuffix("/.default")
-        token = arm_identity.token(audience, jti=str(len(self.given)))
+        token = self._made(audience, len(self.given))
         self.given.append(token)
         return _json(
             200, {"access_token": token, "expires_in": self.lifetime, "token_type": "Bearer"}
@@ -144,14 +158,14 @@ def _refused(why: str) -> Answer:
 
 
 @contextmanager
-def entra_server(authority: Path) -> Iterator[Entra]:
-    """Run the stand-in on a free port."""
+def entra_server(authority: Path, *, tls: bool = True) -> Iterator[Entra]:
+    """Run the stand-in on a free port; without TLS to stand behind a front."""
     found: list[Entra] = []
 
     def answer(asked: Asked) -> Answer:
         return found[0].answer(asked)  # which a test may put another in the place of
 
-    with Web(answer=answer, tls=secure(authority)) as web:
+    with Web(answer=answer, tls=secure(authority) if tls else None) as web:
         found.append(Entra(web.url, authority))
         yield found[0]
 

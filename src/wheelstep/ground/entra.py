@@ -55,7 +55,7 @@ class EntraTokens:
         self._identity: Identity | None = None
         self._passed: tuple[str, ...] = ()
         self._kept: EntraToken | None = None
-        self._asked = float("-inf")
+        self._asked = self._renewed = float("-inf")
         self._nobody: SettingError | None = None
         self._guard = threading.Lock()
 
@@ -116,6 +116,10 @@ class EntraTokens:
         with self._guard:
             if self._kept is not None and self._kept.secret != old:
                 return self._kept.secret
+            now = self._transport.clock.time()
+            if now - self._renewed < PAUSE:
+                return None  # it is not the token's age: a hundred requests need no hundred tokens
+            self._renewed = now
             fresh = self._fresh().secret
         return fresh if fresh != old else None
 
