@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 from urllib.parse import unquote, urlsplit
 
 from wheelstep.ground.secret import Secret
@@ -83,6 +83,7 @@ class EntraToken:
     """Seconds since 1970."""
 
 
+@runtime_checkable
 class IdentitySource(TokenSource, Protocol):
     """A token source that tells whose its tokens are, and can ask for others."""
 
