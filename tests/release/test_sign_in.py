@@ -11,6 +11,8 @@ import pytest
 
 from tests.release.kit import Repo
 from tests.release.samples import CONDA, flit
+from tests.servers.azure_world import CONNECTION, azure_world
+from tests.servers.entra import JOB_TOKEN
 from tests.servers.feed import FeedServer, feed_server
 
 PLANTED = "planted-for-nobody-0815"
@@ -25,6 +27,10 @@ def feed() -> Iterator[FeedServer]:
 
 @pytest.fixture
 def repo(feed: FeedServer, tmp_path: Path) -> Repo:
+    return repository(feed, tmp_path)
+
+
+def repository(feed: FeedServer, tmp_path: Path) -> Repo:
     conda = f"""\
         name: train
         dependencies:
@@ -144,3 +150,33 @@ def test_a_password_that_has_ended_is_told_as_one(
     message = ran.problem("not-authenticated")["message"]
     assert "[wheels] in the file that PYPIRC_PATH names, which expired at 2020-09-13" in message
     assert ended not in message
+
+
+def test_a_task_releases_by_its_service_connection_at_the_real_names(
+    names: Path, tmp_path: Path
+) -> None:
+    with azure_world(names) as world:
+        repo = repository(world.feed, tmp_path)
+        # Entra ID's first token is what the feed takes
+        world.feed.token = world.entra.next_token()
+        handed = {
+            **world.job(),
+            "INPUT_PUBLISHTO": world.feed.simple_url,
+            "INPUT_SERVICECONNECTION": CONNECTION,
+            f"ENDPOINT_AUTH_SCHEME_{CONNECTION}": "WorkloadIdentityFederation",
+            f"ENDPOINT_AUTH_PARAMETER_{CONNECTION}_SERVICEPRINCIPALID": world.entra.client,
+            f"ENDPOINT_AUTH_PARAMETER_{CONNECTION}_TENANTID": world.entra.tenant,
+            "ENDPOINT_AUTH_PARAMETER_SYSTEMVSSCONNECTION_ACCESSTOKEN": JOB_TOKEN,
+            "WHEELSTEP_COMMIT": "local",
+            # the build back end comes from uv's cache, or straight from the public index
+            "WHEELSTEP_PUBLIC_INDEX": "none",
+        }
+        ran = repo.release(extra=handed)
+        assert list(ran.published.values()) == [["uploaded"]]
+        assert {one.password for one in world.feed.requests if one.password} == set(
+            world.entra.given
+        )
+        assert len(world.entra.given) == len(world.entra.assertions) == 1
+        shown = re.sub(r"(?m)^##vso\[task\.setsecret\].*$", "", ran.said)
+        for secret in (*world.entra.given, *world.entra.assertions, JOB_TOKEN):
+            assert secret not in shown + str(ran.report)
