@@ -273,6 +273,20 @@ def test_a_session_that_ended_with_its_assertion_is_told_apart(entra: Entra) -> 
     assert "AZURE_CLIENT_ID and AZURE_TENANT_ID in env" in caught.value.cure
 
 
+def test_a_session_of_the_azure_cli_that_ended_is_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "az"
+    said = "ERROR: AADSTS700024: Client assertion is not within its valid time range."
+    script.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(ServiceRefused) as caught:
+        tokens({"AZURE_TOKEN_CREDENTIALS": "AzureCliCredential"}).token()
+    assert caught.value.message.startswith("Entra ID refuses the Azure CLI: AADSTS700024")
+    assert "SYSTEM_ACCESSTOKEN" in caught.value.cure
+
+
 def test_a_choice_that_names_nothing_is_a_setting() -> None:
     with pytest.raises(SettingError, match="names no way to sign in"):
         tokens({"AZURE_TOKEN_CREDENTIALS": "TheDog"}).token()

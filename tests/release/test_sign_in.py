@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.rehearsal.made import make_wheel
 from tests.release.kit import Repo
 from tests.release.samples import CONDA, flit
 from tests.servers.azure_world import CONNECTION, azure_world
@@ -157,6 +158,9 @@ def test_a_task_releases_by_its_service_connection_at_the_real_names(
 ) -> None:
     with azure_world(names) as world:
         repo = repository(world.feed, tmp_path)
+        project = '[build-system]\nrequires = []\n[project]\nname = "acme-core"\nversion = "2.0"\n'
+        repo.commit({"pyproject.toml": project, ".gitignore": "/dist/\n"})
+        make_wheel(repo.root / "dist", "acme-core", "2.0")
         # Entra ID's first token is what the feed takes
         world.feed.token = world.entra.next_token()
         handed = {
@@ -168,8 +172,9 @@ def test_a_task_releases_by_its_service_connection_at_the_real_names(
             f"ENDPOINT_AUTH_PARAMETER_{CONNECTION}_TENANTID": world.entra.tenant,
             "ENDPOINT_AUTH_PARAMETER_SYSTEMVSSCONNECTION_ACCESSTOKEN": JOB_TOKEN,
             "WHEELSTEP_COMMIT": "local",
-            # the build back end comes from uv's cache, or straight from the public index
             "WHEELSTEP_PUBLIC_INDEX": "none",
+            # no other name leads anywhere here: another job built it
+            "WHEELSTEP_PREBUILT": "true",
         }
         ran = repo.release(extra=handed)
         assert list(ran.published.values()) == [["uploaded"]]
