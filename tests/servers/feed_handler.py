@@ -273,7 +273,15 @@ class Handler(BaseHTTPRequestHandler):
             )
         elif match["organization"].lower() != state.organization:
             self._error(404, "HostNotFoundException", "The organization does not exist.")
-        elif state.project and project and project not in {state.project, state.project_id}:
+        elif (
+            state.project
+            and project
+            and project.lower()
+            not in {
+                state.project,
+                state.project_id,
+            }
+        ):
             self._error(
                 404,
                 "ProjectDoesNotExistWithNameException",

@@ -47,6 +47,11 @@ class FeedName:
         """Whether the host is ORG.pkgs.visualstudio.com."""
         return self.organization is not None and self.origin != SERVICES
 
+    @property
+    def is_index(self) -> bool:
+        """Whether the URL is that of the simple index, of the feed or of a view."""
+        return [part.lower() for part in self.tail] == ["pypi", "simple"]
+
     def path(self, *, with_view: bool = False) -> list[str]:
         """Return the path parts up to the feed, decoded."""
         first = [self.organization] if self.organization is not None and not self.older else []
@@ -118,9 +123,10 @@ def same_feed(one: str, other: str) -> bool:
 
 
 def one_spelling(url: str) -> str:
-    """Return the one spelling of a feed's URL (`FeedName.place`); any other text as it is."""
+    """Return the one spelling (`FeedName.place`) of the URL of a feed's simple index; any other
+    text as it is."""
     name = feed_name(url)
-    return url if name is None else name.place
+    return name.place if name is not None and name.is_index and not name.view else url
 
 
 def spelled_like(url: str, target: str) -> str | None:

@@ -24,7 +24,7 @@ def _key(url: str) -> tuple[str, str, int | None, str]:
     except ValueError:
         return "", url, None, ""
     feed = feed_name(url)
-    if feed is not None and [part.lower() for part in feed.tail] == ["pypi", "simple"]:
+    if feed is not None and feed.is_index:
         return "feed", feed.place, None, (feed.view or "").lower()
     scheme = parts.scheme.lower()
     host = (parts.hostname or "").lower()
