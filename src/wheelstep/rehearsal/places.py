@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -125,6 +125,20 @@ class Indexes:
             url, own, connected=connected, configured=configured and not (published or targeted)
         )
         return Place(url, url, kind, published, False, who, source, connection)
+
+    def guarded(self, places: Iterable[Place]) -> set[str | None]:
+        """Return the hosts that are sent a credential of the settings, or of a connection; those of
+        a definition's places among them: a feed has two, and its credential goes to both."""
+        urls = [
+            *(one.url for one in self.credentials),
+            *(one.target for one in self.connections if one.secret),
+            *(
+                one.credential.url
+                for one in places
+                if one.credential and one.source in {"settings", "connection"}
+            ),
+        ]
+        return {urlsplit(url).hostname for url in urls}
 
     def may_serve(self, url: str) -> bool:
         """Tell whether a URL may be that of a wheel which this release publishes: on the host of
