@@ -288,6 +288,23 @@ def test_a_definition_that_spells_the_feed_otherwise_is_rehearsed_against_it(
     assert f"Write {feed.base}/contoso/ML/_packaging/Wheels/pypi/simple/ in" in error.cure
 
 
+def test_another_feed_that_a_connection_spells_otherwise_is_told_so(scene: Scene) -> None:
+    """Not one that is published to: a feed that a definition needs beside it."""
+    with feed_server() as feed:
+        spelled = f"{feed.base}/Contoso/ml/_packaging/wheels/pypi/simple/"
+        token = Secret("reader-token-0815")
+        verdict = scene.rehearse(
+            f"--extra-index-url {spelled}",
+            "acme-core==1.0",
+            released=("acme-core",),
+            published=("https://index.invalid/simple/",),
+            connections=[Connection("ml", f"{feed.base}/contoso", secret=token)],
+        )
+    (error,) = errors_of([verdict])
+    assert error.code == "index-not-covered"
+    assert "in another spelling" in error.message
+
+
 @pytest.mark.parametrize("url", [f"{OLD}{FEED}", f"{PLACED}/ACME{FEED}", f"{NEW}{FEED}"[:-1]])
 def test_the_index_of_a_definition_is_ours_at_both_hosts_of_the_service(url: str) -> None:
     token = Secret("token-of-the-step-1")

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from wheelstep.errors import DefinitionUnresolvable, ServiceRefused, StepError
 from wheelstep.ground.connections import Connection
 from wheelstep.ground.credentials import organization_of
+from wheelstep.ground.feed_names import spelled_like
 from wheelstep.ground.index_url import same_index
 from wheelstep.ground.proxies import is_below, port_of
 from wheelstep.ground.public_index import IndexCredential, PipIndexes, credential_for
@@ -154,9 +155,11 @@ class Indexes:
         return f"Which index {place.shown} is cannot be told here."
 
     def targeted(self, url: str) -> bool:
-        """Tell whether an index lies below the target of a connection."""
+        """Tell whether an index lies below the target of a connection, be it in another spelling:
+        Azure ML does not match that, and it is for the same feed all the same."""
         return any(
-            each.category == "PythonFeed" and is_below(url, each.target)
+            each.category == "PythonFeed"
+            and (is_below(url, each.target) or spelled_like(url, each.target) is not None)
             for each in self.connections
         )
 
