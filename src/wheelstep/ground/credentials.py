@@ -12,9 +12,10 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from wheelstep.errors import ServiceRefused, SettingError
+from wheelstep.ground.proxies import is_below
 from wheelstep.ground.secret import Secret, redact, without_credentials
 
 if TYPE_CHECKING:
@@ -187,7 +188,8 @@ def same_organization(collection: str, url: str) -> bool:
         base, place = urlsplit(collection), urlsplit(url)
     except ValueError:
         return False
-    if not base.hostname or (base.scheme, base.netloc) != (place.scheme, place.netloc):
+    # a path that leads out of the collection again is below nothing
+    if not base.hostname or not is_below(url, urlunsplit((base.scheme, base.netloc, "/", "", ""))):
         return False
     return unquote(place.path).lower().startswith(unquote(base.path).lower().rstrip("/") + "/")
 
