@@ -208,6 +208,30 @@ def test_every_form_means_the_feed(text: str, feed: Feed, transport: Transport) 
     assert address.collection == (feed.collection, feed.project)
 
 
+@pytest.mark.parametrize(
+    ("job", "collection", "project"),
+    [
+        (f"{SERVER}/ado/Main/", f"{SERVER}/ado/main/", None),
+        (f"{SERVER}/ado/", f"{SERVER}/ado/", "main"),
+        (f"{SERVER}/other/", f"{SERVER}/ado/", "main"),
+        ("https://else.corp.example/ado/main/", f"{SERVER}/ado/", "main"),
+        ("https://dev.azure.com/ado/", f"{SERVER}/ado/", "main"),
+    ],
+)
+def test_a_job_tells_where_the_collection_of_its_server_ends(
+    job: str, collection: str, project: str | None, transport: Transport
+) -> None:
+    feed = destination_of(
+        Wanted(f"{SERVER}/ado/main/_packaging/wheels/pypi/simple/", token=Secret("pat-12345")),
+        root=Path(),
+        environment={"SYSTEM_COLLECTIONURI": job},
+        transport=transport,
+    )
+    assert isinstance(feed, FeedDestination)
+    assert feed.address.collection == (collection, project)
+    assert feed.place == f"{SERVER}/ado/main/_packaging/wheels/pypi/simple/"
+
+
 @pytest.mark.parametrize("text", [text for text, _ in FORMS])
 def test_what_a_form_says_says_itself(text: str) -> None:
     once = plain(text).text
@@ -324,6 +348,44 @@ def test_what_names_no_feed_is_told_the_right_form(
         made(text, transport)
     assert caught.value.code in {"destination-unknown", "destination-insecure"}
     assert says in caught.value.cure
+
+
+COPIED = "copy it from Azure DevOps: Artifacts, the feed, Connect to feed, pip."
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "cure"),
+    [
+        (
+            f"{PROJECT.base}/nuget/v3/index.json",
+            f"{PROJECT.base}/nuget/v3/index.json is not the URL of an Azure Artifacts Python feed: "
+            "`nuget/v3/index.json` is not the end of a Python feed's URL.",
+            f"It reads {PROJECT.base}/pypi/simple/; {COPIED}",
+        ),
+        (
+            f"{NEWER}/a/b/c/_packaging/w/pypi/simple/",
+            f"{NEWER}/a/b/c/_packaging/w/pypi/simple/ is not the URL of an Azure Artifacts Python "
+            "feed: the parts before `_packaging` do not fit this host.",
+            f"It reads {NEWER}/a/b/_packaging/w/pypi/simple/; {COPIED}",
+        ),
+        (
+            "https://dev.azure.com/contoso/ml/_git/repo",
+            "https://dev.azure.com/contoso/ml/_git/repo is a place in Azure DevOps, and names no "
+            "feed.",
+            f"The URL of a feed reads {NEWER}/contoso/ml/_packaging/FEED/pypi/simple/; copy it "
+            "from Artifacts, the feed, Connect to feed, pip.",
+        ),
+        (
+            "feed:contoso",
+            "'feed:contoso' is no feed in short.",
+            "Write feed:ORG/PROJECT/FEED, or feed:ORG/FEED for a feed of the organization.",
+        ),
+    ],
+)
+def test_the_words_of_an_error(text: str, message: str, cure: str, transport: Transport) -> None:
+    with pytest.raises(SettingError) as caught:
+        made(text, transport)
+    assert (caught.value.message, caught.value.cure) == (message, cure)
 
 
 PASSWORD = "hunter2hunter2"

@@ -9,13 +9,14 @@ Forms (Microsoft Learn, "Publish and consume Python packages"): `https://pkgs.de
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from wheelstep.destinations.feed_forms import plain, right_form
 from wheelstep.errors import SettingError
-from wheelstep.ground.credentials import organization_of
+from wheelstep.ground.credentials import organization_of, same_organization
 from wheelstep.ground.feed_names import feed_name
 from wheelstep.ground.secret import blanked, without_credentials
 
@@ -39,14 +40,19 @@ class FeedAddress:
     """Without a view."""
     view: str | None = None
     """What is read by consumers; None reads all versions."""
+    depth: int | None = None
+    """How many parts of the scope are those of the server's collection; None where only the form
+    tells."""
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str, *, collections: Iterable[str] = ()) -> Self:
         """Take a feed's URL apart.
 
         Args:
             text: Any of the feed's URLs, http or https, without credentials; or another form that
                 `feed_forms.plain` knows.
+            collections: URLs of collections of a server that are known, a pipeline job's own: they
+                tell where the collection ends.
 
         Raises:
             SettingError: It is not a feed's URL, or one for another kind of package.
@@ -64,7 +70,9 @@ class FeedAddress:
         services = organization is not None or organization_of(url) is not None
         if len(name.scope) > 1 if organization is not None else services or not scope:
             raise _not_a_feed(url, "the parts before `_packaging` do not fit this host")
-        return cls(name.origin, scope, name.feed, name.view)
+        known = () if services else (one for one in collections if same_organization(one, url))
+        depth = next((len(urlsplit(one).path.strip("/").split("/")) for one in known), None)
+        return cls(name.origin, scope, name.feed, name.view, depth)
 
     def _url(self, feed: str, tail: str) -> str:
         path = [*(quote(part, safe="") for part in self.scope), "_packaging", quote(feed, safe="@")]
@@ -96,22 +104,22 @@ class FeedAddress:
         """The organization's (or the server's collection's) URL, and the project, None where the
         feed belongs to the organization.
 
-        On a server the two cannot be told apart by form alone: of two parts the first is a virtual
-        directory where it is `tfs`, or where the second is `DefaultCollection`, else the
-        collection; of three and more the last is the project.
+        On a server the two cannot be told apart by form alone, where no job tells: of two parts the
+        first is a virtual directory where it is `tfs`, or where the second is `DefaultCollection`,
+        else the collection; of three and more the last is the project.
         """
         if self.origin.endswith(".visualstudio.com"):
             return f"{self.origin}/", self.scope[0] if self.scope else None
-        whole = len(self.scope) == 1 or (
-            len(self.scope) == 2  # noqa: PLR2004 - see above
-            and organization_of(f"{self.origin}/{self.scope[0]}") is None
-            and (
-                self.scope[0].lower() == USUAL_DIRECTORY
-                or self.scope[1].lower() == USUAL_COLLECTION
-            )
-        )
+        whole = len(self.scope) == (self.depth or self._usual_depth())
         parts, project = (self.scope, None) if whole else (self.scope[:-1], self.scope[-1])
         return f"{self.origin}/{'/'.join(quote(part, safe='') for part in parts)}/", project
+
+    def _usual_depth(self) -> int:
+        """Return how many parts of the scope are the collection's, as far as their form tells."""
+        if len(self.scope) != 2 or organization_of(f"{self.origin}/{self.scope[0]}"):  # noqa: PLR2004 - see `collection`
+            return max(1, len(self.scope) - 1)
+        first, second = (part.lower() for part in self.scope)
+        return 2 if first == USUAL_DIRECTORY or second == USUAL_COLLECTION else 1
 
     @property
     def rest_url(self) -> str:

@@ -32,6 +32,8 @@ Kind = Literal["folder", "index", "feed"]
 PREFIXES: Final[Mapping[str, Kind]] = {"feed+https": "feed", "feed+http": "feed",
                                        "index+https": "index", "index+http": "index",
                                        "file": "folder"}  # fmt: skip
+COLLECTION_NAMES: Final = ("SYSTEM_COLLECTIONURI", "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI")
+"""Variables of a job of Azure Pipelines that name its collection."""
 NOT_YET: Final = ("blob+", "azureml:")
 BLOB_HOST: Final = re.compile(r"\.(blob|dfs|web|z\d+\.web)\.(core|storage)\.")
 SERVICES_HOST: Final = re.compile(r"(^|\.)(dev\.azure\.com|visualstudio\.com)$")
@@ -197,7 +199,8 @@ def _folder(wanted: Wanted, context: _Context) -> Destination:
 
 def _feed(wanted: Wanted, context: _Context) -> Destination:
     form = plain(wanted.written or wanted.url)
-    address = FeedAddress.parse(form.text)
+    job = (context.environment.get(name, "") for name in COLLECTION_NAMES)
+    address = FeedAddress.parse(form.text, collections=job)
 
     def sign_in() -> SignIn | None:
         if wanted.anonymous:
