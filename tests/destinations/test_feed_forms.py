@@ -358,22 +358,30 @@ COPIED = "copy it from Azure DevOps: Artifacts, the feed, Connect to feed, pip."
     [
         (
             f"{PROJECT.base}/nuget/v3/index.json",
-            f"{PROJECT.base}/nuget/v3/index.json is not the URL of an Azure Artifacts Python feed: "
-            "`nuget/v3/index.json` is not the end of a Python feed's URL.",
+            (
+                f"{PROJECT.base}/nuget/v3/index.json is not the URL of an Azure Artifacts Python feed: "
+                "`nuget/v3/index.json` is not the end of a Python feed's URL."
+            ),
             f"It reads {PROJECT.base}/pypi/simple/; {COPIED}",
         ),
         (
             f"{NEWER}/a/b/c/_packaging/w/pypi/simple/",
-            f"{NEWER}/a/b/c/_packaging/w/pypi/simple/ is not the URL of an Azure Artifacts Python "
-            "feed: the parts before `_packaging` do not fit this host.",
+            (
+                f"{NEWER}/a/b/c/_packaging/w/pypi/simple/ is not the URL of an Azure Artifacts Python "
+                "feed: the parts before `_packaging` do not fit this host."
+            ),
             f"It reads {NEWER}/a/b/_packaging/w/pypi/simple/; {COPIED}",
         ),
         (
             "https://dev.azure.com/contoso/ml/_git/repo",
-            "https://dev.azure.com/contoso/ml/_git/repo is a place in Azure DevOps, and names no "
-            "feed.",
-            f"The URL of a feed reads {NEWER}/contoso/ml/_packaging/FEED/pypi/simple/; copy it "
-            "from Artifacts, the feed, Connect to feed, pip.",
+            (
+                "https://dev.azure.com/contoso/ml/_git/repo is a place in Azure DevOps, and names no "
+                "feed."
+            ),
+            (
+                f"The URL of a feed reads {NEWER}/contoso/ml/_packaging/FEED/pypi/simple/; copy it "
+                "from Artifacts, the feed, Connect to feed, pip."
+            ),
         ),
         (
             "feed:contoso",
