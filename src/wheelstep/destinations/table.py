@@ -73,7 +73,7 @@ def kind_of(url: str) -> Kind:
         raise SettingError("A destination is empty.", code="destination-unknown", cure=FORMS)
     if not separator and text.lower().startswith("feed:"):
         raise SettingError(
-            f"{text!r} is no feed in short.",
+            f"{text} is no feed in short.",
             code="destination-unknown",
             cure=f"Write {SHORT_FORMS}.",
         )
@@ -117,8 +117,8 @@ def _kind_of_plain(text: str, *, services: bool) -> Kind:
         raise SettingError(
             f"{without_credentials(text)} is a place in Azure DevOps, and names no feed.",
             code="destination-unknown",
-            cure=f"The URL of a feed reads {right_form(text)}; copy it from Artifacts, the feed, "
-            "Connect to feed, pip.",
+            cure=f"A feed's URL reads {right_form(text)}; copy it from Azure DevOps: Artifacts, "
+            "the feed, Connect to feed, pip.",
         )
     raise SettingError(
         f"Which kind of destination {without_credentials(text)} is cannot be seen from its form.",
