@@ -20,7 +20,9 @@ from wheelstep.errors import SettingError
 from wheelstep.ground.allowances import Allowance
 from wheelstep.ground.connections import Connection
 from wheelstep.ground.secret import Secret
+from wheelstep.ground.service_connection import ServiceConnection
 from wheelstep.hosts.interface import Host
+from wheelstep.hosts.service_connection import service_connection
 from wheelstep.model import Workspace
 from wheelstep.options import NOT_YET, OPTIONS, Command, option
 from wheelstep.settings_file import Value, from_file, root_of
@@ -86,6 +88,9 @@ class Settings:
     parallel: int | None
     """None: processors for building, 16 for transfers."""
     repository_token: Secret | None
+    feed_sign_in: Literal["auto", "pypirc", "job", "azure"]
+    service_connection: ServiceConnection | None
+    """Who signs in at Azure, where Azure Pipelines says it."""
     dry_run: bool
     on_ci: bool
     publish_to_given: bool
@@ -159,6 +164,8 @@ def load(
         allow=allowances(values.get("allow")),
         parallel=_number(values.get("parallel")),
         repository_token=tokens["repository-token"],
+        feed_sign_in=_choice(values.get("feed-sign-in"), "feed-sign-in", "auto"),
+        service_connection=_connection(values.get("service-connection"), environment),
         dry_run=dry_run or command == "plan",
         on_ci=host.is_ci,
         publish_to_given="publish-to" in values,
@@ -217,6 +224,11 @@ def _text(value: Value | None, default: str) -> str:
 def _secret(value: Value | None) -> Secret | None:
     text = _text(value, "")
     return Secret(text) if text else None
+
+
+def _connection(value: Value | None, environment: Mapping[str, str]) -> ServiceConnection | None:
+    text = _text(value, "")
+    return service_connection(text, environment) if text else None
 
 
 def _list(value: Value | None) -> tuple[str, ...]:

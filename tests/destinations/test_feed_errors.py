@@ -13,6 +13,8 @@ from wheelstep.destinations.feed_forms import items_of
 from wheelstep.destinations.interface import Wanted
 from wheelstep.destinations.table import destination_of
 from wheelstep.errors import SettingError, StepError
+from wheelstep.ground.credentials import EntraToken
+from wheelstep.ground.entra import EntraTokens, Surroundings
 from wheelstep.ground.secret import Secret
 from wheelstep.ground.transport import Transport
 
@@ -159,16 +161,16 @@ def test_a_feed_in_short_that_is_not_found_may_be_a_folder(transport: Transport)
 
 
 def test_who_has_no_token_for_three_parts_is_told_of_the_folder(transport: Transport) -> None:
-    class Nobody:
-        def token(self) -> Secret:
-            raise SettingError("Nobody is signed in.", code="feed-token-missing", cure="Sign in.")
+    class Nobody(EntraTokens):
+        def known(self) -> EntraToken:
+            raise SettingError("Nobody is signed in.", code="not-signed-in", cure="Sign in.")
 
     feed = destination_of(
         Wanted("wheels/out/simple"),
         root=Path(),
         environment={},
         transport=transport,
-        entra=Nobody(),
+        entra=Nobody(Surroundings({}, None), transport),
     )
     with pytest.raises(StepError) as caught:
         feed.look(["acme"])

@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def made_authority(folder: Path) -> Path:
-    """A certificate for 127.0.0.1 that nobody knows, with its key, in one file."""
+def made_authority(folder: Path, *names: str) -> Path:
+    """A certificate for 127.0.0.1, and for further names, that nobody knows, with its key, in one
+    file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "inner server")])
     now = datetime.now(UTC)
@@ -27,7 +28,10 @@ def made_authority(folder: Path) -> Path:
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(hours=1))
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
+            x509.SubjectAlternativeName(
+                [x509.IPAddress(IPv4Address("127.0.0.1")), *map(x509.DNSName, names)]
+            ),
+            critical=False,
         )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())

@@ -208,25 +208,29 @@ class FeedDestination(IndexDestination):
         older = (parts.hostname or "").lower().endswith(".visualstudio.com")
         depth = 0 if older else max(1, len(urlsplit(collection).path.strip("/").split("/")))
         path = "/".join(parts.path.split("/")[: depth + 1])
-        return Credentials(f"{parts.scheme}://{parts.netloc}{path}/", who.user, who.secret)
+        return Credentials(
+            f"{parts.scheme}://{parts.netloc}{path}/", who.user, who.secret, who.renew
+        )
 
     def reader(self) -> Reader:
         """Return what error messages have to know."""
         who = self.signed_in()
+        note = f" {who.note}" if who and who.note else ""
         return Reader(
             name=self.name,
-            who=who.source if who else "nobody",
+            who=who.described(self.transport.clock.time()) if who else "nobody",
             sign_in_cure="The token is wrong, has expired, or is of another organization. Make a "
             "new personal access token with Packaging: Read & write and set feed-token; or let "
-            "the pipeline's own identity sign in.",
+            f"the pipeline's own identity sign in.{note}",
             right_cure="In Azure DevOps: Artifacts, the feed, Feed settings, Permissions: make "
             "that identity (in a pipeline: the project's build service) a Feed Publisher "
-            "(Contributor). A personal access token needs the scope Packaging: Read & write too.",
+            "(Contributor). A personal access token needs the scope Packaging: Read & write too."
+            + note,
             read_cure="In Azure DevOps: Artifacts, the feed, Feed settings, Permissions: make "
             "that identity (in a pipeline: the project's build service) a Feed Reader, or a Feed "
             "and Upstream Reader (Collaborator) where packages come from an upstream. What is to "
             "publish there as well has to be a Feed Publisher. A personal access token needs the "
-            "scope Packaging: Read too.",
+            f"scope Packaging: Read too.{note}",
             place_cure="Check organization, project and feed in publish-to, part by part; a feed "
             "of the organization has no project in its URL, and one of a project has it. Copy the "
             "URL from Artifacts, the feed, Connect to feed, pip."

@@ -17,11 +17,14 @@ from urllib.parse import SplitResult, urlsplit
 from wheelstep.destinations.artifacts_feed import FeedDestination
 from wheelstep.destinations.feed_address import FeedAddress
 from wheelstep.destinations.feed_forms import SHORT_FORMS, plain, right_form
+from wheelstep.destinations.feed_match import matcher
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.index import IndexDestination
 from wheelstep.destinations.interface import Destination, Wanted
 from wheelstep.errors import SettingError
-from wheelstep.ground.credentials import EntraTokens, SignIn, TokenSource, feed_sign_in
+from wheelstep.ground.credentials import IdentitySource, SignIn
+from wheelstep.ground.entra import EntraTokens, Surroundings
+from wheelstep.ground.feed_sign_in import Choice, FeedAsked, feed_sign_in
 from wheelstep.ground.secret import Secret, without_credentials
 from wheelstep.ground.transport import Transport
 
@@ -52,7 +55,9 @@ class _Context:
     environment: Mapping[str, str]
     transport: Transport
     job_token: Secret | None
-    entra: TokenSource
+    entra: IdentitySource
+    connection: bool
+    choice: Choice
     parallel: int
 
 
@@ -167,7 +172,9 @@ def destination_of(
     environment: Mapping[str, str],
     transport: Transport,
     job_token: Secret | None = None,
-    entra: TokenSource | None = None,
+    entra: IdentitySource | None = None,
+    connection: bool = False,
+    choice: Choice = "auto",
     parallel: int = 16,
 ) -> Destination:
     """Return the destination that the settings mean; nothing is asked yet.
@@ -180,13 +187,17 @@ def destination_of(
         job_token: The pipeline job's own token, if the host handed one over; only ever sent to
             feeds of the job's own organization.
         entra: Where Entra ID tokens come from; one for all feeds of a run.
+        connection: Whether the settings name a service connection.
+        choice: What `feed-sign-in` says.
         parallel: How many pages are read at once.
 
     Raises:
         SettingError: See `kind_of`.
     """
+    if entra is None:
+        entra = EntraTokens(Surroundings(environment, job_token), transport)
     context = _Context(
-        root, environment, transport, job_token, entra or EntraTokens(), max(1, parallel)
+        root, environment, transport, job_token, entra, connection, choice, max(1, parallel)
     )
     if wanted.serve_url:
         _refuse_credentials(wanted.serve_url)
@@ -205,15 +216,19 @@ def _feed(wanted: Wanted, context: _Context) -> Destination:
     def sign_in() -> SignIn | None:
         if wanted.anonymous:
             return None
+        asked = FeedAsked(
+            url=address.simple_url,
+            user=wanted.user,
+            token=wanted.token,
+            job_token=context.job_token,
+            environment=context.environment,
+            entra=context.entra,
+            match=matcher(address),
+            connection=context.connection,
+            choice=context.choice,
+        )
         try:
-            return feed_sign_in(
-                address.simple_url,
-                user=wanted.user,
-                token=wanted.token,
-                job_token=context.job_token,
-                environment=context.environment,
-                entra=context.entra,
-            )
+            return feed_sign_in(asked)
         except SettingError as error:
             if form.short:
                 error.cure = f"{error.cure} {form.hint}"

@@ -376,6 +376,8 @@ def uv_environment(
     }
     variables |= {
         "UV_KEYRING_PROVIDER": "disabled",
+        # ~/.netrc is of this machine: an image build has none, and what it holds is for others
+        "NETRC": os.devnull,
         "UV_NO_PROGRESS": "1",
         "UV_PYTHON_DOWNLOADS": "never",
         "NO_COLOR": "1",

@@ -175,10 +175,15 @@ def _read(known: Known, one: IndexDestination) -> Sequence[Check]:
     except StepError as error:
         return DESTINATIONS.refused(subject, error, ENDS)
     files = sum(len(files) for files in listed.values())
-    signed = f"Signed in with {who.source}" if who else "Nobody signs in"
+    signed, story = "Nobody signs in", ""
+    if who:
+        signed = f"Signed in with {who.described(known.run.clock.time())}"
+        # which ways were looked at before this one, and why they were not taken
+        story = f" Before that: {'; '.join(who.passed)}." if who.passed else ""
+        story += f" {who.note}" if who.note else ""
     if isinstance(one, FeedDestination) and (name := _identity(known, one)):
         signed = f"{signed}, as {name}"
-    return [DESTINATIONS.ok(subject, f"{signed}; it can be read ({files} files of ours).")]
+    return [DESTINATIONS.ok(subject, f"{signed}; it can be read ({files} files of ours).{story}")]
 
 
 def _identity(known: Known, one: FeedDestination) -> str | None:
