@@ -24,6 +24,7 @@ PYPI_PATH = re.compile(
     r"/(?P<organization>[^/]+)(?:/(?P<project>[^/]+))?/_packaging/(?P<feed>[^/@]+)"
     r"(?:@(?P<view>[^/]+))?/pypi/(?P<what>upload|simple|download)(?P<rest>/.*)?$"
 )
+OLDER_HOST = ".pkgs.visualstudio.com"
 API_PATH = re.compile(
     r"/(?P<organization>[^/]+)(?:/(?P<project>[^/]+))?/_apis/packaging/feeds/(?P<feed>[^/]+)"
     r"(?P<retention>/retentionpolicies)?$",
@@ -99,7 +100,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._record()
-        path = unquote(urlsplit(self.path).path)
+        path = self._path()
         if path.lower() == f"/{self.state.organization}/_apis/resourceareas":
             # an empty list tells the client to use the base URL for every area, as a server does
             self._json(200, {"count": 0, "value": []})
@@ -120,7 +121,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._record()
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        match = PYPI_PATH.fullmatch(unquote(urlsplit(self.path).path))
+        match = PYPI_PATH.fullmatch(self._path())
         if match is None or match["what"] != "upload":
             self._error(405, "MethodNotAllowed", "This path takes no POST.")
             return
@@ -131,6 +132,23 @@ class Handler(BaseHTTPRequestHandler):
             self._redirect()
         elif self._allowed(match, "AddPackage"):
             self._upload(match, body, fault)
+
+    def _path(self) -> str:
+        """Return the path, decoded, as the newer host has it: the older one has the organization in
+        its name."""
+        path = unquote(urlsplit(self.path).path)
+        organization, older, _ = self._host().partition(OLDER_HOST)
+        return f"/{organization}{path}" if older else path
+
+    def _collection(self) -> str:
+        """Return the URL of the organization at the host that was asked: pip sends a password to no
+        other one."""
+        if self._host().endswith(OLDER_HOST):
+            return f"https://{self._host()}"
+        return f"{self.state.base}/{self.state.organization}"
+
+    def _host(self) -> str:
+        return self.headers.get("Host", "")
 
     # -- routes
 
@@ -174,7 +192,7 @@ class Handler(BaseHTTPRequestHandler):
         links = []
         for stored in files:
             url = (
-                f"{state.base}/{state.organization}{scope}/_packaging/{state.feed_id}"
+                f"{self._collection()}{scope}/_packaging/{state.feed_id}"
                 f"/pypi/download/{stored.name}/{stored.version}/{stored.file}#sha256={stored.sha256}"
             )
             python = (
@@ -273,7 +291,15 @@ class Handler(BaseHTTPRequestHandler):
             )
         elif match["organization"].lower() != state.organization:
             self._error(404, "HostNotFoundException", "The organization does not exist.")
-        elif state.project and project and project not in {state.project, state.project_id}:
+        elif (
+            state.project
+            and project
+            and project.lower()
+            not in {
+                state.project,
+                state.project_id,
+            }
+        ):
             self._error(
                 404,
                 "ProjectDoesNotExistWithNameException",

@@ -62,6 +62,7 @@ class FeedDestination(IndexDestination):
         sign_in: Callable[[], SignIn | None],
         serve_url: str | None = None,
         parallel: int = 16,
+        hint: str = "",
     ) -> None:
         """Keep the address; nothing is asked yet.
 
@@ -72,6 +73,7 @@ class FeedDestination(IndexDestination):
             sign_in: Returns who we are, asked when it is needed first; None: nobody.
             serve_url: Where consumers read it, when not at the feed.
             parallel: How many pages are read at once.
+            hint: What else to try where there is no such feed, a sentence.
         """
         super().__init__(
             name=name,
@@ -83,6 +85,7 @@ class FeedDestination(IndexDestination):
             parallel=parallel,
         )
         self.address = address
+        self.hint = hint
         self.place = address.place
         self.notes: tuple[str, ...] = ()
         """What `index()` could not find out, for the summary."""
@@ -230,7 +233,8 @@ class FeedDestination(IndexDestination):
             f"scope Packaging: Read too.{note}",
             place_cure="Check organization, project and feed in publish-to, part by part; a feed "
             "of the organization has no project in its URL, and one of a project has it. Copy the "
-            "URL from Artifacts, the feed, Connect to feed, pip.",
+            "URL from Artifacts, the feed, Connect to feed, pip."
+            + (f" {self.hint}" if self.hint else ""),
         )
 
     # -- upstreams

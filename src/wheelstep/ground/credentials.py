@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol, runtime_checkable
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
+from wheelstep.ground.proxies import is_below
 from wheelstep.ground.secret import Secret
 from wheelstep.ground.token_facts import lifetime
 
@@ -154,6 +155,7 @@ def same_organization(collection: str, url: str) -> bool:
         base, place = urlsplit(collection), urlsplit(url)
     except ValueError:
         return False
-    if not base.hostname or (base.scheme, base.netloc) != (place.scheme, place.netloc):
+    # a path that leads out of the collection again is below nothing
+    if not base.hostname or not is_below(url, urlunsplit((base.scheme, base.netloc, "/", "", ""))):
         return False
     return unquote(place.path).lower().startswith(unquote(base.path).lower().rstrip("/") + "/")

@@ -63,7 +63,7 @@ class Connecting:
             raise_all([had.error for had in workspace_connections(self.run) if had.error])
             foresee(self.run, wanted)
         elif definitions:
-            check_coverage(self.run, self.names)
+            check_coverage(self.run, self.names, all_subjects(self.run))
 
     def store(self, *, rotate: bool = False) -> None:
         """Prove each credential, then bring the connections into the workspaces.
