@@ -215,3 +215,36 @@ def test_a_feeds_token_follows_its_organization(transport: Transport) -> None:
         "http://pkgs.dev.azure.com/contoso/_packaging/f/a.whl",
     ):
         assert feed.credentials_for(url) is None
+
+
+def test_an_index_is_signed_in_at_by_what_twine_authenticate_left(
+    transport: Transport, tmp_path: Path
+) -> None:
+    upload = "https://nexus.corp.example/repository/wheels/"
+    left = tmp_path / ".pypirc"
+    left.write_text(
+        f"[nexus]\nrepository={upload.rstrip('/')}\nusername=ada\npassword=of-the-nexus-4711\n",
+        encoding="utf-8",
+    )
+
+    def at(wanted: Wanted) -> Destination:
+        environment = {"PYPIRC_PATH": str(left)}
+        return destination_of(wanted, root=tmp_path, environment=environment, transport=transport)
+
+    one = at(Wanted(f"index+{upload}"))
+    assert isinstance(one, IndexDestination)
+    who = one.signed_in()
+    assert who is not None
+    assert (who.user, who.secret) == ("ada", Secret("of-the-nexus-4711"))
+    given = at(Wanted(f"index+{upload}", token=Secret("given-0815")))
+    assert isinstance(given, IndexDestination)
+    assert (who := given.signed_in()) is not None
+    assert who.secret == Secret("given-0815")
+    for other in (
+        Wanted("index+https://nexus.corp.example/repository/other/"),
+        Wanted("index+https://evil.example/repository/wheels/"),
+        Wanted(f"index+{upload}", anonymous=True),
+    ):
+        made = at(other)
+        assert isinstance(made, IndexDestination)
+        assert made.signed_in() is None

@@ -63,6 +63,9 @@ def test_a_task_signs_in_at_a_workspace_by_its_service_connection(
     assert run.resource_manager.find(f"{workspace.id}?api-version=2024-10-01")
     assert str(run.resource_manager.identity()).startswith(f"the application {entra.client}")
     assert entra.assertions == [f"assertion-1-of-pipelines-for-{CONNECTION}"]
+    by = run.resource_manager.signed_in_by()
+    assert by is not None
+    assert by.source == "the service connection that is set"
     # the job's token is for Azure DevOps alone
     seen = [one.headers.get("Authorization", "") for one in arm.requests]
     assert seen

@@ -25,6 +25,7 @@ from wheelstep.errors import SettingError
 from wheelstep.ground.credentials import IdentitySource, SignIn
 from wheelstep.ground.entra import EntraTokens, Surroundings
 from wheelstep.ground.feed_sign_in import Choice, FeedAsked, feed_sign_in
+from wheelstep.ground.pypirc import Match, left_for
 from wheelstep.ground.secret import Secret, without_credentials
 from wheelstep.ground.transport import Transport
 
@@ -265,24 +266,32 @@ def _index(wanted: Wanted, context: _Context) -> Destination:
             cure="Write index+https://UPLOAD#simple=https://SIMPLE.",
         )
     simple = _with_slash(simple)
-    token = wanted.token
-    sign_in: Callable[[], SignIn] | None = None
-    if token is not None:
-        # __token__ is the user that goes with an API token (the upload API's own convention)
-        who = SignIn(wanted.user or "__token__", token, "the token that was given")
-
-        def sign_in() -> SignIn:
-            return who
-
+    who = _who_at(wanted, context, upload)
     return IndexDestination(
         name=wanted.name or simple,
         upload_url=upload,
         simple_url=simple,
         transport=context.transport,
-        sign_in=sign_in,
+        sign_in=(lambda: who) if who is not None else None,
         serve_url=_with_slash(wanted.serve_url) if wanted.serve_url else None,
         parallel=context.parallel,
     )
+
+
+def _who_at(wanted: Wanted, context: _Context, upload: str) -> SignIn | None:
+    """Return who signs in at an index; None: nobody."""
+    if wanted.token is not None:
+        # __token__ is the user that goes with an API token (the upload API's own convention)
+        return SignIn(wanted.user or "__token__", wanted.token, "the token that was given")
+    if wanted.anonymous:
+        return None
+    place = _with_slash(upload)
+
+    def match(url: str) -> Match:
+        return "same" if _with_slash(url) == place else "other"
+
+    found = left_for(context.environment, match, user=wanted.user)
+    return found if isinstance(found, SignIn) else None
 
 
 MAKERS: Final[Mapping[Kind, Callable[[Wanted, _Context], Destination]]] = {

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final, Literal
 
 from wheelstep.errors import SettingError
@@ -28,7 +27,7 @@ from wheelstep.ground.credentials import (
 from wheelstep.ground.entra import WAYS as CURE
 from wheelstep.ground.entra_credentials import job_collection
 from wheelstep.ground.entra_identities import IDENTITIES
-from wheelstep.ground.pypirc import PYPIRC, Match, find_section, read_pypirc
+from wheelstep.ground.pypirc import PYPIRC, Match, left_for
 from wheelstep.ground.secret import Secret, without_credentials
 
 __all__ = ["WAYS", "Choice", "FeedAsked", "Way", "feed_sign_in", "table"]
@@ -100,23 +99,7 @@ def _connection(asked: FeedAsked) -> SignIn | str:
 
 
 def _pypirc(asked: FeedAsked) -> SignIn | str:
-    named = asked.environment.get(PYPIRC, "")
-    if not named:
-        return f"{PYPIRC} is not set"
-    sections = read_pypirc(Path(named))
-    if isinstance(sections, str):
-        return f"the file that {PYPIRC} names, {named}, {sections}"
-    found = find_section(sections, asked.match)
-    if isinstance(found, str):
-        return f"the file that {PYPIRC} names, {named}, {found}"
-    assert found.password is not None  # noqa: S101 - find_section returns none without
-    if GITHUB_TOKEN.match(found.password.reveal()):
-        return f"[{found.name}] in the file that {PYPIRC} names holds a token of GitHub's"
-    return SignIn(
-        asked.user or found.user or ANY_USER,
-        found.password,
-        f"the password of [{found.name}] in the file that {PYPIRC} names",
-    )
+    return left_for(asked.environment, asked.match, user=asked.user)
 
 
 def _job(asked: FeedAsked) -> SignIn | str:

@@ -9,19 +9,22 @@ feed is "build" ("fake username, could be anything"). `~/.pypirc` is somebody el
 from __future__ import annotations
 
 import configparser
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from wheelstep.ground.credentials import GITHUB_TOKEN, SignIn
 from wheelstep.ground.secret import Secret, without_credentials
 
-__all__ = ["PYPIRC", "Match", "Section", "find_section", "read_pypirc"]
+__all__ = ["PYPIRC", "Match", "left_for"]
 
 PYPIRC: Final = "PYPIRC_PATH"
 LARGEST: Final = 1 << 20
 """Bytes; such a file has a few hundred."""
 HEADER: Final = "distutils"
+BUILD: Final = "build"
+"""The user name beside a token, as the task has it."""
 
 Match = Literal["same", "perhaps", "other"]
 """Whether a section's URL is of this very feed; "perhaps" where it names the feed by its id, as the
@@ -123,3 +126,30 @@ def find_section(sections: tuple[Section, ...], match: Callable[[str], Match]) -
         names = " and ".join(f"[{one.name}]" for one in chosen)
         return f"has {names} for this feed, with different passwords"
     return section
+
+
+def left_for(
+    environment: Mapping[str, str], match: Callable[[str], Match], *, user: str | None
+) -> SignIn | str:
+    """Return who signs in by what TwineAuthenticate@1 left.
+
+    Args:
+        environment: This process's.
+        match: Compares a section's URL with that of the feed or index.
+        user: As given; beats the file's.
+
+    Returns:
+        A text, a clause, where the file has nothing for it.
+    """
+    named = environment.get(PYPIRC, "")
+    if not named:
+        return f"{PYPIRC} is not set"
+    sections = read_pypirc(Path(named))
+    found = sections if isinstance(sections, str) else find_section(sections, match)
+    if isinstance(found, str):
+        return f"the file that {PYPIRC} names, {named}, {found}"
+    assert found.password is not None  # noqa: S101 - find_section returns none without
+    if GITHUB_TOKEN.match(found.password.reveal()):
+        return f"[{found.name}] in the file that {PYPIRC} names holds a token of GitHub's"
+    source = f"the password of [{found.name}] in the file that {PYPIRC} names"
+    return SignIn(user or found.user or BUILD, found.password, source)

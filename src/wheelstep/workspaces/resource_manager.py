@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from wheelstep.errors import ServiceRefused, SettingError, StepError
-from wheelstep.ground.credentials import IdentitySource, TokenSource
+from wheelstep.ground.credentials import EntraToken, IdentitySource, TokenSource
 from wheelstep.ground.secret import Secret, without_credentials
 from wheelstep.ground.transport import UNAUTHORIZED, Response, Transport
 from wheelstep.workspaces.identity import Identity, identity_in
@@ -133,6 +133,15 @@ class ResourceManager:
             ServiceRefused: The sign-in was refused.
         """
         return identity_in(self._tokens.token())
+
+    def signed_in_by(self) -> EntraToken | None:
+        """Return which identity signs in, and which were looked at before; None where that is not
+        known here.
+
+        Raises:
+            StepError: As `identity`.
+        """
+        return self._tokens.known() if isinstance(self._tokens, IdentitySource) else None
 
     def get(self, path: str, *, accept: Collection[int] = ()) -> Response:
         """Read a resource.

@@ -18,7 +18,7 @@ from wheelstep.destinations.interface import Destination, Wanted
 from wheelstep.errors import StepError
 from wheelstep.ground.clock import RetryBudget
 from wheelstep.ground.connections import Connection
-from wheelstep.ground.credentials import TokenSource, organization_of
+from wheelstep.ground.credentials import IdentitySource, TokenSource, organization_of
 from wheelstep.ground.entra import EntraTokens
 from wheelstep.ground.index_page import SEEN, SUPPRESS_SIGN_IN
 from wheelstep.ground.public_index import PipIndexes, public_indexes, uv_environment
@@ -167,7 +167,7 @@ class Known:
             one.destination for one in self.placed if not isinstance(one.destination, StepError)
         ]
         with contextlib.suppress(StepError):  # whoever asks there hears of it
-            run.resource_manager = run.manager_over(self.transport, _SignedInOnce)
+            run.resource_manager = run.manager_over(self.transport, _once)
         self.tree: Once[Tree] = Once(partial(read_tree, run.git))
         self.projects: Once[Sequence[Project]] = Once(
             lambda: discover(run.git, run.settings.packages, tree=self.tree())
@@ -313,6 +313,11 @@ class Known:
                 case _:
                     pass  # the index may have no such package: its own page tells
         return "neither"
+
+
+def _once(source: TokenSource) -> TokenSource:
+    # one that can tell whose its tokens are finds that out once by itself
+    return source if isinstance(source, IdentitySource) else _SignedInOnce(source)
 
 
 class _SignedInOnce:

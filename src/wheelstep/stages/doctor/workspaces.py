@@ -83,9 +83,12 @@ def _identity(known: Known) -> Sequence[Check]:
         if _needed(known):
             return WORKSPACES.refused(subject, error, "The release ends before anything is built.")
         return [WORKSPACES.unanswered(subject, error, BUILDS)]
+    by = known.run.resource_manager.signed_in_by()
+    story = f" It is {by.source}." if by else ""
+    story += f" Before that: {'; '.join(by.passed)}." if by and by.passed else ""
     if who is None:
-        return [WORKSPACES.unknown(subject, "The token does not say who that is.")]
-    return [WORKSPACES.ok(subject, f"{who}.")]
+        return [WORKSPACES.unknown(subject, f"The token does not say who that is.{story}")]
+    return [WORKSPACES.ok(subject, f"{who}.{story}")]
 
 
 def _needed(known: Known) -> bool:
