@@ -343,6 +343,20 @@ def test_a_token_that_is_not_accepted_is_renewed_once_however_many_ask(entra: En
     assert len(entra.given) == 2
 
 
+def test_a_tool_that_hands_out_a_token_until_its_end_is_not_asked_for_each_request(
+    entra: Entra,
+) -> None:
+    clock = RealTime()
+    source = tokens(entra.github(), clock=clock)
+    entra.lifetime = 20
+    first = source.token()
+    clock.now += 10
+    assert source.token() == first
+    clock.now += 15
+    assert source.token() != first  # it has ended
+    assert len(entra.given) == 2
+
+
 def test_a_token_that_is_still_good_outlives_a_service_that_does_not_answer(entra: Entra) -> None:
     clock = RealTime()
     source = tokens(entra.github(), clock=clock)

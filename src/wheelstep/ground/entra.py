@@ -77,7 +77,8 @@ class EntraTokens:
         """
         with self._guard:
             now, kept = self._transport.clock.time(), self._kept
-            if kept is not None and (kept.expires - now > MARGIN or now - self._asked < PAUSE):
+            left = kept.expires - now if kept is not None else 0.0
+            if kept is not None and (left > MARGIN or (left > 0 and now - self._asked < PAUSE)):
                 return kept
             try:
                 return self._fresh()

@@ -8,7 +8,7 @@ identity is configured, its refusal is the answer, and no other one is tried beh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from wheelstep.errors import SettingError
@@ -29,7 +29,7 @@ PIPELINES: Final = ("AZURESUBSCRIPTION_CLIENT_ID", "AZURESUBSCRIPTION_TENANT_ID"
 class Surroundings:
     """What an identity can be found in."""
 
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     """This process's."""
     job_token: Secret | None = None
     """That of a job of Azure Pipelines; only its own organization gets it."""

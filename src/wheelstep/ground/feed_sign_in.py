@@ -13,7 +13,7 @@ of such an identity, and `feed-sign-in: azure` takes it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from wheelstep.errors import SettingError
@@ -51,7 +51,7 @@ class FeedAsked:
     """As given."""
     job_token: Secret | None
     """The pipeline job's own, if the host handed one over."""
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     """This process's."""
     entra: IdentitySource
     """Where Entra ID tokens come from."""
