@@ -11,18 +11,15 @@ import pytest
 
 from tests.destinations.made import make_wheel
 from tests.ground.web import InstantClock
-from tests.servers.authority import made_authority
-from tests.servers.entra import JOB_TOKEN, Entra, entra_server
-from tests.servers.feed import FeedServer, feed_server
-from tests.servers.front import front
+from tests.servers.azure_world import CONNECTION, azure_world
+from tests.servers.entra import JOB_TOKEN, Entra
+from tests.servers.feed import FeedServer
 from wheelstep.destinations.artifacts_feed import FeedDestination
 from wheelstep.destinations.interface import Wanted
 from wheelstep.destinations.table import destination_of
 from wheelstep.errors import ServiceRefused
 from wheelstep.ground.secret import Secret
 from wheelstep.ground.transport import Transport
-
-HOSTS = ("pkgs.dev.azure.com", "feeds.dev.azure.com", "login.microsoftonline.com", "dev.azure.com")
 
 
 @dataclass
@@ -35,38 +32,25 @@ class Scene:
     feed: FeedDestination
 
 
-@pytest.fixture(scope="module")
-def names(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_authority(tmp_path_factory.mktemp("names"), *HOSTS)
-
-
 @pytest.fixture
 def scene(names: Path) -> Iterator[Scene]:
-    with feed_server() as server, entra_server(names, tls=False) as entra:
-        behind = {"pkgs.dev.azure.com": server.base, "feeds.dev.azure.com": server.base,
-                  "login.microsoftonline.com": entra.url, "dev.azure.com": entra.url}  # fmt: skip
-        with front(names, behind) as where:
-            server.base = "https://pkgs.dev.azure.com"
-            environment = {
-                **where.environment(),
-                "TF_BUILD": "True",
-                "SYSTEM_COLLECTIONURI": "https://dev.azure.com/fabrikam/",
-                "SYSTEM_OIDCREQUESTURI": "https://dev.azure.com/fabrikam/p/oidctoken",
-                "AZURESUBSCRIPTION_CLIENT_ID": entra.client,
-                "AZURESUBSCRIPTION_TENANT_ID": entra.tenant,
-                "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID": "5d3d9e0a-1111-4222-8333-44445555aaaa",
-            }
-            clock = InstantClock(time.time())
-            with Transport(environment, clock=clock) as transport:
-                made = destination_of(
-                    Wanted(server.simple_url),
-                    root=Path(),
-                    environment=environment,
-                    transport=transport,
-                    job_token=Secret(JOB_TOKEN),
-                )
-                assert isinstance(made, FeedDestination)
-                yield Scene(server, entra, clock, made)
+    with azure_world(names) as world:
+        environment = world.job() | {
+            "AZURESUBSCRIPTION_CLIENT_ID": world.entra.client,
+            "AZURESUBSCRIPTION_TENANT_ID": world.entra.tenant,
+            "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID": CONNECTION,
+        }
+        clock = InstantClock(time.time())
+        with Transport(environment, clock=clock) as transport:
+            made = destination_of(
+                Wanted(world.feed.simple_url),
+                root=Path(),
+                environment=environment,
+                transport=transport,
+                job_token=Secret(JOB_TOKEN),
+            )
+            assert isinstance(made, FeedDestination)
+            yield Scene(world.feed, world.entra, clock, made)
 
 
 def end_the_token(scene: Scene) -> None:

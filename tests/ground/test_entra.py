@@ -79,10 +79,10 @@ def test_a_service_principal_of_the_environment_that_is_handed_over(
     monkeypatch.setenv("AZURE_CLIENT_SECRET", "of-another")
     monkeypatch.setenv("AZURE_AUTHORITY_HOST", "login.example")
     found = tokens(entra.environment() | PRINCIPAL).known()
-    assert found.source == "the service principal in AZURE_CLIENT_ID"
+    assert found.source == "the service principal of AZURE_CLIENT_ID"
     assert found.secret == Secret(entra.given[0])
     assert found.passed[0] == "the service connection that is set: `service-connection` is not set"
-    assert found.passed[1].startswith("the service connection of AzureCLI@2: AZURESUBSCRIPTION_")
+    assert found.passed[1].startswith("the service connection of AzureCLI@2: this is no step")
     assert len(found.passed) == 2
 
 
@@ -198,6 +198,30 @@ def test_the_azure_cli_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert len(calls.read_text().splitlines()) == 1
 
 
+def test_the_librarys_own_way_through_azure_pipelines_is_ours(
+    entra: Entra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from azure.identity import AzurePipelinesCredential
+
+    tokens(in_azure_cli(entra)).token()
+    ours = list(entra.seen)
+    entra.seen.clear()
+    for name, value in entra.pipelines().items():
+        monkeypatch.setenv(name, value)
+    with AzurePipelinesCredential(
+        tenant_id=TENANT,
+        client_id=CLIENT,
+        service_connection_id=CONNECTION,
+        system_access_token=JOB_TOKEN,
+    ) as theirs:
+        theirs.get_token(ENTRA_SCOPE)
+    assert [(one.method, one.path) for one in ours] == [
+        (one.method, one.path) for one in entra.seen
+    ]
+    for name in ("Authorization", "Content-Type", "X-TFS-FedAuthRedirect"):
+        assert ours[0].headers[name] == entra.seen[0].headers[name]
+
+
 # --- nobody, and who is refused -------------------------------------------------------------------
 
 
@@ -237,7 +261,7 @@ def test_a_refused_identity_is_the_answer_and_no_other_is_tried(entra: Entra) ->
     with pytest.raises(ServiceRefused) as caught:
         tokens(entra.environment() | PRINCIPAL).token()
     assert caught.value.code == "entra-refused"
-    assert "the service principal in AZURE_CLIENT_ID: AADSTS7000222" in caught.value.message
+    assert "the service principal of AZURE_CLIENT_ID: AADSTS7000222" in caught.value.message
     assert "Trace ID" not in caught.value.message
     assert KEY not in caught.value.message
 
@@ -247,6 +271,20 @@ def test_a_session_that_ended_with_its_assertion_is_told_apart(entra: Entra) -> 
     with pytest.raises(ServiceRefused) as caught:
         tokens(entra.github()).token()
     assert "AZURE_CLIENT_ID and AZURE_TENANT_ID in env" in caught.value.cure
+
+
+def test_a_session_of_the_azure_cli_that_ended_is_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "az"
+    said = "ERROR: AADSTS700024: Client assertion is not within its valid time range."
+    script.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(ServiceRefused) as caught:
+        tokens({"AZURE_TOKEN_CREDENTIALS": "AzureCliCredential"}).token()
+    assert caught.value.message.startswith("Entra ID refuses the Azure CLI: AADSTS700024")
+    assert "SYSTEM_ACCESSTOKEN" in caught.value.cure
 
 
 def test_a_choice_that_names_nothing_is_a_setting() -> None:

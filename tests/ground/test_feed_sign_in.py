@@ -155,11 +155,11 @@ def test_entra_tokens_go_to_azure_devops_services_only() -> None:
 
 
 def test_an_identity_that_is_passed_over_is_told_of() -> None:
-    entra = Somebody("the service principal in AZURE_CLIENT_ID")
+    entra = Somebody("the service principal of AZURE_CLIENT_ID")
     who = sign_in(job_token="job-12345", environment=PIPELINE, entra=entra)
     assert who.secret == Secret("job-12345")
     assert who.note == (
-        "The service principal in AZURE_CLIENT_ID is configured here, too, and comes after the "
+        "The service principal of AZURE_CLIENT_ID is configured here, too, and comes after the "
         "job's token; `feed-sign-in: azure` takes it."
     )
     assert not sign_in(job_token="job-12345", environment=PIPELINE).note

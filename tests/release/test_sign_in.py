@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.rehearsal.made import make_wheel
 from tests.release.kit import Repo
 from tests.release.samples import CONDA, flit
+from tests.servers.azure_world import CONNECTION, azure_world
+from tests.servers.entra import JOB_TOKEN, KEY
 from tests.servers.feed import FeedServer, feed_server
 
 PLANTED = "planted-for-nobody-0815"
@@ -25,6 +28,10 @@ def feed() -> Iterator[FeedServer]:
 
 @pytest.fixture
 def repo(feed: FeedServer, tmp_path: Path) -> Repo:
+    return repository(feed, tmp_path)
+
+
+def repository(feed: FeedServer, tmp_path: Path) -> Repo:
     conda = f"""\
         name: train
         dependencies:
@@ -34,6 +41,15 @@ def repo(feed: FeedServer, tmp_path: Path) -> Repo:
             - acme-core==1.0
         """
     return Repo.create(tmp_path / "place", {**flit("acme-core", "", "2.0"), CONDA: conda})
+
+
+def built_elsewhere(feed: FeedServer, tmp_path: Path) -> Repo:
+    """The same with the wheel in `dist`: nothing has to come from a public index."""
+    repo = repository(feed, tmp_path)
+    project = '[build-system]\nrequires = []\n[project]\nname = "acme-core"\nversion = "2.0"\n'
+    repo.commit({"pyproject.toml": project, ".gitignore": "/dist/\n"})
+    make_wheel(repo.root / "dist", "acme-core", "2.0")
+    return repo
 
 
 def twine_authenticate(feed: FeedServer, folder: Path, *, password: str | None = None) -> Path:
@@ -144,3 +160,67 @@ def test_a_password_that_has_ended_is_told_as_one(
     message = ran.problem("not-authenticated")["message"]
     assert "[wheels] in the file that PYPIRC_PATH names, which expired at 2020-09-13" in message
     assert ended not in message
+    ran = repo.wheelstep("doctor", extra=job(feed) | {"PYPIRC_PATH": str(left)})
+    (fault,) = [check for check in ran.report["checks"] if check["code"] == "not-authenticated"]
+    assert "which expired at 2020-09-13" in fault["message"]
+    assert "Before that: the token that was given: neither feed-token" in fault["message"]
+
+
+def test_a_task_releases_by_its_service_connection_at_the_real_names(
+    names: Path, tmp_path: Path
+) -> None:
+    with azure_world(names) as world:
+        repo = built_elsewhere(world.feed, tmp_path)
+        # Entra ID's first token is what the feed takes
+        world.feed.token = world.entra.next_token()
+        handed = {
+            **world.job(),
+            "INPUT_PUBLISHTO": world.feed.simple_url,
+            "INPUT_SERVICECONNECTION": CONNECTION,
+            f"ENDPOINT_AUTH_SCHEME_{CONNECTION}": "WorkloadIdentityFederation",
+            f"ENDPOINT_AUTH_PARAMETER_{CONNECTION}_SERVICEPRINCIPALID": world.entra.client,
+            f"ENDPOINT_AUTH_PARAMETER_{CONNECTION}_TENANTID": world.entra.tenant,
+            "ENDPOINT_AUTH_PARAMETER_SYSTEMVSSCONNECTION_ACCESSTOKEN": JOB_TOKEN,
+            "WHEELSTEP_COMMIT": "local",
+            "WHEELSTEP_PUBLIC_INDEX": "none",
+            # no other name leads anywhere here: another job built it
+            "WHEELSTEP_PREBUILT": "true",
+        }
+        ran = repo.release(extra=handed)
+        assert list(ran.published.values()) == [["uploaded"]]
+        assert {one.password for one in world.feed.requests if one.password} == set(
+            world.entra.given
+        )
+        assert len(world.entra.given) == len(world.entra.assertions) == 1
+        shown = re.sub(r"(?m)^##vso\[task\.setsecret\].*$", "", ran.said)
+        for secret in (*world.entra.given, *world.entra.assertions, JOB_TOKEN):
+            assert secret not in shown + str(ran.report)
+
+
+def test_an_identity_that_the_jobs_token_passes_over_is_told_of(
+    names: Path, tmp_path: Path
+) -> None:
+    with azure_world(names) as world:
+        repo = built_elsewhere(world.feed, tmp_path)
+        handed = {
+            **world.job(),
+            "SYSTEM_COLLECTIONURI": "https://dev.azure.com/contoso/",
+            "SYSTEM_ACCESSTOKEN": world.feed.token,
+            "AZURE_CLIENT_ID": world.entra.client,
+            "AZURE_TENANT_ID": world.entra.tenant,
+            "AZURE_CLIENT_SECRET": KEY,
+            "WHEELSTEP_PUBLISH_TO": world.feed.simple_url,
+            "WHEELSTEP_PREBUILT": "true",
+            "WHEELSTEP_COMMIT": "none",
+            "WHEELSTEP_REHEARSE": "off",
+            "WHEELSTEP_PUBLIC_INDEX": "none",
+        }
+        ran = repo.release(extra=handed)
+        assert {one.password for one in world.feed.requests} == {world.feed.token}
+        told = ran.problem("identity-passed-over")
+        assert told["severity"] == "notice"
+        assert (
+            "with the pipeline job's token. The service principal of AZURE_CLIENT_ID is"
+            in (told["message"])
+        )
+        assert not world.entra.seen

@@ -38,6 +38,7 @@ class Front:
             "NO_PROXY": "127.0.0.1",
             "REQUESTS_CA_BUNDLE": str(self.authority),
             "SSL_CERT_FILE": str(self.authority),
+            "PIP_CERT": str(self.authority),
         }
 
 

@@ -184,7 +184,8 @@ class EntraTokens:
                 f"Entra ID refuses {row.title}: {reason[0]}", code="entra-refused", cure=cure
             )
         why = re.search(r"^\s*\w+Credential: (.+)$", text, re.MULTILINE)
-        said = " ".join((why[1] if why else text).split())[:LONGEST] or "no reason was given"
+        said = " ".join((why[1] if why else text).split()).partition(". ")[0][:LONGEST]
+        said = said.rstrip(".") or "no reason was given"
         if not row.outright:
             return _NotHereError(said)
         return SettingError(

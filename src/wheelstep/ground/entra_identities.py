@@ -67,8 +67,8 @@ def _connection(around: Surroundings) -> str:
 
 
 def _pipelines(around: Surroundings) -> str:
-    if why := around.lacking(*PIPELINES):
-        return f"{why} (this is no step inside AzureCLI@2 with workload identity federation)"
+    if around.lacking(*PIPELINES):
+        return "this is no step inside it with workload identity federation"
     if not around.environment.get("SYSTEM_OIDCREQUESTURI"):
         return "SYSTEM_OIDCREQUESTURI is not set"
     if around.job_token is None:
@@ -93,11 +93,15 @@ def _github(around: Surroundings) -> str:
     return around.lacking("AZURE_CLIENT_ID", "AZURE_TENANT_ID")
 
 
+def _token_file(around: Surroundings) -> str:
+    return around.lacking("AZURE_FEDERATED_TOKEN_FILE") or around.lacking(
+        "AZURE_CLIENT_ID", "AZURE_TENANT_ID"
+    )
+
+
 def _found_when_asked(_: Surroundings) -> str:
     return ""
 
-
-FEDERATED: Final = ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_FEDERATED_TOKEN_FILE")
 
 IDENTITIES: Final[tuple[Identity, ...]] = (
     Identity(
@@ -119,7 +123,7 @@ IDENTITIES: Final[tuple[Identity, ...]] = (
         outright=True,
     ),
     Identity(
-        "the service principal in AZURE_CLIENT_ID",
+        "the service principal of AZURE_CLIENT_ID",
         "AZURE_CLIENT_ID and AZURE_TENANT_ID with AZURE_CLIENT_SECRET or "
         "AZURE_CLIENT_CERTIFICATE_PATH",
         _principal,
@@ -128,15 +132,15 @@ IDENTITIES: Final[tuple[Identity, ...]] = (
         outright=True,
     ),
     Identity(
-        "the workload identity in AZURE_FEDERATED_TOKEN_FILE",
+        "the workload identity of AZURE_FEDERATED_TOKEN_FILE",
         "AZURE_CLIENT_ID and AZURE_TENANT_ID with AZURE_FEDERATED_TOKEN_FILE (Kubernetes)",
-        lambda around: around.lacking(*FEDERATED),
+        _token_file,
         made.of_token_file,
         ("workloadidentitycredential", "prod"),
         outright=True,
     ),
     Identity(
-        "GitHub's identity token, for the application in AZURE_CLIENT_ID",
+        "GitHub's identity token for AZURE_CLIENT_ID",
         "GitHub Actions with `permissions: id-token: write`, AZURE_CLIENT_ID and AZURE_TENANT_ID",
         _github,
         made.of_github,

@@ -27,16 +27,8 @@ from wheelstep.ground.secret import Secret, redact, without_credentials
 if TYPE_CHECKING:
     import requests
 
-__all__ = [
-    "UNAUTHORIZED",
-    "USER_AGENT",
-    "Clock",
-    "Credentials",
-    "Response",
-    "RetryBudget",
-    "Transport",
-    "refusal",
-]
+__all__ = ["UNAUTHORIZED", "USER_AGENT", "Clock", "Credentials", "Response", "RetryBudget",
+           "Transport", "refusal"]  # fmt: skip
 
 USER_AGENT: Final = f"wheelstep/{wheelstep.__version__}"
 PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
