@@ -104,7 +104,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
            BUILDING | PUBLISHING, placeholder="DIR"),
     Option("prebuilt", "Take the wheels that are in `dist` instead of building.", "switch", "off",
            BUILDING | PUBLISHING),
-    Option("publish-to", "Destinations: URLs or folders; in the file also tables with `name`, `url`, `serve-url`, `user` and `token-env`.", "destinations",
+    Option("publish-to", "Destinations: URLs, folders, or `ORG/PROJECT/FEED` for a feed of Azure DevOps; in the file also tables with `name`, `url`, `serve-url`, `user` and `token-env`.", "destinations",
            "`wheel-index`, a folder; on a CI host there is none", ALL, placeholder="URL"),
     Option("serve-url", "The base URL at which consumers read a folder, when it is not where it is written.", "text",
            "that place", ALL, placeholder="URL"),

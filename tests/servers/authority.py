@@ -1,4 +1,4 @@
-"""A certificate authority of the tests' own, with a certificate for servers."""
+"""A certificate authority of the tests' own, which is its servers' certificate, too."""
 
 from __future__ import annotations
 
@@ -14,31 +14,57 @@ from cryptography.x509.oid import NameOID
 
 
 def made_authority(folder: Path, *names: str) -> Path:
-    """A certificate for 127.0.0.1, and for further names, that nobody knows, with its key and the
-    authority that signed it, in one file."""
-    key, signing = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    authority = (
-        _named("authority", "authority", signing)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(_usage(signs=True), critical=True)
-        .sign(signing, hashes.SHA256())
+    """A certificate for 127.0.0.1 that nobody knows, with its key, in one file.
+
+    Args:
+        folder: Where the file is written.
+        names: Further names of the server. The authority is another certificate then, in the same
+            file: uv takes none that is both.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    if not names:
+        own = _certificate("inner server", key, key, "inner server", ("127.0.0.1",), ca=True)
+        return _written(folder, key, own)
+    above = ec.generate_private_key(ec.SECP256R1())
+    authority = _certificate("inner authority", above, above, "inner authority", (), ca=True)
+    leaf = _certificate(
+        "inner server", key, above, "inner authority", ("127.0.0.1", *names), ca=False
     )
-    certificate = (
-        _named("inner server", "authority", key)
-        .add_extension(
-            x509.SubjectAlternativeName(
-                [x509.IPAddress(IPv4Address("127.0.0.1")), *map(x509.DNSName, names)]
-            ),
-            critical=False,
-        )
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs=False), critical=True)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()),
-            critical=False,
-        )
-        .sign(signing, hashes.SHA256())
+    return _written(folder, key, leaf, authority)
+
+
+def _certificate(
+    subject: str,
+    key: ec.EllipticCurvePrivateKey,
+    signer: ec.EllipticCurvePrivateKey,
+    issuer: str,
+    names: tuple[str, ...],
+    *,
+    ca: bool,
+) -> x509.Certificate:
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
     )
+    if names:
+        places = [
+            x509.IPAddress(IPv4Address(name)) if name[0].isdigit() else x509.DNSName(name)
+            for name in names
+        ]
+        made = made.add_extension(x509.SubjectAlternativeName(places), critical=False)
+    return made.sign(signer, hashes.SHA256())
+
+
+def _written(
+    folder: Path, key: ec.EllipticCurvePrivateKey, *certificates: x509.Certificate
+) -> Path:
     path = folder / "both.pem"
     path.write_bytes(
         key.private_bytes(
@@ -46,41 +72,9 @@ def made_authority(folder: Path, *names: str) -> Path:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-        + authority.public_bytes(serialization.Encoding.PEM)
+        + b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates)
     )
     return path
-
-
-def _named(name: str, signer: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
-    subject, issuer = (
-        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, each)]) for each in (name, signer)
-    )
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    )
-
-
-def _usage(*, signs: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=signs,
-        crl_sign=signs,
-        encipher_only=False,
-        decipher_only=False,
-    )
 
 
 def secure(authority: Path) -> ssl.SSLContext:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wheelstep.errors import SettingError, StepError, raise_all
-from wheelstep.ground.connections import Connection, closest
+from wheelstep.ground.connections import Connection, Targeted, closest
+from wheelstep.ground.feed_names import spelled_like
 from wheelstep.ground.index_url import same_index
 from wheelstep.ground.transport import Transport
 from wheelstep.rehearsal.credentials_in_effect import near_misses, usual_target
@@ -21,7 +22,7 @@ from wheelstep.stages.run import Run
 from wheelstep.workspaces.neighbours import expiry_finding, harm
 from wheelstep.workspaces.refusals import NOT_THERE
 
-__all__ = ["check_coverage", "missing"]
+__all__ = ["check_coverage", "missing", "tell_other_spellings"]
 
 
 def check_coverage(run: Run, names: Sequence[str], subjects: Sequence[Subject]) -> None:
@@ -117,6 +118,39 @@ def _covered(run: Run, transport: Transport, had: Had, read: _Read) -> StepError
     except StepError as error:
         return error
     return None
+
+
+def tell_other_spellings(
+    run: Run, named: Sequence[NamedUrl], connections: Sequence[Connection]
+) -> None:
+    """Warn of definitions that name a feed in another spelling than the connections have: Azure ML
+    would not match them.
+
+    Args:
+        run: The run.
+        named: Where definitions look.
+        connections: Those that the settings have; the workspaces' own are looked at, too.
+    """
+    for one in named:
+        if not one.connected:
+            continue
+        for had in workspace_connections(run):
+            known: list[Targeted] = [*connections, *had.connections]
+            spelled = [(of, spelled_like(one.url, of.target)) for of in connections]
+            near = [(of, other) for of, other in spelled if other is not None]
+            if near and closest(one.url, known) is None:
+                connection, other = near[0]
+                run.warn(
+                    "index-spelled-otherwise",
+                    f"{one.path} names {one.url}, and the connection {connection.name} is for "
+                    f"{connection.target}: one feed in two spellings, and Azure ML compares the "
+                    "text. No connection is used for it.",
+                    cure=f"Write {other} in the definition, or make {usual_target(one.url)} the "
+                    "connection's target (`connection-target`).",
+                    file=one.path,
+                    line=one.line,
+                )
+                break
 
 
 def missing(had: Had, url: str, named: NamedUrl | None = None) -> SettingError:
