@@ -98,6 +98,10 @@ def test_an_identity_that_the_feed_does_not_know_is_refused_after_one_fresh_toke
         caught.value.message
     )
     assert len(scene.entra.given) == 2
+    # nor does the next question ask for one more: it is not the token's age
+    with pytest.raises(ServiceRefused):
+        scene.feed.look(["acme-core"])
+    assert len(scene.entra.given) == 2
 
 
 def test_the_way_is_told_with_what_came_before(scene: Scene) -> None:
