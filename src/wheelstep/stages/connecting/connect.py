@@ -98,14 +98,11 @@ class Connecting:
         raise_all(errors)  # nothing is stored of what is only half right
         store(self.run, proved, indexes, rotate=rotate)
 
-    def urls(self) -> tuple[list[str], list[str]]:
-        """Return the indexes and repositories that the connections are for: what this step
-        publishes to, and what definitions name."""
-        return self._urls(*self.named())
-
     def _urls(
         self, named: Sequence[NamedUrl], repositories: Sequence[NamedUrl]
     ) -> tuple[list[str], list[str]]:
+        """Return the indexes and repositories that the connections are for: what this step
+        publishes to, and what definitions name."""
         ours = list(private_indexes(self.run))
         found = dict.fromkeys([*ours, *(one.url for one in named if one.connected)])
         return list(found), list(dict.fromkeys(one.url for one in repositories))
