@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -24,13 +24,14 @@ from wheelstep.model import Workspace
 from wheelstep.options import NOT_YET, OPTIONS, Command, option
 from wheelstep.settings_file import Value, from_file, root_of
 from wheelstep.settings_safety import allowances, connections, switch, texts_of, token_of
+from wheelstep.settings_view import view_name, with_view
 
 __all__ = ["OPTIONS", "Settings", "load"]
 
 OTHER_VARIABLES: Final = frozenset({"WHEELSTEP_RESOURCE_MANAGER", "WHEELSTEP_CACHE"})
 """Variables of ours that are no options."""
 
-TABLE_KEYS: Final = ("name", "url", "serve-url", "user", "token-env")
+TABLE_KEYS: Final = ("name", "url", "serve-url", "view", "user", "token-env")
 
 WORKSPACE: Final = re.compile(
     r"(?:(?P<id>subscriptions/)|(?!subscriptions/))(?P<subscription>[A-Za-z0-9-]+)"
@@ -119,6 +120,7 @@ def load(
         values.setdefault(name, value)
     tokens = {row.name: _secret(values.get(row.name)) for row in OPTIONS if row.kind == "secret"}
     wanted = _destinations(values, tokens["feed-token"], environment, host)
+    wanted = with_view(wanted, values.get("view"))
     definitions, read_by = _definitions(values.get("definitions"))
     dry_run = switch(values.get("dry-run"), default=False)
     public = _text(values.get("public-index"), "")
@@ -355,6 +357,7 @@ def _destinations(
             # the one token belongs to the first service named, and to no other host
             token=item.token or (token if remote and _host(item.url) == remote[0] else None),
             anonymous=anonymous,
+            view=item.view,
         )
         for item in wanted
     )
@@ -381,6 +384,12 @@ def _table(
         raise value.error("a destination needs a url.", 'Add url = "https://...".')
     name = fields.get("token-env", "")
     token = token_of(value, name, environment, "destination", hidden=anonymous)
+    view = fields.get("view")
     return Wanted(
-        fields["url"], fields.get("name"), fields.get("serve-url"), fields.get("user"), token
+        url=fields["url"],
+        name=fields.get("name"),
+        serve_url=fields.get("serve-url"),
+        user=fields.get("user"),
+        token=token,
+        view=view_name(replace(value, raw=view)) if view else None,
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import threading
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ from wheelstep.ground.credentials import SignIn, same_organization
 from wheelstep.ground.index_page import SUPPRESS_SIGN_IN
 from wheelstep.ground.secret import redact
 from wheelstep.ground.transport import Credentials, Response, Transport
-from wheelstep.model import Index, Wheel
+from wheelstep.model import Index, Listed, Wheel
 
 if TYPE_CHECKING:
     import requests
@@ -61,6 +61,7 @@ class FeedDestination(IndexDestination):
         transport: Transport,
         sign_in: Callable[[], SignIn | None],
         serve_url: str | None = None,
+        view: str | None = None,
         parallel: int = 16,
     ) -> None:
         """Keep the address; nothing is asked yet.
@@ -71,6 +72,7 @@ class FeedDestination(IndexDestination):
             transport: The HTTP policy.
             sign_in: Returns who we are, asked when it is needed first; None: nobody.
             serve_url: Where consumers read it, when not at the feed.
+            view: The view that versions are promoted to; None for none.
             parallel: How many pages are read at once.
         """
         super().__init__(
@@ -83,6 +85,7 @@ class FeedDestination(IndexDestination):
             parallel=parallel,
         )
         self.address = address
+        self.view = view
         self.place = address.place
         self.notes: tuple[str, ...] = ()
         """What `index()` could not find out, for the summary."""
@@ -103,6 +106,10 @@ class FeedDestination(IndexDestination):
                     public_upstream=self._has_public_upstream(),
                 )
             return self._index
+
+    def look_in(self, view: str, names: Sequence[str]) -> Mapping[str, Sequence[Listed]]:
+        """Return what a view lists now, for each normalised project name; raises as `look`."""
+        return self._look(names, replace(self.address, view=view).consumer_url)
 
     def unacceptable(self, wheel: Wheel) -> str | None:
         """Say why a feed would refuse this wheel; no I/O."""

@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -100,14 +101,17 @@ class IndexDestination:
             ServiceRefused: Not authorised, no index there.
             ServiceUnavailable: No answer within the retry budget.
         """
+        return self._look(names, self.simple_url)
+
+    def _look(self, names: Sequence[str], base: str) -> Mapping[str, Sequence[Listed]]:
         unique = list(dict.fromkeys(names))
         self.signed_in()  # once, before many threads find out that nobody is
         if len(unique) > 1:
             with ThreadPoolExecutor(min(self.parallel, len(unique))) as pool:
-                pages = list(pool.map(self._page, unique))
+                pages = list(pool.map(partial(self._page, base), unique))
         else:
             # in this thread: it keeps its connection, which matters while a file is waited for
-            pages = [self._page(name) for name in unique]
+            pages = [self._page(base, name) for name in unique]
         if any(page is None for page in pages):
             self._prove_it_is_there()
         return {name: page or [] for name, page in zip(unique, pages, strict=True)}
@@ -219,9 +223,9 @@ class IndexDestination:
 
     # -- pages
 
-    def _page(self, name: str) -> list[Listed] | None:
+    def _page(self, base: str, name: str) -> list[Listed] | None:
         """Return a project's files, or None when the index has no page for it."""
-        url = f"{self.simple_url}{name}/"
+        url = f"{base}{name}/"
         who = self.credentials_for(url)
         response = ask(self.transport, url, credentials=who, headers=self.headers())
         if self.is_elsewhere(response) or self.is_missing_page(response):

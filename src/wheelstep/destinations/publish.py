@@ -30,7 +30,7 @@ from wheelstep.destinations.examine import (
 )
 from wheelstep.destinations.interface import Destination, ReadBack, WritesPages
 from wheelstep.errors import CannotHere, Refused, ServiceRefused, ServiceUnavailable
-from wheelstep.ground.clock import Clock, SystemClock, backoff
+from wheelstep.ground.clock import Clock, SystemClock, attempts
 from wheelstep.model import Listed, Outcome, Wheel
 
 __all__ = ["Missing", "Published", "at_hand", "missing_at", "publish", "upload"]
@@ -276,15 +276,7 @@ class _Uploading:
 
     def _until_deadline(self) -> Iterable[int]:
         """Count attempts, waiting longer and longer between them, until the time is over."""
-        deadline = self.clock.monotonic() + self.visible_within
-        attempt = 0
-        while True:
-            attempt += 1
-            yield attempt
-            left = deadline - self.clock.monotonic()
-            if left <= 0:
-                return
-            self.clock.sleep(min(left, 0.1 + backoff(attempt, first=0.4, most=10.0)))
+        return attempts(self.clock, self.visible_within)
 
     def show(self, done: Sequence[_Done]) -> dict[str, Listed]:
         """Bring one destination's pages up to date and wait until they list every file.
