@@ -74,6 +74,10 @@ def run(  # noqa: PLR0917 - everything that comes from outside, once
             from wheelstep.commands.parts import pin
 
             pin(this, cast("list[str]", flags.get("released") or []))
+        case "promote":
+            from wheelstep.commands.promote import promote
+
+            promote(this, cast("list[str]", flags.get("released") or []))
         case "rehearse":
             from wheelstep.commands.parts import rehearse
 

@@ -16,6 +16,7 @@ from packaging.version import InvalidVersion, Version
 from wheelstep.destinations.feed_address import FeedAddress
 from wheelstep.destinations.index import IndexDestination
 from wheelstep.destinations.refusals import Reader, type_key, words
+from wheelstep.destinations.views import is_of, listing_urls, view_place
 from wheelstep.errors import ServiceRefused, StepError
 from wheelstep.ground.credentials import SignIn, same_organization
 from wheelstep.ground.index_page import SUPPRESS_SIGN_IN
@@ -97,13 +98,30 @@ class FeedDestination(IndexDestination):
         """The feed's or the view's simple index, as a definition would name it."""
         return self.serve_url or self.address.consumer_url
 
+    @property
+    def listing_urls(self) -> tuple[str, ...]:
+        """The simple indexes that list what is released, as definitions name them: of the feed,
+        and of the view that is promoted to."""
+        return listing_urls(self.address, self.view)
+
+    @property
+    def view_place(self) -> str | None:
+        """For the lock: where a promoted wheel is, too; None where nothing is promoted."""
+        return view_place(self.address, self.view) if self.view else None
+
+    def is_at(self, url: str) -> bool:
+        """Tell whether a URL is one of this feed, of whatever view of it."""
+        return is_of(self.address, url)
+
     def index(self) -> Index:
         """Return how consumers read it; asks the service once whether it has a public upstream."""
         with self._index_guard:
             if self._index is None:
+                named = self.consumer_url
                 self._index = Index(
-                    url=self.consumer_url,
+                    url=named,
                     public_upstream=self._has_public_upstream(),
+                    also=tuple(url for url in self.listing_urls if url != named),
                 )
             return self._index
 

@@ -10,7 +10,14 @@ from wheelstep.destinations.interface import EVERYTHING, Wanted
 from wheelstep.errors import SettingError
 from wheelstep.ground.secret import without_credentials
 
-__all__ = ["listing_urls", "refuse_view", "view_place", "view_read_at", "view_to_promote_to"]
+__all__ = [
+    "is_of",
+    "listing_urls",
+    "refuse_view",
+    "view_place",
+    "view_read_at",
+    "view_to_promote_to",
+]
 
 
 def view_read_at(address: FeedAddress, url: str) -> str | None:
@@ -21,13 +28,28 @@ def view_read_at(address: FeedAddress, url: str) -> str | None:
         address: The feed.
         url: What a definition or `serve-url` names, without credentials.
     """
-    try:
-        other = FeedAddress.parse(url)
-    except (SettingError, ValueError):
-        return None
-    if other.place.lower() != address.place.lower():
+    other = _parsed(url)
+    if other is None or not _same_feed(other, address):
         return None
     return None if (other.view or EVERYTHING).lower() == EVERYTHING else other.view
+
+
+def is_of(address: FeedAddress, url: str) -> bool:
+    """Tell whether a URL is one of a feed, of whatever view of it."""
+    other = _parsed(url)
+    return other is not None and _same_feed(other, address)
+
+
+def _parsed(url: str) -> FeedAddress | None:
+    try:
+        return FeedAddress.parse(url)
+    except (SettingError, ValueError):
+        return None
+
+
+def _same_feed(one: FeedAddress, other: FeedAddress) -> bool:
+    """Tell whether two addresses are of one feed: the service does not look at case."""
+    return one.place.lower() == other.place.lower()
 
 
 def view_to_promote_to(wanted: Wanted, address: FeedAddress) -> str | None:
