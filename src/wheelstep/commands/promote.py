@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wheelstep.commands.released import Named, files_of, named_versions, version_of
@@ -167,17 +167,11 @@ def _read(run: Run, there: Sequence[_There], waiting: Sequence[_There]) -> list[
     return [
         _There(
             one.feed,
-            _sized(one.wheel, known.get((one.feed.place, one.wheel.file), one.wheel.size)),
+            replace(one.wheel, size=known.get((one.feed.place, one.wheel.file), one.wheel.size)),
             one.listed,
         )
         for one in there
     ]
-
-
-def _sized(wheel: Wheel, size: int) -> Wheel:
-    from dataclasses import replace
-
-    return replace(wheel, size=size)
 
 
 def _note(

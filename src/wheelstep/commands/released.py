@@ -1,4 +1,4 @@
-"""`NAME==VERSION` of the command line: versions that were released earlier, found where they are."""
+"""`NAME==VERSION` of the command line: versions released earlier, found where they are."""
 
 from __future__ import annotations
 

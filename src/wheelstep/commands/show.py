@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Final
 
 from wheelstep.hosts.interface import Host
 from wheelstep.model import Problem
@@ -11,6 +12,12 @@ from wheelstep.report import PackageRow, PublishedRow, Report
 from wheelstep.stages.comparing import changes_text
 
 __all__ = ["changed_images", "gathered", "promoted_to", "show", "verdict"]
+
+NOTHING_TO_DO: Final = {
+    "connect": "the workspaces have it as it is wanted",
+    "promote": "the view shows it already",
+}
+"""What a command without anything to do has found."""
 
 
 def show(report: Report, host: Host) -> None:
@@ -99,11 +106,8 @@ def verdict(report: Report) -> str:
     """Return how the run ended, in one sentence."""
     match report.status:
         case "nothing-to-do":
-            if report.command == "connect":
-                return "Nothing to do: the workspaces have it as it is wanted."
-            if report.command == "promote":
-                return "Nothing to do: the view shows it already."
-            return "Nothing to do: everything is released and pinned already."
+            why = NOTHING_TO_DO.get(report.command, "everything is released and pinned already")
+            return f"Nothing to do: {why}."
         case "planned":
             what = report.command if report.command in {"connect", "promote"} else "a release"
             return f"This is what {what} would do. Nothing was changed."
