@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from wheelstep.destinations.feed_refusals import missing_part
 from wheelstep.destinations.feed_service import FeedService, Retention
 from wheelstep.destinations.index import IndexDestination
 from wheelstep.destinations.refusals import Reader, type_key, words
+from wheelstep.destinations.views import is_of, listing_urls, view_place
 from wheelstep.errors import ServiceRefused, ServiceUnavailable
 from wheelstep.ground.credentials import SignIn, same_organization
 from wheelstep.ground.index_page import SUPPRESS_SIGN_IN
