@@ -18,7 +18,7 @@ from wheelstep.ground.credentials import organization_of
 from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.transport import Response, refusal
 
-__all__ = ["FeedAsker", "Part", "missing_part", "refused"]
+__all__ = ["TOLD", "FeedAsker", "Part", "missing_part", "refused"]
 
 Part = Literal["organization", "project", "feed", "view", "package"]
 
