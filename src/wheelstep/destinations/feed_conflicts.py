@@ -36,8 +36,8 @@ RECYCLED: Final = {
     True: (
         " It is in the feed's recycle bin still.",
         (
-            "Raise the version. Or, if the deleted one is what you want, restore it: {page}, Recycle "
-            "Bin; a Feed Owner may."
+            "Raise the version. Or, if the deleted one is what you want, restore it: {page}, "
+            "Recycle Bin; a Feed Owner may."
         ),
     ),
     False: (
@@ -47,8 +47,8 @@ RECYCLED: Final = {
     None: (
         "",
         (
-            "Raise the version; or restore the old one from the feed's recycle bin within 30 days of "
-            "its deletion, if it is what you want ({page}, Recycle Bin)."
+            "Raise the version; or restore the old one from the feed's recycle bin within 30 days "
+            "of its deletion, if it is what you want ({page}, Recycle Bin)."
         ),
     ),
 }

@@ -337,8 +337,9 @@ class FeedService:
 
     def _refused(self, doing: str, scope: str, response: Response, *, nameless: bool) -> StepError:
         if response.status < HTTPStatus.MULTIPLE_CHOICES:
-            # the sign-in page, in the place of a 401
-            response = replace(response, status=HTTPStatus.UNAUTHORIZED, body=b"", reason="")
+            # the sign-in page, in the place of a 401, whatever its own status
+            page = HTTPStatus.NON_AUTHORITATIVE_INFORMATION
+            response = replace(response, status=page, body=b"", reason="")
         return refused(response, doing, self.asker(scope, nameless=nameless))
 
     def _credentials(self, url: str) -> Credentials | None:
@@ -382,4 +383,6 @@ def _same(one: str, other: str) -> bool:
 
 
 def _short(error: Exception) -> str:
-    return redact(" ".join(str(error).split()))[:200].rstrip(".")
+    inner = error.args[0] if error.args else error
+    text = str(inner[0] if isinstance(inner, tuple) and inner else error)  # as msrest wraps others
+    return redact(" ".join(text.split()))[:200].rstrip(".")
