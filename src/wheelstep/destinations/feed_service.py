@@ -302,7 +302,8 @@ class FeedService:
         absent: bool = False,
     ) -> T:
         """Call a client's method, under our policy."""
-        base = self.address.packages_url if area == "pypi" else self.address.rest_url
+        # who is signed in is asked where wheels go: a firewall may let nothing else pass
+        base = self.address.rest_url if area == "feed" else self.address.packages_url
         refusal = partial(self._refused, doing, scope, nameless=area == "location")
 
         def send(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Response:
