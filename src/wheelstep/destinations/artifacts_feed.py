@@ -55,6 +55,7 @@ class FeedDestination(IndexDestination):
         sign_in: Callable[[], SignIn | None],
         serve_url: str | None = None,
         parallel: int = 16,
+        hint: str = "",
     ) -> None:
         """Keep the address; nothing is asked yet.
 
@@ -65,6 +66,7 @@ class FeedDestination(IndexDestination):
             sign_in: Returns who we are, asked when it is needed first; None: nobody.
             serve_url: Where consumers read it, when not at the feed.
             parallel: How many pages are read at once.
+            hint: What else to try where there is no such feed, a sentence.
         """
         super().__init__(
             name=name,
@@ -76,6 +78,7 @@ class FeedDestination(IndexDestination):
             parallel=parallel,
         )
         self.address = address
+        self.hint = hint
         self.place = address.place
         self.notes: tuple[str, ...] = ()
         """What `index()` could not find out, for the summary."""
@@ -202,7 +205,7 @@ class FeedDestination(IndexDestination):
         """
         who = self.signed_in()
         if who is None:
-            return FeedAsker(self.name, self.address, "nobody", lambda: "", scope)
+            return FeedAsker(self.name, self.address, "nobody", lambda: "", scope, hint=self.hint)
         return self.service.asker(scope)
 
     def is_missing_page(self, response: Response) -> bool:
@@ -253,28 +256,33 @@ class FeedDestination(IndexDestination):
         older = (parts.hostname or "").lower().endswith(".visualstudio.com")
         depth = 0 if older else max(1, len(urlsplit(collection).path.strip("/").split("/")))
         path = "/".join(parts.path.split("/")[: depth + 1])
-        return Credentials(f"{parts.scheme}://{parts.netloc}{path}/", who.user, who.secret)
+        return Credentials(
+            f"{parts.scheme}://{parts.netloc}{path}/", who.user, who.secret, who.renew
+        )
 
     def reader(self) -> Reader:
         """Return what error messages have to know."""
         who = self.signed_in()
+        note = f" {who.note}" if who and who.note else ""
         return Reader(
             name=self.name,
-            who=who.source if who else "nobody",
+            who=who.described(self.transport.clock.time()) if who else "nobody",
             sign_in_cure="The token is wrong, has expired, or is of another organization. Make a "
             "new personal access token with Packaging: Read & write and set feed-token; or let "
-            "the pipeline's own identity sign in.",
+            f"the pipeline's own identity sign in.{note}",
             right_cure="In Azure DevOps: Artifacts, the feed, Feed settings, Permissions: make "
             "that identity (in a pipeline: the project's build service) a Feed Publisher "
-            "(Contributor). A personal access token needs the scope Packaging: Read & write too.",
+            "(Contributor). A personal access token needs the scope Packaging: Read & write too."
+            + note,
             read_cure="In Azure DevOps: Artifacts, the feed, Feed settings, Permissions: make "
             "that identity (in a pipeline: the project's build service) a Feed Reader, or a Feed "
             "and Upstream Reader (Collaborator) where packages come from an upstream. What is to "
             "publish there as well has to be a Feed Publisher. A personal access token needs the "
-            "scope Packaging: Read too.",
+            f"scope Packaging: Read too.{note}",
             place_cure="Check organization, project and feed in publish-to, part by part; a feed "
             "of the organization has no project in its URL, and one of a project has it. Copy the "
-            "URL from Artifacts, the feed, Connect to feed, pip.",
+            "URL from Artifacts, the feed, Connect to feed, pip."
+            + (f" {self.hint}" if self.hint else ""),
         )
 
     # -- upstreams
@@ -282,7 +290,7 @@ class FeedDestination(IndexDestination):
     @functools.cached_property
     def service(self) -> FeedService:
         """The feed's REST calls."""
-        return FeedService(self.address, self.transport, self._must_sign_in, self.name)
+        return FeedService(self.address, self.transport, self._must_sign_in, self.name, self.hint)
 
     def _must_sign_in(self) -> SignIn:
         who = self.signed_in()

@@ -63,6 +63,10 @@ class FeedAsker:
     """Asks the service for the name of whoever is signed in; "" where it does not say."""
     scope: str = "Packaging: Read & write"
     """What a personal access token has to be made for, as the page where it is made says."""
+    note: str = ""
+    """What else is configured here and would have fitted: a sentence."""
+    hint: str = ""
+    """What else to try where there is no such feed, a sentence."""
 
     @property
     def organization(self) -> str:
@@ -117,7 +121,13 @@ def refused(response: Response, doing: str, asker: FeedAsker) -> StepError:
     if 300 <= response.status < 400:  # noqa: PLR2004
         return _sent_away(response, doing, asker)
     told = TOLD.get(response.status)
-    return told(response, doing, asker) if told else refusal(doing, response)
+    if told is None:
+        return refusal(doing, response)
+    error = told(response, doing, asker)
+    more = {"not-authenticated": asker.note, "not-authorized": asker.note, "not-found": asker.hint}
+    if added := more.get(error.code):
+        error.cure = f"{error.cure} {added}"
+    return error
 
 
 def _quote(response: Response) -> str:

@@ -76,6 +76,7 @@ class FeedService:
         transport: Transport,
         signed_in: Callable[[], SignIn],
         name: str,
+        hint: str = "",
     ) -> None:
         """Keep them; nothing is imported or asked yet.
 
@@ -84,8 +85,10 @@ class FeedService:
             transport: The HTTP policy.
             signed_in: Returns who we are, at each attempt: tokens are renewed.
             name: The destination's, for people.
+            hint: What else to try where there is no such feed, a sentence.
         """
         self.address = address
+        self.hint = hint
         self.transport = transport
         self.signed_in = signed_in
         self.name = name
@@ -280,8 +283,16 @@ class FeedService:
             scope: What a token has to be made for.
             nameless: Do not ask who is signed in.
         """
-        name_of = (lambda: "") if nameless else self.identity
-        return FeedAsker(self.name, self.address, self.signed_in().source, name_of, scope)
+        who = self.signed_in()
+        return FeedAsker(
+            name=self.name,
+            address=self.address,
+            source=who.described(self.transport.clock.time()),
+            name_of=(lambda: "") if nameless else self.identity,
+            scope=scope,
+            note=who.note,
+            hint=self.hint,
+        )
 
     # -- asking
 
@@ -349,7 +360,7 @@ class FeedService:
             return None
         who = self.signed_in()
         parts = urlsplit(url)
-        return Credentials(f"{parts.scheme}://{parts.netloc}/", who.user, who.secret)
+        return Credentials(f"{parts.scheme}://{parts.netloc}/", who.user, who.secret, who.renew)
 
 
 def _is_data(response: Response) -> bool:
