@@ -20,6 +20,15 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_authority(tmp_path_factory.mktemp("authority"))
 
 
+@pytest.fixture(scope="session")
+def names(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for the names of Azure's services."""
+    from tests.servers.authority import made_authority
+    from tests.servers.azure_world import HOSTS
+
+    return made_authority(tmp_path_factory.mktemp("names"), *HOSTS)
+
+
 @pytest.fixture
 def arm(authority: Path) -> Iterator[Arm]:
     """The stand-in, without any workspace."""

@@ -171,3 +171,16 @@ def test_what_the_wheels_require_is_kept_where_it_is_known() -> None:
 def test_requirements_that_are_no_texts_break_the_record() -> None:
     data = Lock().with_packages(replace(OTHER, requires=())).render()
     assert Lock.parse(data.replace(b"\nrequires = []", b"\nrequires = [1]")).broken
+
+
+def test_a_feed_that_was_recorded_in_another_spelling_is_the_same_place() -> None:
+    """Records of before had the case that the settings had; nothing is published or written anew
+    for that."""
+    old, new = (
+        f"https://pkgs.dev.azure.com/{path}/pypi/simple/"
+        for path in ("Contoso/ML/_packaging/Wheels", "contoso/ml/_packaging/wheels")
+    )
+    locked = replace(OTHER, wheels=(replace(OTHER.wheels[0], places=(old,)),))
+    read = Lock.parse(Lock().with_packages(locked).render()).packages["zeta"]
+    assert read.places() == {new}
+    assert read.same_release(replace(OTHER, wheels=(replace(OTHER.wheels[0], places=(new,)),)))

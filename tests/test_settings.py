@@ -269,3 +269,43 @@ def test_variables_that_are_none(tmp_path: Path) -> None:
     assert "WHEELSTEP_FEED_TOKEN" in error.cure
     assert "hunter2" not in error.message + error.cure
     assert read(tmp_path, environment={"WHEELSTEP_CACHE": "/x", "WHEELSTEPS": "y"}).pin
+
+
+# --- destinations as people paste them --------------------------------------------------------
+
+FEED = "https://pkgs.dev.azure.com/contoso/ml/_packaging/wheels/pypi/simple/"
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "contoso/ml/wheels",
+        "feed:contoso/ml/wheels",
+        "https://dev.azure.com/contoso/ml/_artifacts/feed/wheels",
+        f"[global]\nindex-url={FEED}",
+        f"[distutils]\nIndex-servers =\n  wheels\n\n[wheels]\nRepository = {FEED}\n",
+        f'  "{FEED}" ',
+    ],
+)
+def test_a_destination_is_taken_as_the_portal_shows_it(tmp_path: Path, pasted: str) -> None:
+    variables = {"WHEELSTEP_PUBLISH_TO": pasted, "WHEELSTEP_FEED_TOKEN": "pat-12345"}
+    (one,) = read(tmp_path, environment=variables).publish_to
+    assert one.url == FEED
+    # the token is the feed's: what was pasted is a service and no folder
+    assert one.token is not None
+
+
+def test_a_table_and_a_list_take_the_same_forms(tmp_path: Path) -> None:
+    file(tmp_path, '[[publish-to]]\nurl = "contoso/ml/wheels"\n[[publish-to]]\nurl = "./a/b/c"\n')
+    assert [one.url for one in read(tmp_path).publish_to] == [FEED, "./a/b/c"]
+    file(tmp_path, f'publish-to = ["index-url={FEED}", "wheel-index"]\n')
+    assert [one.url for one in read(tmp_path).publish_to] == [FEED, "wheel-index"]
+    settings = read(tmp_path, flags={"publish-to": ["contoso/ml/wheels", "./a/b/c"]})
+    assert [one.url for one in settings.publish_to] == [FEED, "./a/b/c"]
+
+
+def test_a_pasted_password_is_refused_and_not_shown(tmp_path: Path) -> None:
+    pasted = f"[wheels]\nrepository = {FEED}\nusername = contoso\npassword = hunter2hunter2\n"
+    error = refused(tmp_path, WHEELSTEP_PUBLISH_TO=pasted)
+    assert error.code == "credentials-in-url"
+    assert "hunter2" not in f"{error.message} {error.cure}"

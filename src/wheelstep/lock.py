@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
+from wheelstep.ground.feed_names import one_spelling
 from wheelstep.model import Wheel
 
 __all__ = ["FILE", "Lock", "Locked", "LockedWheel"]
@@ -36,7 +37,8 @@ class LockedWheel:
     size: int
     requires_python: str | None
     places: tuple[str, ...]
-    """Where it is, without credentials, the same on every machine; sorted."""
+    """Where it is, without credentials, the same on every machine; of a feed its one spelling;
+    sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,8 @@ def _locked(block: Any) -> Locked:
                 requires_python=_text(wheel["requires-python"])
                 if "requires-python" in wheel
                 else None,
-                places=tuple(_text(place) for place in wheel["places"]),
+                # a record may have another spelling of a feed than the one of today
+                places=tuple(sorted({one_spelling(_text(place)) for place in wheel["places"]})),
             )
             for wheel in block.get("wheels", [])
         ),

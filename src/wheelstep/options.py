@@ -69,6 +69,10 @@ class Option:
     in_file: bool = True
     as_flag: bool = True
     as_input: bool = True
+    in_action: bool = True
+    """Whether an input is one of the GitHub Action, too."""
+    task_type: str = ""
+    """The type of the task's input, where the kind does not say it."""
 
     @property
     def variable(self) -> str:
@@ -102,7 +106,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
            BUILDING | PUBLISHING, placeholder="DIR"),
     Option("prebuilt", "Take the wheels that are in `dist` instead of building.", "switch", "off",
            BUILDING | PUBLISHING),
-    Option("publish-to", "Destinations: URLs or folders; in the file also tables with `name`, `url`, `serve-url`, `view`, `user` and `token-env`.", "destinations",
+    Option("publish-to", "Destinations: URLs, folders, or `ORG/PROJECT/FEED` for a feed of Azure DevOps; in the file also tables with `name`, `url`, `serve-url`, `view`, `user` and `token-env`.", "destinations",
            "`wheel-index`, a folder; on a CI host there is none", ALL, placeholder="URL"),
     Option("serve-url", "The base URL at which consumers read a folder, when it is not where it is written.", "text",
            "that place", ALL, placeholder="URL"),
@@ -128,6 +132,10 @@ OPTIONS: Final[tuple[Option, ...]] = (
            ALL, placeholder="NAME"),
     _secret("feed-token", "The token or password to publish with.",
             "for a feed of the same Azure DevOps organization the job's token, else an Entra ID token", ALL),
+    Option("feed-sign-in", "Who signs in at a feed without a token: `pypirc` (what TwineAuthenticate@1 left), `job` (the pipeline job's own token), `azure` (an identity of Azure), or `auto`, which looks in that order.", "choice",
+           "`auto`", ALL, choices=("auto", "pypirc", "job", "azure")),
+    Option("service-connection", "The Azure Resource Manager service connection of Azure Pipelines that signs in at workspaces and feeds; in a script inside AzureCLI@2 its id, `$AZURESUBSCRIPTION_SERVICE_CONNECTION_ID`.", "text",
+           "none", ALL, placeholder="ID", in_file=False, in_action=False, task_type="connectedService:AzureRM"),
     _secret("repository-token", "The token to push with.",
             "the job's token, or what the checkout left in git's configuration", COMMITTING),
     Option("rehearse", "Resolve each definition that changes or names a new package the way the image build will, before anything is published; `conda` solves the conda packages too, where micromamba or conda is installed.", "choice",

@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
+from wheelstep.destinations.feed_forms import items_of, plain
 from wheelstep.destinations.interface import Wanted
 from wheelstep.errors import SettingError
 from wheelstep.ground.allowances import Allowance
 from wheelstep.ground.connections import Connection
 from wheelstep.ground.secret import Secret
+from wheelstep.ground.service_connection import ServiceConnection
 from wheelstep.hosts.interface import Host
+from wheelstep.hosts.service_connection import service_connection
 from wheelstep.model import Workspace
 from wheelstep.options import NOT_YET, OPTIONS, Command, option
 from wheelstep.settings_file import Value, from_file, root_of
@@ -86,6 +89,9 @@ class Settings:
     parallel: int | None
     """None: processors for building, 16 for transfers."""
     repository_token: Secret | None
+    feed_sign_in: Literal["auto", "pypirc", "job", "azure"]
+    service_connection: ServiceConnection | None
+    """Who signs in at Azure, where Azure Pipelines says it."""
     dry_run: bool
     on_ci: bool
     publish_to_given: bool
@@ -160,6 +166,8 @@ def load(
         allow=allowances(values.get("allow")),
         parallel=_number(values.get("parallel")),
         repository_token=tokens["repository-token"],
+        feed_sign_in=_choice(values.get("feed-sign-in"), "feed-sign-in", "auto"),
+        service_connection=_connection(values.get("service-connection"), environment),
         dry_run=dry_run or command == "plan",
         on_ci=host.is_ci,
         publish_to_given="publish-to" in values,
@@ -218,6 +226,11 @@ def _text(value: Value | None, default: str) -> str:
 def _secret(value: Value | None) -> Secret | None:
     text = _text(value, "")
     return Secret(text) if text else None
+
+
+def _connection(value: Value | None, environment: Mapping[str, str]) -> ServiceConnection | None:
+    text = _text(value, "")
+    return service_connection(text, environment) if text else None
 
 
 def _list(value: Value | None) -> tuple[str, ...]:
@@ -327,16 +340,17 @@ def _destinations(
         if host.is_ci:
             return ()
         return (Wanted("wheel-index", serve_url=serve_url),)
-    raw = value.raw.splitlines() if isinstance(value.raw, str) else value.raw
+    raw = [value.raw] if isinstance(value.raw, str) else value.raw
     if not isinstance(raw, list):
         raise value.error("a list is wanted here.", 'Write ["https://..."] or tables.')
     # a pull request may have written the file: no token goes to where the file says
     anonymous = value.file is not None and host.trigger().pull_request
+    lines = [line for item in raw for line in (items_of(item) if isinstance(item, str) else [item])]
     wanted = [
         _table(value, item, environment, anonymous=anonymous)
         if isinstance(item, dict)
-        else Wanted(_text(Value(item, value.origin, value.file, value.line), ""))
-        for item in raw
+        else _one_line(_text(Value(item, value.origin, value.file, value.line), ""))
+        for item in lines
     ]
     wanted = [item for item in wanted if item.url]
     if not wanted:
@@ -356,11 +370,17 @@ def _destinations(
             user=item.user or user,
             # the one token belongs to the first service named, and to no other host
             token=item.token or (token if remote and _host(item.url) == remote[0] else None),
+            written=item.written,
             anonymous=anonymous,
             view=item.view,
         )
         for item in wanted
     )
+
+
+def _one_line(text: str) -> Wanted:
+    form = plain(text)
+    return Wanted(form.text, written=text if form.hint else "")
 
 
 def _is_folder(url: str) -> bool:
@@ -384,12 +404,14 @@ def _table(
         raise value.error("a destination needs a url.", 'Add url = "https://...".')
     name = fields.get("token-env", "")
     token = token_of(value, name, environment, "destination", hidden=anonymous)
+    line = _one_line(next(iter(items_of(fields["url"])), ""))
     view = fields.get("view")
     return Wanted(
-        url=fields["url"],
+        url=line.url,
         name=fields.get("name"),
         serve_url=fields.get("serve-url"),
         user=fields.get("user"),
         token=token,
+        written=line.written,
         view=view_name(replace(value, raw=view)) if view else None,
     )

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.connecting.conftest import TOKEN, Scene, statuses
+from tests.connecting.conftest import CONDA, TOKEN, Scene, statuses
 from tests.servers.arm_answers import conflict, failing, throttled
 from wheelstep.workspaces.connection import FINGERPRINT
 
@@ -232,3 +232,23 @@ def test_what_is_missing_is_asked_for(scene: Scene, missing: str, code: str) -> 
     ran = scene.connect(**{missing: None})
     assert (ran.code, ran.problem(code)["exit_code"]) == (2, 2)
     assert scene.arm.requests == []
+
+
+def test_a_definition_that_spells_the_feed_otherwise_is_told_of(scene: Scene) -> None:
+    feed = scene.feed
+    theirs = feed.simple_url.replace("/contoso/", "/Contoso/")
+    target = {"WHEELSTEP_CONNECTION_TARGET": f"{feed.base}/contoso"}
+    scene.repo.replace(CONDA, feed.simple_url, theirs)
+    scene.repo.commit()
+    ran = scene.connect(**target)
+    assert ran.code == 0, ran.said
+    problem = ran.problem("index-spelled-otherwise")
+    assert (problem["severity"], problem["file"], problem["line"]) == ("warning", CONDA, 5)
+    assert (
+        f"names {theirs}, and the connection ml-feed is for {feed.base}/contoso"
+        in (problem["message"])
+    )
+    assert f"Write {feed.simple_url} in the definition" in problem["cure"]
+    # another one of the workspace serves it
+    scene.train.connect("theirs", f"{feed.base}/Contoso", {"pat": TOKEN})
+    assert "index-spelled-otherwise" not in scene.connect(**target).codes

@@ -134,6 +134,34 @@ def test_a_feed_that_no_connection_covers_is_refused_early(checking: Scene) -> N
     assert checking.run("plan", **NO_TOKEN).code == 2
 
 
+def test_a_definition_whose_spelling_no_connection_matches_is_told_so(checking: Scene) -> None:
+    """The definition has another case than `publish-to`: one feed, and two texts for Azure ML."""
+    feed = checking.feed
+    theirs = feed.simple_url.replace("/contoso/", "/Contoso/")
+    checking.repo.replace(CONDA, feed.simple_url, theirs)
+    checking.repo.commit()
+    checking.train.connect("feed", f"{feed.base}/contoso", {"pat": TOKEN})
+    ran = release(checking, **NO_TOKEN)
+    assert ran.code == 2, ran.said
+    problem = ran.problem("connection-missing")
+    assert (problem["file"], problem["line"]) == (CONDA, 5)
+    assert f"covers {theirs}" in problem["message"]
+    assert (
+        f"feed is for the same feed in another spelling, {feed.base}/contoso"
+        in (problem["message"])
+    )
+    assert f"Write {feed.simple_url} in the definition" in problem["cure"]
+    assert len(feed.files) == 1
+    checking.train.connect("theirs", f"{feed.base}/Contoso", {"pat": TOKEN})
+    ran = release(checking, **NO_TOKEN)
+    # nothing reads it in the spelling of `publish-to`, and no second index is written beside it
+    assert ran.code == 0, ran.said
+    assert [row["status"] for row in ran.report["rehearsals"]][-1] == "resolved"
+    text = checking.repo.read(CONDA)
+    assert text.count("index-url") == 1
+    assert theirs in text
+
+
 def test_every_workspace_has_to_cover_it(checking: Scene) -> None:
     checking.train.connect("feed", checking.target, {"pat": TOKEN})
     score = checking.arm.workspace("score")

@@ -14,6 +14,7 @@ import pytest
 
 from tests.destinations.made import make_wheel
 from tests.destinations.waiting import quick_transport
+from tests.ground.identities import Nobody
 from tests.servers.feed import Fault, FeedServer, feed_server
 from wheelstep.destinations.artifacts_feed import FeedDestination
 from wheelstep.destinations.interface import Wanted
@@ -295,17 +296,12 @@ def test_the_jobs_token_at_its_own_collection_only(
 def test_a_sign_in_that_fails_is_asked_for_once(transport: Transport) -> None:
     asked: list[int] = []
 
-    class Nobody:
-        def token(self) -> Secret:
-            asked.append(1)
-            raise SettingError("Nobody is signed in.", code="feed-token-missing", cure="Sign in.")
-
     feed = destination_of(
         Wanted("https://pkgs.dev.azure.com/contoso/_packaging/wheels/pypi/simple/"),
         root=Path(),
         environment={},
         transport=transport,
-        entra=Nobody(),
+        entra=Nobody(lambda: asked.append(1)),
     )
     with pytest.raises(SettingError):
         feed.look([f"acme-{number}" for number in range(20)])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -229,3 +231,42 @@ def test_routes_are_asked_for_once(
         assert len(server.seen("OPTIONS")) == 1
         assert server.seen("GET", "ResourceAreas") == []
     assert not (tmp_path / "home").exists()
+
+
+def test_a_token_that_is_refused_from_the_start(server: FeedServer, transport: Transport) -> None:
+    asked = service(server, transport, "no-token-of-theirs")
+    codes: list[str] = []
+
+    def ask() -> None:
+        with pytest.raises(ServiceRefused) as caught:
+            asked.feed()
+        codes.append(caught.value.code)
+
+    # in a thread: who is signed in is asked for while routes are, which once waited for itself
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert codes == ["not-authenticated"]
+    # what was refused is not kept
+    assert service(server, transport).feed().name == "wheels"
+
+
+def test_many_threads_ask_for_routes_once(server: FeedServer, transport: Transport) -> None:
+    asked = service(server, transport)
+    server.latency = 0.05
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(lambda _: asked.views(), range(8)))) == 1
+    assert len(server.seen("OPTIONS")) == 1
+
+
+def test_the_token_is_asked_for_at_each_attempt(server: FeedServer, transport: Transport) -> None:
+    tokens = iter([server.token] * 2 + [server.job_token] * 9)
+    made = FeedService(
+        FeedAddress.parse(server.simple_url),
+        transport,
+        lambda: SignIn("any", Secret(next(tokens)), "a token"),
+        "wheels",
+    )
+    made.feed()
+    made.views()
+    assert server.seen("GET")[-1].password == server.job_token

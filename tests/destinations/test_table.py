@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from wheelstep.destinations.artifacts_feed import FeedDestination
-from wheelstep.destinations.feed_address import FeedAddress, page_of_a_feed
+from wheelstep.destinations.feed_address import FeedAddress
 from wheelstep.destinations.index import IndexDestination
 from wheelstep.destinations.interface import Destination, Wanted
 from wheelstep.destinations.table import destination_of, kind_of
@@ -63,11 +63,6 @@ def test_kinds(url: str, kind: str, transport: Transport, tmp_path: Path) -> Non
         ("https://pkgs.dev.azure.com/a/b/c/_packaging/w/pypi/simple/", "destination-unknown", ""),
         ("https://pkgs.dev.azure.com/contoso/_packaging/", "destination-unknown", "FEED"),
         ("http://pkgs.dev.azure.com/contoso/_packaging/w", "destination-insecure", "https://"),
-        (
-            "https://dev.azure.com/contoso/ml/_artifacts/feed/wheels",
-            "destination-unknown",
-            f"{SERVICES}/simple/",
-        ),
         ("blob+https://account.example/container", "destination-not-yet", "yet"),
         ("https://acct.blob.core.windows.net/wheels", "destination-not-yet", "yet"),
         ("https://acct.z6.web.core.windows.net/", "destination-not-yet", "yet"),
@@ -200,23 +195,6 @@ def test_blanks_in_a_project_have_one_spelling() -> None:
         )
     }
     assert urls == {"https://pkgs.dev.azure.com/contoso/My%20Project/_packaging/w/pypi/simple/"}
-
-
-@pytest.mark.parametrize(
-    ("url", "feed"),
-    [
-        ("https://dev.azure.com/contoso/_artifacts/feed/wheels@Local", "contoso/_packaging/wheels"),
-        (
-            "https://contoso.visualstudio.com/ml/_artifacts/feed/wheels/PyPI/acme/overview/1.0",
-            "contoso/ml/_packaging/wheels",
-        ),
-        ("https://dev.azure.com/contoso/ml/_git/repo", None),
-        ("https://evil.example/contoso/_artifacts/feed/wheels", None),
-    ],
-)
-def test_the_page_for_people(url: str, feed: str | None) -> None:
-    expected = f"https://pkgs.dev.azure.com/{feed}/pypi/simple/" if feed else None
-    assert page_of_a_feed(url) == expected
 
 
 def test_a_feeds_token_follows_its_organization(transport: Transport) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.doctor.world import CONDA, settings, world
+from tests.doctor.world import CONDA, EXPIRES, settings, world
 from tests.ground.web import Answer, Web
 from tests.release.kit import Repo
 from tests.release.samples import MONOREPO
@@ -132,6 +132,28 @@ def test_an_index_that_everybody_can_read_is_a_fault_unless_it_is_meant(
             healthy.environment["WHEELSTEP_CONNECTION_AUTH_TYPE"] = "none"
             healthy.environment["WHEELSTEP_CONNECTION_TARGET"] = index.url
             assert "index-open" not in healthy.doctor().faults
+
+
+def test_a_definition_that_spells_the_feed_otherwise_is_told_where_no_connection_matches(
+    tmp_path: Path, authority: Path
+) -> None:
+    with world(tmp_path, authority) as healthy:
+        ours = healthy.feed.simple_url
+        theirs = ours.replace("/contoso/", "/Contoso/")
+        healthy.edit(CONDA, ours, theirs)
+        ran = healthy.doctor()
+        check = ran.fault("connection-missing")
+        assert (check.exit_code, check.file, check.line) == (2, CONDA, 8)
+        assert f"{healthy.feed.base}/contoso: Azure ML compares the text" in check.message
+        assert f"Write {ours} in the definition" in (check.cure or "")
+        for one in (healthy.train, healthy.score):
+            one.connect("theirs", f"{healthy.feed.base}/Contoso",
+                        {"pat": healthy.feed.read_only_token}, expiryTime=EXPIRES)  # fmt: skip
+        ran = healthy.doctor()
+        assert "connection-missing" not in ran.faults
+        # every definition reads it in its own spelling, so that of `publish-to` needs none
+        assert ran.of(f"{theirs} in train")
+        assert not ran.of(f"{ours} in train")
 
 
 def test_a_feed_tells_what_it_keeps(tmp_path: Path, authority: Path) -> None:

@@ -50,9 +50,10 @@ class Scene:
         instead: dict[str, str] | None = None,
         released: tuple[str, ...] = (),
         connected: bool = True,
+        line: int = 7,
         **more: Any,
     ) -> Verdict:
-        subject = Subject("envs/train.yml", lines, python, line=7, connected=connected)
+        subject = Subject("envs/train.yml", lines, python, line=line, connected=connected)
         verdicts = rehearse(
             [subject],
             wheels=wheels,

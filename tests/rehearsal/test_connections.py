@@ -17,15 +17,18 @@ from tests.servers.feed import Stored, feed_server
 from tests.servers.pypi import PypiServer, pypi_server
 from wheelstep.errors import DefinitionUnresolvable, ServiceRefused
 from wheelstep.ground.connections import Connection
-from wheelstep.ground.public_index import IndexCredential
+from wheelstep.ground.proxies import is_below
+from wheelstep.ground.public_index import IndexCredential, PipIndexes
 from wheelstep.ground.secret import Secret
 from wheelstep.rehearsal.credentials_in_effect import injected, uncovered, usual_target
 from wheelstep.rehearsal.interface import Verdict
+from wheelstep.rehearsal.places import Indexes
 from wheelstep.rehearsal.resolve import errors_of
 
 NEW = "https://pkgs.dev.azure.com/acme"
 OLD = "https://acme.pkgs.visualstudio.com"
 FEED = "/_packaging/wheels/pypi/simple/"
+PLACED = "https://pkgs.dev.azure.com"
 
 
 def names(*targets: str) -> list[Connection]:
@@ -72,8 +75,16 @@ def test_a_connection_for_git_covers_no_index() -> None:
 @pytest.mark.parametrize(
     ("url", "target", "word", "cure"),
     [
-        (f"{NEW}{FEED}", OLD, "the other host name of the same organization", f"Make {NEW} the"),
-        (f"{OLD}{FEED}", NEW, "the other host name of the same organization", f"Make {OLD}/ the"),
+        (f"{NEW}{FEED}", OLD, "in another spelling", f"Write {OLD}{FEED} in the definition, or"),
+        (f"{OLD}{FEED}", NEW, "in another spelling", f"or make {OLD}/ the connection's target"),
+        (f"{OLD}{FEED}", f"{PLACED}/Acme", "in another spelling", f"Write {PLACED}/Acme{FEED} in"),
+        (f"{NEW}{FEED}", f"{PLACED}/Acme", "in another spelling", f"Write {PLACED}/Acme{FEED} in"),
+        (
+            f"{OLD}/ML{FEED}",
+            f"{NEW}/web",
+            "the other host name of the same organization",
+            f"Make {OLD}/ the",
+        ),
         (f"{NEW}{FEED}", f"{NEW}/ml", "does not begin with", f"wider: {NEW}."),
         (f"{NEW}{FEED}", "http://pkgs.dev.azure.com/acme", "http://, and", f"Make {NEW} the"),
         (f"{NEW}{FEED}", "https://else.example", "Known are", f"with the target {NEW}"),
@@ -235,6 +246,104 @@ def test_an_azure_artifacts_feed(scene: Scene, target: str, token: str, code: st
     assert (verdict.status == "resolved") == (code is None)
     # what the step publishes with was never used, and no token left its prefix
     assert passwords - {None} == ({token} if code != "index-not-covered" else set())
+
+
+# --- one feed in two spellings ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("target", "code"), [(None, None), ("/Contoso", None), ("/contoso", "index-not-covered")]
+)
+def test_a_definition_that_spells_the_feed_otherwise_is_rehearsed_against_it(
+    scene: Scene, target: str | None, code: str | None
+) -> None:
+    """The new wheel is laid over it, who publishes reads it, and connections are told apart."""
+    new = make_wheel(scene.folder / "new", "acme-core", "1.0")
+    with feed_server() as feed:
+        spelled = f"{feed.base}/Contoso/ML/_packaging/Wheels/pypi/simple/"
+        scene.files["envs/train.yml"] = (
+            f"- pip:\n  - acme-core==1.0\n  - --index-url http://Contoso@{spelled[7:]}\n".encode()
+        )
+        token = Secret("reader-token-0815")
+        verdict = scene.rehearse(
+            f"--index-url {spelled}",
+            "acme-core==1.0",
+            wheels=(new,),
+            published=(feed.simple_url,),
+            released=("acme-core",),
+            connections=[Connection("ml", f"{feed.base}{target}", secret=token)] if target else (),
+            credentials=(IndexCredential(feed.simple_url, "step", Secret(feed.token)),),
+            line=1,
+        )
+    errors = errors_of([verdict])
+    assert [error.code for error in errors] == ([code] if code else []), verdict
+    if code is None:
+        assert verdict.status == "resolved", verdict
+        assert [one.sha256 for one in verdict.resolved] == [new.sha256]
+        return
+    (error,) = errors
+    assert (error.file, error.line) == ("envs/train.yml", 3)
+    assert spelled in error.message
+    assert f"{feed.base}/contoso" in error.message
+    assert f"Write {feed.base}/contoso/ML/_packaging/Wheels/pypi/simple/ in" in error.cure
+
+
+def test_another_feed_that_a_connection_spells_otherwise_is_told_so(scene: Scene) -> None:
+    """Not one that is published to: a feed that a definition needs beside it."""
+    with feed_server() as feed:
+        spelled = f"{feed.base}/Contoso/ml/_packaging/wheels/pypi/simple/"
+        token = Secret("reader-token-0815")
+        verdict = scene.rehearse(
+            f"--extra-index-url {spelled}",
+            "acme-core==1.0",
+            released=("acme-core",),
+            published=("https://index.invalid/simple/",),
+            connections=[Connection("ml", f"{feed.base}/contoso", secret=token)],
+        )
+    (error,) = errors_of([verdict])
+    assert error.code == "index-not-covered"
+    assert "in another spelling" in error.message
+
+
+@pytest.mark.parametrize("url", [f"{OLD}{FEED}", f"{PLACED}/ACME{FEED}", f"{NEW}{FEED}"[:-1]])
+def test_the_index_of_a_definition_is_ours_at_both_hosts_of_the_service(url: str) -> None:
+    token = Secret("token-of-the-step-1")
+    indexes = Indexes(
+        public=PipIndexes(),
+        default=None,
+        new="file:///new/",
+        published=(f"{NEW}{FEED}",),
+        credentials=(IndexCredential(f"{NEW}{FEED}", "step", token),),
+    )
+    place = indexes.place(url, (), connected=True)
+    assert (place.kind, place.published, place.source) == ("ours", True, "settings")
+    # the token goes to this spelling of the feed, and to nothing else there
+    assert place.credential is not None
+    assert is_below(url, place.credential.url)
+    assert not is_below(url.replace("wheels", "other"), place.credential.url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://acme.pkgs.visualstudio.com.evil.example{FEED}",
+        f"http://acme.pkgs.visualstudio.com{FEED}",
+        f"https://other.pkgs.visualstudio.com{FEED}",
+        f"{OLD}/ml{FEED}",
+        f"{OLD}:8443{FEED}",
+        f"{NEW}/../acme{FEED}",
+    ],
+)
+def test_another_feed_gets_no_token_of_the_settings(url: str) -> None:
+    indexes = Indexes(
+        public=PipIndexes(),
+        default=None,
+        new="file:///new/",
+        published=(f"{NEW}{FEED}",),
+        credentials=(IndexCredential(f"{NEW}{FEED}", "step", Secret("token-of-the-step-1")),),
+    )
+    place = indexes.place(url, (), connected=True)
+    assert (place.kind, place.published, place.credential) == ("other", False, None)
 
 
 def test_the_token_is_in_no_argument_and_no_file(

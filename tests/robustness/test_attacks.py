@@ -12,6 +12,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -277,6 +278,15 @@ def test_a_definition_switches_no_certificate_off_where_a_token_goes(tmp_path: P
         python="3.11", platform="linux",
     )  # fmt: skip
     assert asker.unverified(question) == ["other.example", "pip.example", "["]
+    # the token of a feed goes to the other host of its organization, too
+    feed = "/_packaging/wheels/pypi/simple/"
+    newer = IndexCredential(f"https://pkgs.dev.azure.com/contoso{feed}", "us", Secret(TOKEN))
+    asker.indexes = Indexes(PipIndexes(), None, "file:///new", credentials=(newer,))
+    older = "contoso.pkgs.visualstudio.com"
+    other = replace(question, trusted_hosts=(older, "other.example"))
+    assert asker.unverified(other) == [older, "other.example"]
+    named = replace(other, index_urls=(f"https://{older}{feed}",))
+    assert asker.unverified(named) == ["other.example"]
 
 
 # --- a build ------------------------------------------------------------------------------------

@@ -13,25 +13,58 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def made_authority(folder: Path) -> Path:
-    """A certificate for 127.0.0.1 that nobody knows, with its key, in one file."""
+def made_authority(folder: Path, *names: str) -> Path:
+    """A certificate for 127.0.0.1 that nobody knows, with its key, in one file.
+
+    Args:
+        folder: Where the file is written.
+        names: Further names of the server. The authority is another certificate then, in the same
+            file: uv takes none that is both.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "inner server")])
+    if not names:
+        own = _certificate("inner server", key, key, "inner server", ("127.0.0.1",), ca=True)
+        return _written(folder, key, own)
+    above = ec.generate_private_key(ec.SECP256R1())
+    authority = _certificate("inner authority", above, above, "inner authority", (), ca=True)
+    leaf = _certificate(
+        "inner server", key, above, "inner authority", ("127.0.0.1", *names), ca=False
+    )
+    return _written(folder, key, leaf, authority)
+
+
+def _certificate(
+    subject: str,
+    key: ec.EllipticCurvePrivateKey,
+    signer: ec.EllipticCurvePrivateKey,
+    issuer: str,
+    names: tuple[str, ...],
+    *,
+    ca: bool,
+) -> x509.Certificate:
     now = datetime.now(UTC)
-    certificate = (
+    made = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(hours=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
     )
+    if names:
+        places = [
+            x509.IPAddress(IPv4Address(name)) if name[0].isdigit() else x509.DNSName(name)
+            for name in names
+        ]
+        made = made.add_extension(x509.SubjectAlternativeName(places), critical=False)
+    return made.sign(signer, hashes.SHA256())
+
+
+def _written(
+    folder: Path, key: ec.EllipticCurvePrivateKey, *certificates: x509.Certificate
+) -> Path:
     path = folder / "both.pem"
     path.write_bytes(
         key.private_bytes(
@@ -39,7 +72,7 @@ def made_authority(folder: Path) -> Path:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        + certificate.public_bytes(serialization.Encoding.PEM)
+        + b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates)
     )
     return path
 

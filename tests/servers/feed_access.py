@@ -112,7 +112,7 @@ def not_allowed(  # noqa: PLR0911 - one return for each rule
         return unknown(state, token)
     if organization.lower() != state.organization:
         return 404, "HostNotFoundException", "The organization does not exist."
-    if state.project and project and project not in {state.project, state.project_id}:
+    if state.project and project and project.lower() not in {state.project, state.project_id}:
         text = (
             f"TF200016: The following project does not exist: {project}. Verify that the name of "
             "the project is correct and that the project exists on the specified Azure DevOps "

@@ -26,6 +26,7 @@ PYPI_PATH = re.compile(
     r"/(?P<organization>[^/]+)(?:/(?P<project>[^/]+))?/_packaging/(?P<feed>[^/@]+)"
     r"(?:@(?P<view>[^/]+))?/pypi/(?P<what>upload|simple|download)(?P<rest>/.*)?$"
 )
+OLDER_HOST = ".pkgs.visualstudio.com"
 
 
 class Server(ThreadingHTTPServer):
@@ -88,7 +89,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._record()
-        path = unquote(urlsplit(self.path).path)
+        path = self._path()
         if self._rest(b""):
             return
         if match := PYPI_PATH.fullmatch(path):
@@ -112,7 +113,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._record()
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        match = PYPI_PATH.fullmatch(unquote(urlsplit(self.path).path))
+        match = PYPI_PATH.fullmatch(self._path())
         if self._rest(body):
             return
         if match is None or match["what"] != "upload":
@@ -125,6 +126,23 @@ class Handler(BaseHTTPRequestHandler):
             self._redirect()
         elif self._allowed(match, "AddPackage"):
             self._upload(match, body, fault)
+
+    def _path(self) -> str:
+        """Return the path, decoded, as the newer host has it: the older one has the organization in
+        its name."""
+        path = unquote(urlsplit(self.path).path)
+        organization, older, _ = self._host().partition(OLDER_HOST)
+        return f"/{organization}{path}" if older else path
+
+    def _collection(self) -> str:
+        """Return the URL of the organization at the host that was asked: pip sends a password to no
+        other one."""
+        if self._host().endswith(OLDER_HOST):
+            return f"https://{self._host()}"
+        return f"{self.state.base}/{self.state.organization}"
+
+    def _host(self) -> str:
+        return self.headers.get("Host", "")
 
     # -- routes
 
@@ -168,7 +186,7 @@ class Handler(BaseHTTPRequestHandler):
         links = []
         for stored in files:
             url = (
-                f"{state.base}/{state.organization}{scope}/_packaging/{state.feed_id}"
+                f"{self._collection()}{scope}/_packaging/{state.feed_id}"
                 f"/pypi/download/{stored.name}/{stored.version}/{stored.file}#sha256={stored.sha256}"
             )
             python = (
@@ -214,6 +232,8 @@ class Handler(BaseHTTPRequestHandler):
             self._go_wrong(fault)
             return True
         answer = rest_answer(self.state, asked)
+        with self.state.lock:
+            self.state.exchanges.append((asked, answer))
         if fault:
             self._go_wrong(fault)
         elif answer.refused:

@@ -19,7 +19,9 @@ __all__ = ["rest_answer"]
 HOST_PATH = re.compile(r"/([^/]+)/_apis(?P<rest>/resourceareas|/connectiondata|)/?", re.IGNORECASE)
 
 
-def rest_answer(state: FeedServer, asked: Asked) -> RestAnswer:
+def rest_answer(  # noqa: PLR0911 - one return for each kind of call
+    state: FeedServer, asked: Asked
+) -> RestAnswer:
     """Answer a REST call."""
     if match := asked.feed_path:
         return _feed_call(state, asked, match)
@@ -39,6 +41,8 @@ def rest_answer(state: FeedServer, asked: Asked) -> RestAnswer:
             if split
         ]
         return RestAnswer(value={"count": len(areas), "value": areas})
+    if state.access(asked.token) is None:
+        return no(*unknown(state, asked.token))
     listed = locations(asked.areas)
     return RestAnswer(value={"count": len(listed), "value": listed})
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from wheelstep import __version__
+from wheelstep.ground.feed_sign_in import table
 from wheelstep.options import OPTIONS, OUTPUTS, Option
 from wheelstep.schema import settings_schema
 
@@ -49,6 +50,7 @@ def _action(text: str) -> str:
     inputs = "".join(
         f"  {row.name}:\n    description: {_quoted(_description(row))}\n    required: false\n"
         for row in INPUTS
+        if row.in_action
     )
     outputs = "".join(
         f"  {row.name}:\n    description: {_quoted(row.meaning)}\n"
@@ -58,6 +60,7 @@ def _action(text: str) -> str:
     variables = "".join(
         f"        INPUT_{row.name.upper().replace('-', '_')}: ${{{{ inputs.{row.name} }}}}\n"
         for row in INPUTS
+        if row.in_action
     )
     for name, block in (("inputs", inputs), ("outputs", outputs), ("variables", variables)):
         text = _between(text, f"# {name}: generated", f"# {name}: end", block)
@@ -106,7 +109,7 @@ def _task(text: str) -> str:
 
 
 def _task_input(row: Option) -> dict[str, Any]:
-    kind = TASK_TYPES.get(row.kind, "string")
+    kind = row.task_type or TASK_TYPES.get(row.kind, "string")
     made: dict[str, Any] = {
         "name": row.camel,
         "type": kind,
@@ -146,6 +149,14 @@ def _options_page(text: str) -> str:
     return _between(text, "<!-- outputs: generated", "<!-- outputs: end", output_head + outputs)
 
 
+def _sign_in_page(text: str) -> str:
+    rows = "".join(
+        f"| {number} | {title} | {needs} |\n" for number, (title, needs) in enumerate(table(), 1)
+    )
+    head = "| | who signs in at a feed | when |\n| --- | --- | --- |\n"
+    return _between(text, "<!-- sign-in: generated", "<!-- sign-in: end", head + rows)
+
+
 def _choices(row: Option) -> str:
     # where the sentence itself explains them, they are not repeated
     if not row.choices or all(f"`{choice}`" in row.meaning for choice in row.choices):
@@ -154,7 +165,12 @@ def _choices(row: Option) -> str:
 
 
 def _where(row: Option) -> str:
-    ways = (("a flag", row.as_flag), ("a file key", row.in_file), ("an input", row.as_input))
+    ways = (
+        ("a flag", row.as_flag),
+        ("a file key", row.in_file),
+        ("an input", row.as_input),
+        ("an input of the GitHub Action", row.in_action),
+    )
     return ", ".join(way for way, there in ways if not there)
 
 
@@ -166,6 +182,7 @@ FILES: Final[dict[str, Callable[[str], str]]] = {
     "action.yml": _action,
     "azure-pipelines-task/task.json": _task,
     "azure-pipelines-task/vss-extension.json": _extension,
+    "docs/destinations.md": _sign_in_page,
     "docs/options.md": _options_page,
     "src/wheelstep/wheelstep.schema.json": _schema,
 }

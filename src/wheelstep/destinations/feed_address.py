@@ -8,18 +8,24 @@ Forms (Microsoft Learn, "Publish and consume Python packages"): `https://pkgs.de
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from typing import Final, Self
+from urllib.parse import quote, urlsplit
 
+from wheelstep.destinations.feed_forms import plain, right_form
 from wheelstep.errors import SettingError
-from wheelstep.ground.credentials import organization_of
-from wheelstep.ground.secret import without_credentials
+from wheelstep.ground.credentials import organization_of, same_organization
+from wheelstep.ground.feed_names import feed_name
+from wheelstep.ground.secret import blanked, without_credentials
 
-__all__ = ["FeedAddress", "page_of_a_feed"]
+__all__ = ["FeedAddress"]
 
-PYTHON_TAILS = {(), ("pypi",), ("pypi", "simple"), ("pypi", "upload")}
-LONGEST_SCOPE = {"pkgs.dev.azure.com": 2}
+PYTHON_TAILS: Final = {(), ("pypi",), ("pypi", "simple"), ("pypi", "upload")}
+USUAL_DIRECTORY: Final = "tfs"
+"""The virtual directory of Azure DevOps Server up to 2018; later ones have none by default."""
+USUAL_COLLECTION: Final = "defaultcollection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,41 +40,43 @@ class FeedAddress:
     """Without a view."""
     view: str | None = None
     """What is read by consumers; None reads all versions."""
+    depth: int | None = None
+    """How many parts of the scope are those of the server's collection; None where only the form
+    tells."""
 
     @classmethod
-    def parse(cls, url: str) -> Self:
+    def parse(cls, text: str, *, collections: Iterable[str] = ()) -> Self:
         """Take a feed's URL apart.
 
         Args:
-            url: Any of the feed's URLs, http or https, without credentials.
+            text: Any of the feed's URLs, http or https, without credentials; or another form that
+                `feed_forms.plain` knows.
+            collections: URLs of collections of a server that are known, a pipeline job's own: they
+                tell where the collection ends.
 
         Raises:
             SettingError: It is not a feed's URL, or one for another kind of package.
         """
-        parts = urlsplit(url)
-        segments = [unquote(part) for part in parts.path.split("/") if part]
-        lower = [segment.lower() for segment in segments]
-        if "_packaging" not in lower or lower[-1] == "_packaging":
+        url = re.sub(r"^feed\+", "", plain(text).text, flags=re.IGNORECASE)
+        name = feed_name(url)
+        if name is None:
             raise _not_a_feed(url, "it has no `/_packaging/FEED/` in it")
-        at = lower.index("_packaging")
-        scope, tail = segments[:at], tuple(lower[at + 2 :])
-        if tail not in PYTHON_TAILS:
+        tail = tuple(part.lower() for part in name.tail)
+        if tail not in PYTHON_TAILS and tail[:-1] != ("pypi", "simple"):
             raise _not_a_feed(url, f"`{'/'.join(tail)}` is not the end of a Python feed's URL")
-        host = (parts.hostname or "").lower()
-        if host.endswith(".visualstudio.com") and lower[:1] == ["defaultcollection"]:
-            scope = scope[1:]  # the same place, spelled as long ago
-        feed, _, view = segments[at + 1].partition("@")
-        longest = 1 if host.endswith(".visualstudio.com") else LONGEST_SCOPE.get(host)
-        least = 0 if host.endswith(".visualstudio.com") else 1
-        if not feed or len(scope) < least or (longest is not None and len(scope) > longest):
+        organization = name.organization
+        first = () if organization is None or name.older else (organization,)
+        scope = (*first, *name.scope)
+        services = organization is not None or organization_of(url) is not None
+        if len(name.scope) > 1 if organization is not None else services or not scope:
             raise _not_a_feed(url, "the parts before `_packaging` do not fit this host")
-        return cls(f"{parts.scheme.lower()}://{parts.netloc.lower()}", tuple(scope), feed,
-                   view or None)  # fmt: skip
+        known = () if services else (one for one in collections if same_organization(one, url))
+        depth = next((len(urlsplit(one).path.strip("/").split("/")) for one in known), None)
+        return cls(name.origin, scope, name.feed, name.view, depth)
 
-    def _url(self, feed: str, tail: str, *, origin: str = "", scope: tuple[str, ...] = ()) -> str:
-        path = "/".join(quote(part, safe="") for part in (scope or self.scope))
-        path = f"{path}/_packaging" if path else "_packaging"
-        return f"{origin or self.origin}/{path}/{quote(feed, safe='@')}/pypi/{tail}/"
+    def _url(self, feed: str, tail: str) -> str:
+        path = [*(quote(part, safe="") for part in self.scope), "_packaging", quote(feed, safe="@")]
+        return f"{self.origin}/{'/'.join(path)}/pypi/{tail}/"
 
     @property
     def upload_url(self) -> str:
@@ -87,28 +95,31 @@ class FeedAddress:
 
     @property
     def place(self) -> str:
-        """The one spelling of this feed, for the lock: today's host, without a view."""
-        organization = organization_of(f"{self.origin}/{'/'.join(self.scope)}")
-        if organization is None or not self.origin.endswith(".visualstudio.com"):
-            return self.simple_url
-        scope = (organization, *self.scope)
-        return self._url(
-            self.feed, "simple", origin="https://pkgs.dev.azure.com", scope=scope
-        )  # fmt: skip
+        """The one spelling of this feed, for the lock: today's host, lower case, no view."""
+        name = feed_name(self.simple_url)
+        return self.simple_url if name is None else name.place
 
     @property
     def collection(self) -> tuple[str, str | None]:
         """The organization's (or the server's collection's) URL, and the project, None where the
         feed belongs to the organization.
 
-        On a server the two cannot be told apart by form: the last of several parts is taken for
-        the project.
+        On a server the two cannot be told apart by form alone, where no job tells: of two parts the
+        first is a virtual directory where it is `tfs`, or where the second is `DefaultCollection`,
+        else the collection; of three and more the last is the project.
         """
         if self.origin.endswith(".visualstudio.com"):
             return f"{self.origin}/", self.scope[0] if self.scope else None
-        project = self.scope[-1] if len(self.scope) > 1 else None
-        parts = self.scope[:-1] if project else self.scope
+        whole = len(self.scope) == (self.depth or self._usual_depth())
+        parts, project = (self.scope, None) if whole else (self.scope[:-1], self.scope[-1])
         return f"{self.origin}/{'/'.join(quote(part, safe='') for part in parts)}/", project
+
+    def _usual_depth(self) -> int:
+        """Return how many parts of the scope are the collection's, as far as their form tells."""
+        if len(self.scope) != 2 or organization_of(f"{self.origin}/{self.scope[0]}"):  # noqa: PLR2004 - see `collection`
+            return max(1, len(self.scope) - 1)
+        first, second = (part.lower() for part in self.scope)
+        return 2 if first == USUAL_DIRECTORY or second == USUAL_COLLECTION else 1
 
     @property
     def rest_url(self) -> str:
@@ -134,30 +145,11 @@ class FeedAddress:
         return f"{base}{scope}_artifacts/feed/{quote(self.feed, safe='')}"
 
 
-def page_of_a_feed(url: str) -> str | None:
-    """Return the feed's own URL when `url` is the feed's page in the browser, else None.
-
-    Args:
-        url: E.g. `https://dev.azure.com/ORG/PROJECT/_artifacts/feed/FEED@Local`.
-    """
-    parts = urlsplit(url)
-    segments = [part for part in parts.path.split("/") if part]
-    if organization_of(url) is None or segments.count("_artifacts") != 1:
-        return None
-    at = segments.index("_artifacts")
-    if len(segments) < at + 3 or segments[at + 1].lower() != "feed":
-        return None
-    scope = segments[:at]
-    if parts.netloc.lower().endswith(".visualstudio.com"):
-        scope = [organization_of(url) or "", *scope]
-    path = "/".join([*scope, "_packaging", segments[at + 2].partition("@")[0], "pypi", "simple"])
-    return urlunsplit(("https", "pkgs.dev.azure.com", f"/{path}/", "", ""))
-
-
 def _not_a_feed(url: str, why: str) -> SettingError:
     return SettingError(
-        f"{without_credentials(url)} is not the URL of an Azure Artifacts Python feed: {why}.",
+        f"{without_credentials(blanked(url))} is not the URL of an Azure Artifacts Python feed: "
+        f"{why}.",
         code="destination-unknown",
-        cure="Copy it from Azure DevOps: Artifacts, the feed, Connect to feed, pip. It reads "
-        "https://pkgs.dev.azure.com/ORG[/PROJECT]/_packaging/FEED/pypi/simple/.",
+        cure=f"It reads {right_form(url)}; copy it from Azure DevOps: Artifacts, the feed, Connect "
+        "to feed, pip.",
     )

@@ -7,8 +7,7 @@ Policies; host feeds.dev.azure.com) and "Artifacts Package Types - Python" (pkgs
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
@@ -18,6 +17,15 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from wheelstep.destinations.feed_address import FeedAddress
+from wheelstep.destinations.feed_facts import (
+    FeedFacts,
+    FeedVersion,
+    KnownVersion,
+    Retention,
+    Upstream,
+    known_of,
+    upstream_of,
+)
 from wheelstep.destinations.feed_refusals import FeedAsker, missing_part, refused
 from wheelstep.errors import ServiceRefused, StepError
 from wheelstep.ground.azure_devops import Area, client_for
@@ -26,6 +34,9 @@ from wheelstep.ground.secret import redact
 from wheelstep.ground.transport import PASSING, Credentials, Response, Transport
 
 __all__ = [
+    "MANAGE",
+    "READ",
+    "WRITE",
     "FeedFacts",
     "FeedService",
     "FeedVersion",
@@ -42,75 +53,6 @@ MANAGE: Final = "Packaging: Read, write, & manage"
 """Scopes of personal access tokens, as the page where they are made names vso.packaging,
 vso.packaging_write and vso.packaging_manage."""
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """Where a feed takes packages from."""
-
-    id: str
-    name: str
-    protocol: str
-    """In lower case: "pypi", "npm", ..."""
-    public: bool
-    """True: a public index; False: another feed."""
-    location: str
-    works: bool
-    """False when it is disabled or was deleted."""
-
-
-@dataclass(frozen=True, slots=True)
-class FeedFacts:
-    """A feed's settings."""
-
-    id: str
-    name: str
-    upstream_enabled: bool
-    upstreams: tuple[Upstream, ...]
-    """As they are listed, of every kind of package."""
-
-    @property
-    def public_upstreams(self) -> tuple[str, ...]:
-        """Names of the public Python indexes whose packages it serves."""
-        return tuple(
-            one.name
-            for one in self.upstreams
-            if self.upstream_enabled and one.works and one.public and one.protocol == "pypi"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """Which versions a feed keeps of each package."""
-
-    newest: int
-    """So many."""
-    days: int
-    """And those that were downloaded within so many days."""
-
-
-@dataclass(frozen=True, slots=True)
-class FeedVersion:
-    """One version of a package, as the feed knows it."""
-
-    views: tuple[str, ...]
-    """Names of the views that show it."""
-    deleted: bool
-    """In the recycle bin, or gone from there: its number stays reserved."""
-    source: tuple[str, ...]
-    """Names of the upstreams it came through, the nearest first; none: published here."""
-
-
-@dataclass(frozen=True, slots=True)
-class KnownVersion:
-    """One of a package's versions in a list of them all."""
-
-    version: str
-    deleted: bool
-    upstream: str | None
-    """Name (or else id) of the upstream it was taken from; None: published here."""
-    views: tuple[str, ...]
-    published: datetime | None
 
 
 class _AbsentError(Exception):
@@ -134,6 +76,7 @@ class FeedService:
         transport: Transport,
         signed_in: Callable[[], SignIn],
         name: str,
+        hint: str = "",
     ) -> None:
         """Keep them; nothing is imported or asked yet.
 
@@ -142,8 +85,10 @@ class FeedService:
             transport: The HTTP policy.
             signed_in: Returns who we are, at each attempt: tokens are renewed.
             name: The destination's, for people.
+            hint: What else to try where there is no such feed, a sentence.
         """
         self.address = address
+        self.hint = hint
         self.transport = transport
         self.signed_in = signed_in
         self.name = name
@@ -161,7 +106,7 @@ class FeedService:
             id=str(found.id or ""),
             name=str(found.name or self._feed),
             upstream_enabled=found.upstream_enabled is not False,
-            upstreams=tuple(_upstream(one) for one in found.upstream_sources or ()),
+            upstreams=tuple(upstream_of(one) for one in found.upstream_sources or ()),
         )
 
     def views(self) -> tuple[str, ...]:
@@ -256,7 +201,7 @@ class FeedService:
         ]
         origins = {str(version.direct_upstream_source_id or "") for version in listed} - {""}
         names = {one.id: one.name for one in self.feed().upstreams} if origins else {}
-        return tuple(_known(one, names) for one in listed if one.version)
+        return tuple(known_of(one, names) for one in listed if one.version)
 
     def upstreaming(self, name: str) -> bool:
         """Say whether versions of public upstreams are taken for a package although it is in the
@@ -338,8 +283,16 @@ class FeedService:
             scope: What a token has to be made for.
             nameless: Do not ask who is signed in.
         """
-        name_of = (lambda: "") if nameless else self.identity
-        return FeedAsker(self.name, self.address, self.signed_in().source, name_of, scope)
+        who = self.signed_in()
+        return FeedAsker(
+            name=self.name,
+            address=self.address,
+            source=who.described(self.transport.clock.time()),
+            name_of=(lambda: "") if nameless else self.identity,
+            scope=scope,
+            note=who.note,
+            hint=self.hint,
+        )
 
     # -- asking
 
@@ -360,7 +313,8 @@ class FeedService:
         absent: bool = False,
     ) -> T:
         """Call a client's method, under our policy."""
-        base = self.address.packages_url if area == "pypi" else self.address.rest_url
+        # who is signed in is asked where wheels go: a firewall may let nothing else pass
+        base = self.address.rest_url if area == "feed" else self.address.packages_url
         refusal = partial(self._refused, doing, scope, nameless=area == "location")
 
         def send(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Response:
@@ -395,8 +349,9 @@ class FeedService:
 
     def _refused(self, doing: str, scope: str, response: Response, *, nameless: bool) -> StepError:
         if response.status < HTTPStatus.MULTIPLE_CHOICES:
-            # the sign-in page, in the place of a 401
-            response = replace(response, status=HTTPStatus.UNAUTHORIZED, body=b"", reason="")
+            # the sign-in page, in the place of a 401, whatever its own status
+            page = HTTPStatus.NON_AUTHORITATIVE_INFORMATION
+            response = replace(response, status=page, body=b"", reason="")
         return refused(response, doing, self.asker(scope, nameless=nameless))
 
     def _credentials(self, url: str) -> Credentials | None:
@@ -405,7 +360,7 @@ class FeedService:
             return None
         who = self.signed_in()
         parts = urlsplit(url)
-        return Credentials(f"{parts.scheme}://{parts.netloc}/", who.user, who.secret)
+        return Credentials(f"{parts.scheme}://{parts.netloc}/", who.user, who.secret, who.renew)
 
 
 def _is_data(response: Response) -> bool:
@@ -415,28 +370,6 @@ def _is_data(response: Response) -> bool:
         response.status < HTTPStatus.MULTIPLE_CHOICES
         and response.status != HTTPStatus.NON_AUTHORITATIVE_INFORMATION
         and not page
-    )
-
-
-def _upstream(source: Any) -> Upstream:
-    return Upstream(
-        id=str(source.id or "").lower(),
-        name=str(source.name or source.id or ""),
-        protocol=str(source.protocol or "").lower(),
-        public=str(source.upstream_source_type or "").lower() == "public",
-        location=str(source.display_location or source.location or ""),
-        works=str(source.status or "ok").lower() == "ok" and source.deleted_date is None,
-    )
-
-
-def _known(version: Any, names: Mapping[str, str]) -> KnownVersion:
-    origin = str(version.direct_upstream_source_id or "").lower()
-    return KnownVersion(
-        version=str(version.version),
-        deleted=bool(version.is_deleted),
-        upstream=names.get(origin, origin) or None,
-        views=tuple(str(view.name) for view in version.views or () if view.name),
-        published=version.publish_date,
     )
 
 
@@ -462,4 +395,6 @@ def _same(one: str, other: str) -> bool:
 
 
 def _short(error: Exception) -> str:
-    return redact(" ".join(str(error).split()))[:200].rstrip(".")
+    inner = error.args[0] if error.args else error
+    text = str(inner[0] if isinstance(inner, tuple) and inner else error)  # as msrest wraps others
+    return redact(" ".join(text.split()))[:200].rstrip(".")

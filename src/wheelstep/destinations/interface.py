@@ -37,6 +37,9 @@ class Wanted:
     serve_url: str | None = None
     user: str | None = None
     token: Secret | None = None
+    written: str = ""
+    """What the settings say, where `url` was read from something else that may be meant too: three
+    parts, the page of a feed."""
     anonymous: bool = False
     """Nobody signs in: a pull request may have written this setting, see docs/security.md."""
     view: str | None = None

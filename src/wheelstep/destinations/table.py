@@ -15,13 +15,17 @@ from typing import Final, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from wheelstep.destinations.artifacts_feed import FeedDestination
-from wheelstep.destinations.feed_address import FeedAddress, page_of_a_feed
+from wheelstep.destinations.feed_address import FeedAddress
+from wheelstep.destinations.feed_forms import SHORT_FORMS, plain, right_form
+from wheelstep.destinations.feed_match import matcher
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.index import IndexDestination
 from wheelstep.destinations.interface import Destination, Wanted
 from wheelstep.destinations.views import refuse_view, view_to_promote_to
 from wheelstep.errors import SettingError
-from wheelstep.ground.credentials import EntraTokens, SignIn, TokenSource, feed_sign_in
+from wheelstep.ground.credentials import IdentitySource, SignIn
+from wheelstep.ground.entra import EntraTokens, Surroundings
+from wheelstep.ground.feed_sign_in import Choice, FeedAsked, feed_sign_in
 from wheelstep.ground.secret import Secret, without_credentials
 from wheelstep.ground.transport import Transport
 
@@ -32,13 +36,15 @@ Kind = Literal["folder", "index", "feed"]
 PREFIXES: Final[Mapping[str, Kind]] = {"feed+https": "feed", "feed+http": "feed",
                                        "index+https": "index", "index+http": "index",
                                        "file": "folder"}  # fmt: skip
+COLLECTION_NAMES: Final = ("SYSTEM_COLLECTIONURI", "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI")
+"""Variables of a job of Azure Pipelines that name its collection."""
 NOT_YET: Final = ("blob+", "azureml:")
 BLOB_HOST: Final = re.compile(r"\.(blob|dfs|web|z\d+\.web)\.(core|storage)\.")
-FEED_HOST: Final = re.compile(r"(^|\.)pkgs\.(dev\.azure\.com|visualstudio\.com)$")
+SERVICES_HOST: Final = re.compile(r"(^|\.)(dev\.azure\.com|visualstudio\.com)$")
 FORMS: Final = (
     "Write a folder; the URL of an Azure Artifacts feed "
-    "(https://pkgs.dev.azure.com/ORG/PROJECT/_packaging/FEED/pypi/simple/); or index+https://... "
-    "for another index."
+    "(https://pkgs.dev.azure.com/ORG/PROJECT/_packaging/FEED/pypi/simple/), or ORG/PROJECT/FEED in "
+    "short; or index+https://... for another index."
 )
 
 
@@ -50,7 +56,9 @@ class _Context:
     environment: Mapping[str, str]
     transport: Transport
     job_token: Secret | None
-    entra: TokenSource
+    entra: IdentitySource
+    connection: bool
+    choice: Choice
     parallel: int
 
 
@@ -64,11 +72,17 @@ def kind_of(url: str) -> Kind:
         SettingError: It is none, cannot be told apart, holds credentials, or names a place where
             this release does not write yet.
     """
-    text = url.strip()
+    text = plain(url).text
     scheme, separator, _ = text.partition("://")
     scheme = scheme.lower()
     if not text:
         raise SettingError("A destination is empty.", code="destination-unknown", cure=FORMS)
+    if not separator and text.lower().startswith("feed:"):
+        raise SettingError(
+            f"{text} is no feed in short.",
+            code="destination-unknown",
+            cure=f"Write {SHORT_FORMS}.",
+        )
     if not separator and not text.lower().startswith(("file:", "azureml:")):
         return "folder"
     _refuse_credentials(text)
@@ -82,10 +96,17 @@ def kind_of(url: str) -> Kind:
             code="destination-not-yet",
             cure="Publish to a folder, a feed or an index.",
         )
+    services = SERVICES_HOST.search((parts.hostname or "").lower()) is not None
+    if services and scheme in {"http", "feed+http"}:
+        raise SettingError(
+            f"{without_credentials(text)} is not encrypted: a token sent there could be read.",
+            code="destination-insecure",
+            cure="Write https:// instead of http://.",
+        )
     if scheme in PREFIXES:
         return PREFIXES[scheme]
     if scheme in {"http", "https"}:
-        return _kind_of_plain(text)
+        return _kind_of_plain(text, services=services)
     near = difflib.get_close_matches(scheme, [*PREFIXES, "https"], n=1)
     raise SettingError(
         f"{scheme}:// is no form of destination"
@@ -95,22 +116,15 @@ def kind_of(url: str) -> Kind:
     )
 
 
-def _kind_of_plain(text: str) -> Kind:
-    parts = urlsplit(text)
-    host = (parts.hostname or "").lower()
-    if FEED_HOST.search(host) or "/_packaging/" in f"{parts.path.lower()}/":
-        if parts.scheme.lower() == "http" and FEED_HOST.search(host):
-            raise SettingError(
-                f"{without_credentials(text)} is not encrypted: a token sent there could be read.",
-                code="destination-insecure",
-                cure="Write https:// instead of http://.",
-            )
+def _kind_of_plain(text: str, *, services: bool) -> Kind:
+    if "/_packaging/" in f"{urlsplit(text).path.lower()}/":
         return "feed"
-    if page := page_of_a_feed(text):
+    if services:
         raise SettingError(
-            f"{without_credentials(text)} is the feed's page for people.",
+            f"{without_credentials(text)} is a place in Azure DevOps, and names no feed.",
             code="destination-unknown",
-            cure=f"Write {page}",
+            cure=f"A feed's URL reads {right_form(text)}; copy it from Azure DevOps: Artifacts, "
+            "the feed, Connect to feed, pip.",
         )
     raise SettingError(
         f"Which kind of destination {without_credentials(text)} is cannot be seen from its form.",
@@ -159,7 +173,9 @@ def destination_of(
     environment: Mapping[str, str],
     transport: Transport,
     job_token: Secret | None = None,
-    entra: TokenSource | None = None,
+    entra: IdentitySource | None = None,
+    connection: bool = False,
+    choice: Choice = "auto",
     parallel: int = 16,
 ) -> Destination:
     """Return the destination that the settings mean; nothing is asked yet.
@@ -172,13 +188,17 @@ def destination_of(
         job_token: The pipeline job's own token, if the host handed one over; only ever sent to
             feeds of the job's own organization.
         entra: Where Entra ID tokens come from; one for all feeds of a run.
+        connection: Whether the settings name a service connection.
+        choice: What `feed-sign-in` says.
         parallel: How many pages are read at once.
 
     Raises:
         SettingError: See `kind_of`.
     """
+    if entra is None:
+        entra = EntraTokens(Surroundings(environment, job_token), transport)
     context = _Context(
-        root, environment, transport, job_token, entra or EntraTokens(), max(1, parallel)
+        root, environment, transport, job_token, entra, connection, choice, max(1, parallel)
     )
     if wanted.serve_url:
         _refuse_credentials(wanted.serve_url)
@@ -193,20 +213,30 @@ def _folder(wanted: Wanted, context: _Context) -> Destination:
 
 
 def _feed(wanted: Wanted, context: _Context) -> Destination:
-    url = wanted.url.strip()
-    address = FeedAddress.parse(_without_prefix(url))
+    form = plain(wanted.written or wanted.url)
+    job = (context.environment.get(name, "") for name in COLLECTION_NAMES)
+    address = FeedAddress.parse(form.text, collections=job)
 
     def sign_in() -> SignIn | None:
         if wanted.anonymous:
             return None
-        return feed_sign_in(
-            address.simple_url,
+        asked = FeedAsked(
+            url=address.simple_url,
             user=wanted.user,
             token=wanted.token,
             job_token=context.job_token,
             environment=context.environment,
             entra=context.entra,
+            match=matcher(address),
+            connection=context.connection,
+            choice=context.choice,
         )
+        try:
+            return feed_sign_in(asked)
+        except SettingError as error:
+            if form.short:
+                error.cure = f"{error.cure} {form.hint}"
+            raise
 
     return FeedDestination(
         name=wanted.name or address.consumer_url,
@@ -216,6 +246,7 @@ def _feed(wanted: Wanted, context: _Context) -> Destination:
         sign_in=sign_in,
         serve_url=_with_slash(wanted.serve_url) if wanted.serve_url else None,
         parallel=context.parallel,
+        hint=form.hint,
     )
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from wheelstep.errors import BuildFailed, CannotHere
 from wheelstep.ground.secret import redact, without_credentials
-from wheelstep.ground.transport import Credentials, Response, Transport
+from wheelstep.ground.transport import UNAUTHORIZED, Credentials, Response, Transport
 
 if TYPE_CHECKING:
     from twine.package import PackageFile
@@ -72,10 +72,9 @@ class TwineUploader:
             )
         session = repository.session
         session.proxies = self.transport.proxies(self.url)
-        header = credentials.header_for(self.url) if credentials else None
 
-        def attempt() -> Response:
-            if header:
+        def attempt(who: Credentials | None) -> Response:
+            if who and (header := who.header_for(self.url)):
                 session.headers["Authorization"] = header
             try:
                 # one attempt: the loop inside retries 5xx at once, without waiting
@@ -89,7 +88,12 @@ class TwineUploader:
             finally:
                 session.headers.pop("Authorization", None)
 
-        return self.transport.retrying(f"POST {without_credentials(self.url)}", attempt)
+        what = f"POST {without_credentials(self.url)}"
+        response = self.transport.retrying(what, lambda: attempt(credentials))
+        # once: a token that ended in the middle of a run
+        if response.status == UNAUTHORIZED and credentials and (fresh := credentials.renewed()):
+            response = self.transport.retrying(what, lambda: attempt(fresh))
+        return response
 
     def _repository(self) -> Repository:
         repository: Repository | None = getattr(self._thread, "repository", None)

@@ -34,7 +34,8 @@ CLIENTS: Final[Mapping[Area, tuple[str, str]]] = {
 }
 CACHE: Final = "azure.devops._file_cache"
 _import_guard = threading.Lock()
-_routes_guard = threading.Lock()
+_routes_guard = threading.RLock()
+"""Taken again by the same thread: a host that refuses OPTIONS is asked who is signed in."""
 _routes: dict[str, Response] = {}
 """What hosts answered to OPTIONS, for as long as this process runs."""
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from wheelstep.ground.proxies import is_below
 from wheelstep.ground.secret import Secret
 
-__all__ = ["AuthType", "Category", "Connection", "closest", "depth_of"]
+__all__ = ["AuthType", "Category", "Connection", "Targeted", "closest", "depth_of"]
 
 Category = Literal["PythonFeed", "Git"]
 AuthType = Literal["PAT", "UsernamePassword", "None"]

@@ -1,32 +1,27 @@
-"""Who signs in at an Azure Artifacts feed.
+"""Whose credentials are whose: who somebody is, and which organization a URL belongs to.
 
-In this order: the token that was given; the pipeline job's own token, only at feeds of the job's
-own organization; an Entra ID token (azure-identity), only at Azure DevOps Services. GitHub's token
-is never sent to a feed.
+Who signs in at a feed is decided in feed_sign_in.py, at Entra ID in entra.py.
 """
 
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
-from urllib.parse import unquote, urlsplit
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol, runtime_checkable
+from urllib.parse import unquote, urlsplit, urlunsplit
 
-from wheelstep.errors import ServiceRefused, SettingError
-from wheelstep.ground.secret import Secret, redact, without_credentials
-
-if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
+from wheelstep.ground.proxies import is_below
+from wheelstep.ground.secret import Secret
+from wheelstep.ground.token_facts import lifetime
 
 __all__ = [
     "ENTRA_SCOPE",
     "GITHUB_TOKEN",
-    "EntraTokens",
+    "EntraToken",
+    "IdentitySource",
     "SignIn",
     "TokenSource",
-    "feed_sign_in",
     "organization_of",
     "same_organization",
 ]
@@ -34,19 +29,9 @@ __all__ = [
 ENTRA_SCOPE: Final = "499b84ac-1321-427f-aa17-267ca6975798/.default"
 """Azure DevOps as a resource of Entra ID (Microsoft Learn, "Service principals & managed
 identities in Azure DevOps")."""
-ANY_USER: Final = "wheelstep"
-"""Feeds take any user name beside a token (TwineAuthenticate: "fake username, could be
-anything")."""
 GITHUB_TOKEN: Final = re.compile(r"(gh[a-z]|github_pat)_\w")
 SERVICES_HOSTS: Final = frozenset({"dev.azure.com", "pkgs.dev.azure.com", "feeds.dev.azure.com"})
 OLDER_HOST: Final = re.compile(r"([a-z0-9][a-z0-9-]*)(?:\.(?:pkgs|feeds))?\.visualstudio\.com")
-COLLECTION_NAMES: Final = ("SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", "SYSTEM_COLLECTIONURI")
-WAYS: Final = (
-    "Set feed-token to a personal access token with Packaging: Read & write; or run where Azure "
-    "signs in (azure/login, an Azure CLI session, a managed identity, AZURE_CLIENT_ID and its "
-    "kin); in Azure Pipelines hand over the job's token (env: SYSTEM_ACCESSTOKEN: "
-    "$(System.AccessToken))."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +42,21 @@ class SignIn:
     secret: Secret
     source: str
     """For people: "the token that was given", "the pipeline job's token"."""
+    passed: tuple[str, ...] = ()
+    """What was looked at before, and why it did not fit: one sentence each, without a secret."""
+    note: str = ""
+    """What else is configured here and would have fitted: a sentence."""
+    renew: Callable[[Secret], Secret | None] | None = field(default=None, compare=False)
+    """Returns a fresh secret in the place of one that is not accepted, None where there is no
+    other; None: this secret is all there is."""
+
+    def described(self, now: float) -> str:
+        """Return where it comes from, with its expiry where the token says one.
+
+        Args:
+            now: Seconds since 1970.
+        """
+        return f"{self.source}{lifetime(self.secret, now)}"
 
 
 class TokenSource(Protocol):
@@ -71,79 +71,47 @@ class TokenSource(Protocol):
         """
 
 
-class EntraTokens:
-    """Entra ID tokens for Azure DevOps, from whatever identity this machine has.
+@dataclass(frozen=True, slots=True)
+class EntraToken:
+    """A token of Entra ID, and whose it is."""
 
-    Thread-safe; the library is imported and asked when the first token is wanted, and keeps a
-    token until shortly before it expires.
-    """
+    secret: Secret
+    source: str
+    """For people: "the Azure CLI"."""
+    passed: tuple[str, ...] = ()
+    """Which identities were looked at before, and why they did not fit."""
+    expires: float = float("inf")
+    """Seconds since 1970."""
 
-    def __init__(self, scope: str = ENTRA_SCOPE) -> None:
-        """Prepare.
 
-        Args:
-            scope: What the tokens are for: Azure DevOps, or `{endpoint}/.default` of Azure
-                Resource Manager.
-        """
-        self._scope = scope
-        self._credential: TokenCredential | None = None
-        self._guard = threading.Lock()
+@runtime_checkable
+class IdentitySource(TokenSource, Protocol):
+    """A token source that tells whose its tokens are, and can ask for others."""
 
-    def token(self) -> Secret:
-        """Return a token that is valid now.
+    def known(self) -> EntraToken:
+        """Return a token that is valid now, and whose it is.
 
         Raises:
-            SettingError: Nobody is signed in to Azure here.
-            ServiceRefused: Entra ID refuses the identity that is configured here.
+            SettingError: Nobody is signed in.
+            ServiceRefused: The sign-in was refused.
         """
-        with self._guard:
-            import logging
 
-            from azure.core.exceptions import AzureError
+    def configured(self) -> str:
+        """Return which identity is configured outright, for people; "" where none is. Nothing is
+        asked."""
 
-            # the library would print each identity it tried to standard error: our error says it
-            logging.getLogger("azure").addHandler(logging.NullHandler())
-            try:
-                if self._credential is None:
-                    from azure.identity import DefaultAzureCredential
+    def renewed(self, old: Secret) -> Secret | None:
+        """Return a fresh token in the place of one that a service does not accept.
 
-                    self._credential = DefaultAzureCredential(
-                        exclude_interactive_browser_credential=True,
-                        exclude_broker_credential=True,
-                        exclude_shared_token_cache_credential=True,
-                        exclude_visual_studio_code_credential=True,
-                    )
-                return Secret(self._credential.get_token(self._scope).token)
-            except (AzureError, ValueError) as error:
-                raise _no_entra_token(str(error), self._scope) from error
+        Args:
+            old: The one that is not accepted.
 
+        Returns:
+            None where there is no other.
 
-def _no_entra_token(text: str, scope: str) -> SettingError | ServiceRefused:
-    text, for_feed = redact(text), scope == ENTRA_SCOPE
-    if reason := re.search(r"AADSTS\d+:?[^\r\n]*", text):
-        return ServiceRefused(
-            f"Entra ID refuses the identity that is configured here: {reason[0]}",
-            code="entra-refused",
-            cure="Mend that identity (an expired secret, a missing federated credential, a wrong "
-            "tenant)" + (", or set feed-token." if for_feed else "."),
-        )
-    tried = [
-        f"{name}: {' '.join(why.split())[:160]}"
-        for name, why in re.findall(r"^\s*(\w+Credential): (.+)$", text, re.MULTILINE)
-    ]
-    why = f" (tried {'; '.join(tried)})." if tried else f": {text[:300]}."
-    if not for_feed:
-        return SettingError(
-            f"No identity of Azure is signed in here{why}",
-            code="not-signed-in",
-            cure="Run where Azure signs in: after azure/login, in an Azure CLI session, with a "
-            "managed identity, or with AZURE_CLIENT_ID and its kin.",
-        )
-    return SettingError(
-        f"No token for the feed was given, and no identity of Azure is signed in here{why}",
-        code="feed-token-missing",
-        cure=WAYS,
-    )
+        Raises:
+            StepError: As `known`.
+        """
 
 
 def organization_of(url: str) -> str | None:
@@ -187,67 +155,7 @@ def same_organization(collection: str, url: str) -> bool:
         base, place = urlsplit(collection), urlsplit(url)
     except ValueError:
         return False
-    if not base.hostname or (base.scheme, base.netloc) != (place.scheme, place.netloc):
+    # a path that leads out of the collection again is below nothing
+    if not base.hostname or not is_below(url, urlunsplit((base.scheme, base.netloc, "/", "", ""))):
         return False
     return unquote(place.path).lower().startswith(unquote(base.path).lower().rstrip("/") + "/")
-
-
-def feed_sign_in(
-    url: str,
-    *,
-    user: str | None,
-    token: Secret | None,
-    job_token: Secret | None,
-    environment: Mapping[str, str],
-    entra: TokenSource,
-) -> SignIn:
-    """Return who signs in at a feed; asks Entra ID only when nothing else fits.
-
-    Args:
-        url: Of the feed; decides which tokens may go there.
-        user: As given; feeds take any.
-        token: As given.
-        job_token: The pipeline job's own token, if the host handed one over.
-        environment: This process's: it names the job's organization.
-        entra: Where Entra ID tokens come from.
-
-    Raises:
-        SettingError: No token fits this feed, or the one given is GitHub's.
-        ServiceRefused: Entra ID refuses the identity that is configured here.
-    """
-    name = user or ANY_USER
-    if token is not None:
-        if GITHUB_TOKEN.match(token.reveal()):
-            raise SettingError(
-                f"The token given for {without_credentials(url)} is one of GitHub's; it is not "
-                "sent to Azure Artifacts, which could not use it.",
-                code="feed-token-foreign",
-                cure=WAYS,
-            )
-        return SignIn(name, token, "the token that was given")
-    collection = _job_collection(environment)
-    foreign = ""
-    if job_token is not None and collection:
-        if same_organization(collection, url):
-            return SignIn(name, job_token, "the pipeline job's token")
-        foreign = (
-            f" The job's own token is not sent there: it belongs to "
-            f"{without_credentials(collection)}."
-        )
-    if organization_of(url) is None:
-        raise SettingError(
-            f"There is no token for the feed {without_credentials(url)}.{foreign}",
-            code="feed-token-missing",
-            cure="Set feed-token to a personal access token with Packaging: Read & write.",
-        )
-    try:
-        return SignIn(name, entra.token(), "an Entra ID token")
-    except SettingError as error:
-        raise SettingError(f"{error.message}{foreign}", code=error.code, cure=error.cure) from error
-
-
-def _job_collection(environment: Mapping[str, str]) -> str:
-    """Return the job's collection URI, "" outside Azure Pipelines."""
-    if not environment.get("TF_BUILD") or environment.get("GITHUB_ACTIONS"):
-        return ""
-    return next((environment[name] for name in COLLECTION_NAMES if environment.get(name)), "")

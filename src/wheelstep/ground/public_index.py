@@ -14,12 +14,13 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from urllib.request import url2pathname
 
 from wheelstep.errors import SettingError
+from wheelstep.ground.feed_names import same_feed
 from wheelstep.ground.process import child_environment
 from wheelstep.ground.proxies import is_below
 from wheelstep.ground.secret import Secret
@@ -115,8 +116,14 @@ def split_credential(url: str) -> tuple[str, IndexCredential | None]:
 
 
 def credential_for(url: str, credentials: Iterable[IndexCredential]) -> IndexCredential | None:
-    """Return the credential with the longest prefix that `url` lies under, or None."""
-    under = [credential for credential in credentials if is_below(url, credential.url)]
+    """Return the credential with the longest prefix that `url` lies under, or None.
+
+    One for a feed of Azure Artifacts is one for its views and its other spellings, too, at both
+    hosts of Azure DevOps Services: it is returned for the spelling of `url`.
+    """
+    known = tuple(credentials)
+    under = [credential for credential in known if is_below(url, credential.url)]
+    under = under or [replace(one, url=url) for one in known if same_feed(url, one.url)]
     return max(
         under, key=lambda credential: len(urlsplit(credential.url).path.rstrip("/")), default=None
     )
@@ -369,6 +376,8 @@ def uv_environment(
     }
     variables |= {
         "UV_KEYRING_PROVIDER": "disabled",
+        # ~/.netrc is of this machine: an image build has none, and what it holds is for others
+        "NETRC": os.devnull,
         "UV_NO_PROGRESS": "1",
         "UV_PYTHON_DOWNLOADS": "never",
         "NO_COLOR": "1",

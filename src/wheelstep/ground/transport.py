@@ -12,7 +12,7 @@ import contextlib
 import threading
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Self
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -33,11 +33,13 @@ from wheelstep.ground.secret import Secret, redact, without_credentials
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["USER_AGENT", "Clock", "Credentials", "Response", "RetryBudget", "Transport", "refusal"]
+__all__ = ["UNAUTHORIZED", "USER_AGENT", "Clock", "Credentials", "Response", "RetryBudget",
+           "Transport", "refusal"]  # fmt: skip
 
 USER_AGENT: Final = f"wheelstep/{wheelstep.__version__}"
 PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses that a later attempt may not get."""
+UNAUTHORIZED: Final = 401
 UNTOUCHED: Final = frozenset({429, 503})
 """Of these, the ones that say that the request was not worked on."""
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -58,6 +60,18 @@ class Credentials:
     """The URL below which they may be sent: scheme, host, port and whole path parts."""
     user: str
     secret: Secret
+    renew: Callable[[Secret], Secret | None] | None = field(default=None, compare=False)
+    """Returns a fresh secret in the place of one that is not accepted, None where there is no
+    other."""
+
+    def renewed(self) -> Credentials | None:
+        """Return the same with a fresh secret, None where there is none.
+
+        Raises:
+            StepError: Whoever hands them out does not.
+        """
+        fresh = self.renew(self.secret) if self.renew else None
+        return None if fresh is None else replace(self, secret=fresh)
 
     def header_for(self, url: str) -> str | None:
         """Return the Basic Authorization header (RFC 7617, UTF-8), None where it may not go."""
@@ -228,13 +242,19 @@ class Transport:
         clean = _without_user(url)
         wanted = frozenset(accept_statuses)
 
-        asked = _Request(method, clean, dict(headers or {}), credentials, body, ok, stream_to)
-        response = self.retrying(
-            f"{method} {without_credentials(clean)}",
-            lambda: self._follow(asked),
-            settled=lambda status: status in ok or status in wanted,
-            repeatable=repeatable,
-        )
+        def send(who: Credentials | None) -> Response:
+            asked = _Request(method, clean, dict(headers or {}), who, body, ok, stream_to)
+            return self.retrying(
+                f"{method} {without_credentials(clean)}",
+                lambda: self._follow(asked),
+                settled=lambda status: status in ok or status in wanted,
+                repeatable=repeatable,
+            )
+
+        response = send(credentials)
+        # once: a token that ended in the middle of a run
+        if response.status == UNAUTHORIZED and credentials and (fresh := credentials.renewed()):
+            response = send(fresh)
         if response.status in ok or response.status in wanted:
             return response
         raise refused(method, response)

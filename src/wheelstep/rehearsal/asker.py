@@ -271,13 +271,11 @@ class Asker:
     def unverified(self, question: Question) -> list[str]:
         """Return the hosts whose certificate is not looked at, as the definition has it; but for
         those that are sent a credential of the settings: a definition may not give that away."""
-        known = self.indexes
-        ours = {urlsplit(credential.url).hostname for credential in known.credentials}
-        ours |= {urlsplit(one.target).hostname for one in known.connections if one.secret}
+        ours = self.indexes.guarded(self.order(question).places)
         return [
             host
             for host in question.trusted_hosts
-            if host in known.public.trusted_hosts
+            if host in self.indexes.public.trusted_hosts
             or re.sub(r":\d+$", "", host).strip("[]").lower() not in ours
         ]
 

@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from wheelstep.ground.connections import Connection, closest
 from wheelstep.ground.credentials import organization_of
+from wheelstep.ground.feed_names import spelled_like
 from wheelstep.ground.proxies import is_below
 
 __all__ = ["ASSUMPTION", "NearMiss", "injected", "near_misses", "uncovered", "usual_target"]
@@ -79,6 +80,16 @@ def near_misses(url: str, connections: Iterable[Connection]) -> list[NearMiss]:
                         "Make it a connection of the category PythonFeed.",
                     )
                 )
+        elif (spelled := spelled_like(url, one.target)) is not None:
+            found.append(
+                NearMiss(
+                    one,
+                    f"is for the same feed in another spelling, {one.target}: Azure ML compares "
+                    "the text, and an index that begins otherwise is not matched",
+                    f"Write {spelled} in the definition, or make {usual_target(url)} the "
+                    "connection's target.",
+                )
+            )
         elif organization and organization == organization_of(one.target) and not same_host:
             found.append(
                 NearMiss(

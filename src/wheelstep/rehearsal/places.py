@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from wheelstep.errors import DefinitionUnresolvable, ServiceRefused, StepError
 from wheelstep.ground.connections import Connection
 from wheelstep.ground.credentials import organization_of
+from wheelstep.ground.feed_names import spelled_like
 from wheelstep.ground.index_url import same_index
 from wheelstep.ground.proxies import is_below, port_of
 from wheelstep.ground.public_index import IndexCredential, PipIndexes, credential_for
@@ -126,6 +127,20 @@ class Indexes:
         )
         return Place(url, url, kind, published, False, who, source, connection)
 
+    def guarded(self, places: Iterable[Place]) -> set[str | None]:
+        """Return the hosts that are sent a credential of the settings, or of a connection; those of
+        a definition's places among them: a feed has two, and its credential goes to both."""
+        urls = [
+            *(one.url for one in self.credentials),
+            *(one.target for one in self.connections if one.secret),
+            *(
+                one.credential.url
+                for one in places
+                if one.credential and one.source in {"settings", "connection"}
+            ),
+        ]
+        return {urlsplit(url).hostname for url in urls}
+
     def may_serve(self, url: str) -> bool:
         """Tell whether a URL may be that of a wheel which this release publishes: on the host of
         one of our indexes, wherever there; anywhere, where no index of ours has a URL."""
@@ -140,9 +155,11 @@ class Indexes:
         return f"Which index {place.shown} is cannot be told here."
 
     def targeted(self, url: str) -> bool:
-        """Tell whether an index lies below the target of a connection."""
+        """Tell whether an index lies below the target of a connection, be it in another spelling:
+        Azure ML does not match that, and it is for the same feed all the same."""
         return any(
-            each.category == "PythonFeed" and is_below(url, each.target)
+            each.category == "PythonFeed"
+            and (is_below(url, each.target) or spelled_like(url, each.target) is not None)
             for each in self.connections
         )
 

@@ -222,8 +222,12 @@ def rehearse(
     verdicts = [
         each
         if isinstance(each, Verdict)
-        else judge(
-            each.subject, each.question, answers[each.question], meant, allowances, each.notices
+        else at_index(
+            judge(
+                each.subject, each.question, answers[each.question], meant, allowances, each.notices
+            ),
+            each,
+            read,
         )
         for each in prepared
     ]
@@ -312,6 +316,23 @@ def prepare(
         connected=subject.connected,
     )
     return Prepared(subject, question, notices)
+
+
+def at_index(verdict: Verdict, prepared: Prepared, read: Read) -> Verdict:
+    """Say where the index stands that no connection covers."""
+
+    def line(problem: Problem) -> int | None:
+        named = (url for url in prepared.question.index_urls if url and url in problem.message)
+        bare = next(named, "").partition("://")[2]  # the file may have a user in it
+        return line_with(prepared.subject, bare, read) or problem.line
+
+    return replace(
+        verdict,
+        problems=tuple(
+            replace(problem, line=line(problem)) if problem.code == "index-not-covered" else problem
+            for problem in verdict.problems
+        ),
+    )
 
 
 def line_with(subject: Subject, text: str, read: Read) -> int | None:

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from wheelstep.destinations.artifacts_feed import FeedDestination
 from wheelstep.destinations.decide import Copy, Upload
 from wheelstep.destinations.examine import (
     Examination,
@@ -84,8 +85,22 @@ def check_early(run: Run, found: Survey) -> None:
     check_versions(run, found)
     reachable(run.destinations, [name for name, _ in new], run.transfers)
     check_views(run)
+    _tell_who_was_passed_over(run)
     if found.definitions.kinds and run.settings.rehearse == "on":
         check_platform(run.settings.platform, uv_environment(run.environment))
+
+
+def _tell_who_was_passed_over(run: Run) -> None:
+    """Say where an identity is configured that does not sign in, since another way came first."""
+    for one in run.destinations:
+        who = one.signed_in() if isinstance(one, FeedDestination) else None
+        if who is not None and who.note:
+            run.warn(
+                "identity-passed-over",
+                f"{one.name} is signed in at with {who.source}. {who.note}",
+                cure="Set `feed-sign-in` to job where that is what you want.",
+                severity="notice",
+            )
 
 
 def check_versions(run: Run, found: Survey) -> None:

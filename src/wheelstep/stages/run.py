@@ -18,7 +18,7 @@ from wheelstep.errors import SettingError
 from wheelstep.ground.allowances import Allowances
 from wheelstep.ground.clock import Clock, SystemClock
 from wheelstep.ground.connections import Connection
-from wheelstep.ground.credentials import TokenSource, same_organization
+from wheelstep.ground.credentials import IdentitySource, TokenSource, same_organization
 from wheelstep.ground.git import Git
 from wheelstep.ground.secret import Secret
 from wheelstep.hosts.interface import Host, Trigger
@@ -32,6 +32,7 @@ from wheelstep.settings import Settings
 from wheelstep.stages.comparing import Earlier, earlier_rehearsals
 
 if TYPE_CHECKING:
+    from wheelstep.ground.entra import Surroundings
     from wheelstep.ground.transport import Transport
     from wheelstep.stages.connecting.known import Had
     from wheelstep.workspaces.connection import Login
@@ -118,13 +119,25 @@ class Run:
     @cached_property
     def destinations(self) -> Sequence[Destination]:
         """The destinations, in the order of the settings; the first is the one definitions name."""
-        from wheelstep.ground.credentials import EntraTokens
+        from wheelstep.ground.entra import EntraTokens
         from wheelstep.ground.transport import Transport
 
-        transport, entra = Transport(self.environment, clock=self.clock), EntraTokens()
+        transport = Transport(self.environment, clock=self.clock)
+        entra = EntraTokens(self.surroundings, transport)
         return [self.destination(one, transport, entra) for one in self.settings.publish_to]
 
-    def destination(self, wanted: Wanted, transport: Transport, entra: TokenSource) -> Destination:
+    @property
+    def surroundings(self) -> Surroundings:
+        """What identities of Azure are looked for in."""
+        from wheelstep.ground.entra import Surroundings
+
+        # a GitHub token signs in at nothing of Azure's
+        job_token = self.host.job_token() if self.host.name == "azure" else None
+        return Surroundings(self.environment, job_token, self.settings.service_connection)
+
+    def destination(
+        self, wanted: Wanted, transport: Transport, entra: IdentitySource
+    ) -> Destination:
         """Return a destination of the settings.
 
         Args:
@@ -145,6 +158,8 @@ class Run:
             # a GitHub token is never sent to a feed
             job_token=self.host.job_token() if self.host.name == "azure" else None,
             entra=entra,
+            connection=self.settings.service_connection is not None,
+            choice=self.settings.feed_sign_in,
             parallel=self.transfers,
         )
 
@@ -178,14 +193,15 @@ class Run:
         Raises:
             SettingError: As `endpoint_of`.
         """
-        from wheelstep.ground.credentials import EntraTokens
+        from wheelstep.ground.entra import EntraTokens
         from wheelstep.workspaces.resource_manager import (
             API_VERSION,
             ResourceManager,
             endpoint_of,
         )
 
-        tokens = self.entra or EntraTokens(f"{endpoint_of(self.environment)}/.default")
+        scope = f"{endpoint_of(self.environment)}/.default"
+        tokens = self.entra or EntraTokens(self.surroundings, transport, scope=scope)
         version = self.settings.api_version or API_VERSION
         return ResourceManager(self.environment, transport, signed_in(tokens), api_version=version)
 

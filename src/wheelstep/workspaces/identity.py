@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from wheelstep.ground.secret import Secret
+from wheelstep.ground.token_facts import claims_of
 
 __all__ = ["Identity", "identity_in"]
 
@@ -48,7 +46,7 @@ def identity_in(token: Secret) -> Identity | None:
     Returns:
         None where it is no JWT, or says nothing of its owner.
     """
-    claims = _claims(token)
+    claims = claims_of(token)
     if claims is None:
         return None
 
@@ -59,15 +57,3 @@ def identity_in(token: Secret) -> Identity | None:
 
     found = Identity(claim(*NAMES), claim("appid", "azp"), claim("oid"), claim("tid"))
     return found if any((found.name, found.application, found.object_id)) else None
-
-
-def _claims(token: Secret) -> Mapping[str, object] | None:
-    parts = token.reveal().split(".")
-    if len(parts) != 3:  # noqa: PLR2004 - header, payload, signature
-        return None
-    try:
-        payload = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
-        found = json.loads(payload)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None

@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from wheelstep.errors import ServiceRefused, SettingError, StepError
-from wheelstep.ground.credentials import TokenSource
+from wheelstep.ground.credentials import IdentitySource, TokenSource
 from wheelstep.ground.secret import Secret, without_credentials
-from wheelstep.ground.transport import Response, Transport
+from wheelstep.ground.transport import UNAUTHORIZED, Response, Transport
 from wheelstep.workspaces.identity import Identity, identity_in
 from wheelstep.workspaces.refusals import absent, refused
 
@@ -239,7 +239,7 @@ class ResourceManager:
             tries += 1
             return self._send("DELETE", url, None)
 
-        response = self._transport.retrying(_what("DELETE", url), attempt)
+        response = self._answered("DELETE", url, attempt)
         if response.status == 200:  # noqa: PLR2004
             return Deletion.DELETED
         if response.status == 204 or absent(response):  # noqa: PLR2004
@@ -248,7 +248,16 @@ class ResourceManager:
 
     def _retrying(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Response:
         url = self._url(path)
-        return self._transport.retrying(_what(method, url), lambda: self._send(method, url, body))
+        return self._answered(method, url, lambda: self._send(method, url, body))
+
+    def _answered(self, method: str, url: str, attempt: Callable[[], Response]) -> Response:
+        response = self._transport.retrying(_what(method, url), attempt)
+        if response.status != UNAUTHORIZED or not isinstance(self._tokens, IdentitySource):
+            return response
+        # once: a token that ended in the middle of a run
+        if self._tokens.renewed(self._tokens.token()) is None:
+            return response
+        return self._transport.retrying(_what(method, url), attempt)
 
     def _url(self, path: str) -> str:
         url = path if "://" in path else self.endpoint + path

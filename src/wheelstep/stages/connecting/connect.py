@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from wheelstep.errors import SettingError, StepError, raise_all
 from wheelstep.ground.connections import Connection, closest
 from wheelstep.ground.transport import Transport
-from wheelstep.stages.connecting.coverage import check_coverage
+from wheelstep.stages.connecting.coverage import check_coverage, tell_other_spellings
 from wheelstep.stages.connecting.known import workspace_connections
 from wheelstep.stages.connecting.named import NamedUrl, all_subjects, indexes_of, repositories_of
 from wheelstep.stages.connecting.proof import Tried, prove
@@ -63,7 +63,7 @@ class Connecting:
             raise_all([had.error for had in workspace_connections(self.run) if had.error])
             foresee(self.run, wanted)
         elif definitions:
-            check_coverage(self.run, self.names)
+            check_coverage(self.run, self.names, all_subjects(self.run))
 
     def store(self, *, rotate: bool = False) -> None:
         """Prove each credential, then bring the connections into the workspaces.
@@ -76,8 +76,10 @@ class Connecting:
             return
         if not self.checked:
             check_tokens(self.run, wanted)
-        indexes, repositories = self.urls()
+        named, cloned = self.named()
+        indexes, repositories = self._urls(named, cloned)
         every = wanted_connections(self.run)
+        tell_other_spellings(self.run, named, every)
         proved: list[Connection] = []
         errors: list[StepError] = []
         with Transport(self.run.environment, clock=self.run.clock) as transport:
@@ -99,7 +101,11 @@ class Connecting:
     def urls(self) -> tuple[list[str], list[str]]:
         """Return the indexes and repositories that the connections are for: what this step
         publishes to, and what definitions name."""
-        named, repositories = self.named()
+        return self._urls(*self.named())
+
+    def _urls(
+        self, named: Sequence[NamedUrl], repositories: Sequence[NamedUrl]
+    ) -> tuple[list[str], list[str]]:
         ours = list(private_indexes(self.run))
         found = dict.fromkeys([*ours, *(one.url for one in named if one.connected)])
         return list(found), list(dict.fromkeys(one.url for one in repositories))

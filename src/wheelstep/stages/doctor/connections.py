@@ -11,9 +11,9 @@ from typing import Final
 from wheelstep.errors import ServiceUnavailable, StepError
 from wheelstep.ground.checks import Group
 from wheelstep.ground.connections import Connection, closest
+from wheelstep.ground.index_url import same_index
 from wheelstep.ground.proxies import is_below
 from wheelstep.model import Check, Problem, Workspace
-from wheelstep.rehearsal.credentials_in_effect import near_misses
 from wheelstep.report import Report
 from wheelstep.stages.connecting.coverage import missing
 from wheelstep.stages.connecting.known import Had
@@ -50,8 +50,8 @@ class Index:
     """An index that definitions name, or will name."""
 
     url: str
-    paths: tuple[str, ...]
-    """The definitions that name it; none where only what is published goes there."""
+    named: tuple[NamedUrl, ...]
+    """Where definitions name it; nowhere where only what is published goes there."""
 
 
 def connection_tasks(known: Known) -> Iterator[Task]:
@@ -109,7 +109,7 @@ def _tried(known: Known) -> Sequence[Check]:
         return []  # said already: such a token is sent nowhere
     every, anywhere = wanted_connections(known.run), bool(known.run.workspaces)
     # without a workspace nothing is stored, and only the rehearsal uses them
-    urls = [one.url for one in _indexes(known, None) if anywhere or one.paths] if wanted else []
+    urls = [one.url for one in _indexes(known, None) if anywhere or one.named] if wanted else []
     checks: list[Check] = []
     for one in wanted:
         login, git = login_of(one), one.category == "Git"
@@ -216,13 +216,19 @@ def _unread(subject: str, error: StepError, *, needed: bool) -> Sequence[Check]:
 def _indexes(known: Known, workspace: Workspace | None) -> Iterable[Index]:
     """Return the indexes that the definitions of a workspace name and connections reach, and those
     that definitions will name: what is published to."""
-    found: dict[str, list[str]] = {url: [] for url in private_indexes(known.run)}
+    found: dict[str, list[NamedUrl]] = {url: [] for url in private_indexes(known.run)}
     for named in known.named():
         if not named.connected or not _reads(known, workspace, named):
             continue
         key = next((url for url in found if url.rstrip("/") == named.url.rstrip("/")), named.url)
-        found.setdefault(key, []).append(named.path)
-    return [Index(url, tuple(dict.fromkeys(paths))) for url, paths in found.items()]
+        found.setdefault(key, []).append(named)
+    # what every definition names in another spelling is read as they have it
+    other = {
+        url
+        for url, named in found.items()
+        if not named and any(rest and same_index(url, one) for one, rest in found.items())
+    }
+    return [Index(url, tuple(named)) for url, named in found.items() if url not in other]
 
 
 def _reads(known: Known, workspace: Workspace | None, named: NamedUrl) -> bool:
@@ -292,31 +298,24 @@ def _uncovered(
         message = f"None covers it yet; a release makes {coming.name} ({coming.target})."
         yield CONNECTIONS.ok(subject, message)
         return
-    error = missing(had, index.url)
-    theirs = [
-        Connection(one.name, one.target, "Git" if one.category == "Git" else "PythonFeed")
-        for one in had.connections
-        if one.category in {"PythonFeed", "Git"}
-    ]
-    near = near_misses(index.url, theirs)
-    said = "".join(f" {miss.connection.name} {miss.why}." for miss in near)
-    cure = " Or: ".join(dict.fromkeys([*(miss.cure for miss in near), error.cure]))
+    error = missing(had, index.url, index.named[0] if index.named else None)
     first = _is_first(known, index.url)
     yield CONNECTIONS.fault(
         subject,
-        error.message + said,
+        error.message,
         code=error.code,
         breaks=REFUSED,
-        cure=cure,
+        cure=error.cure,
         exit_code=error.exit_code if first else 0,
-        file=index.paths[0] if index.paths else None,
+        file=error.file,
+        line=error.line,
     )
 
 
 def _is_first(known: Known, url: str) -> bool:
     """Tell whether an index is the one that a release asks connections for."""
     first = first_index(known.run)
-    return first is not None and first.rstrip("/") == url.rstrip("/")
+    return first is not None and same_index(first, url)
 
 
 def _expiry(subject: str, workspace: Workspace, one: Stored, now: dt.datetime) -> Iterator[Check]:

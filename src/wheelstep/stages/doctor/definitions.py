@@ -18,6 +18,7 @@ from wheelstep.definitions.source import without_secrets
 from wheelstep.errors import SettingError, SeveralProblems, StepError
 from wheelstep.ground.checks import Group
 from wheelstep.ground.clock import RetryBudget
+from wheelstep.ground.feed_names import same_feed
 from wheelstep.ground.public_index import uv_environment
 from wheelstep.ground.uv import check_platform
 from wheelstep.model import Check, Pin, Problem
@@ -323,4 +324,8 @@ def _judged(known: Known, verdict: Verdict, problem: Problem) -> Iterator[Check]
 def _ours(known: Known, problem: Problem) -> bool:
     """Tell whether a problem speaks of an index that the destinations' part has looked at."""
     places = [url for each in known.run.destinations if (url := each.consumer_url)]
-    return any(place.rstrip("/") in problem.message for place in places)
+    named = re.findall(r"https?://\S+", problem.message)
+    return any(
+        place.rstrip("/") in problem.message or any(same_feed(url, place) for url in named)
+        for place in places
+    )

@@ -174,14 +174,23 @@ def _read(known: Known, one: IndexDestination) -> Sequence[Check]:
     subject = _named(one)
     try:
         who = one.signed_in()
-        listed = one.look(known.to_try())
     except StepError as error:
         return DESTINATIONS.refused(subject, error, ENDS)
+    # which ways were looked at before this one, and why they were not taken
+    story = f" Before that: {'; '.join(who.passed)}." if who and who.passed else ""
+    try:
+        listed = one.look(known.to_try())
+    except StepError as error:
+        error.message += story
+        return DESTINATIONS.refused(subject, error, ENDS)
     files = sum(len(files) for files in listed.values())
-    signed = f"Signed in with {who.source}" if who else "Nobody signs in"
+    signed = "Nobody signs in"
+    if who:
+        signed = f"Signed in with {who.described(known.run.clock.time())}"
+        story += f" {who.note}" if who.note else ""
     if isinstance(one, FeedDestination) and (name := _identity(known, one)):
         signed = f"{signed}, as {name}"
-    return [DESTINATIONS.ok(subject, f"{signed}; it can be read ({files} files of ours).")]
+    return [DESTINATIONS.ok(subject, f"{signed}; it can be read ({files} files of ours).{story}")]
 
 
 def _identity(known: Known, one: FeedDestination) -> str | None:

@@ -18,7 +18,8 @@ from wheelstep.destinations.interface import Destination, Wanted
 from wheelstep.errors import StepError
 from wheelstep.ground.clock import RetryBudget
 from wheelstep.ground.connections import Connection
-from wheelstep.ground.credentials import EntraTokens, TokenSource, organization_of
+from wheelstep.ground.credentials import TokenSource, organization_of
+from wheelstep.ground.entra import EntraTokens
 from wheelstep.ground.index_page import SEEN, SUPPRESS_SIGN_IN
 from wheelstep.ground.public_index import PipIndexes, public_indexes, uv_environment
 from wheelstep.ground.secret import Secret
@@ -332,7 +333,7 @@ def _subjects(found: Definitions) -> list[Subject]:
 
 
 def _placed(run: Run, transport: Transport) -> Sequence[Placed]:
-    entra = _SignedInOnce(EntraTokens())
+    entra = EntraTokens(run.surroundings, transport)
 
     def place(wanted: Wanted) -> Placed:
         try:
