@@ -108,7 +108,7 @@ def test_what_is_not_understood(arguments: list[str], capsys: pytest.CaptureFixt
         assert document["exit_code"] == 2
 
 
-@pytest.mark.parametrize("arguments", [["mirror"], ["promote", "a==1"], ["release", "--view", "x"]])
+@pytest.mark.parametrize("arguments", [["mirror"], ["release", "--definition-repository", "x"]])
 def test_what_is_not_there_yet(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert "does not have" in capsys.readouterr().err
@@ -125,6 +125,13 @@ def test_flags_are_handed_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     assert environment == dict(os.environ)
     assert host.name == "terminal"
     assert directory == tmp_path
+
+
+def test_promote_takes_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    called = ends_with(monkeypatch, None)
+    assert main(["promote", "a==1", "--view", "Release", "b==2"]) == 0
+    [(command, flags, *_)] = called
+    assert (command, flags["released"], flags["view"]) == ("promote", ["a==1", "b==2"], "Release")
 
 
 def test_pin_takes_names(monkeypatch: pytest.MonkeyPatch) -> None:

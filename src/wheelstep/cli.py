@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+NAMING_VERSIONS = {
+    "pin": "take this released version instead of the newest",
+    "promote": "the released version to promote",
+}
+"""Commands that take versions, and what they do with them."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
@@ -68,7 +74,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
         parser.error(f"there is no command {arguments[0]}{_near(arguments[0], COMMANDS)}")
     parsed, unknown = parser.parse_known_args(arguments)
-    if parsed.command == "pin":
+    if parsed.command in NAMING_VERSIONS:
         # argparse takes the names that stand in one place, not those between options
         parsed.released += [word for word in unknown if not word.startswith("-")]
         unknown = [word for word in unknown if word.startswith("-")]
@@ -122,12 +128,9 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         command.add_argument(
             "--json", action="store_true", help="print the report as JSON on standard output"
         )
-        if name == "pin":
+        if name in NAMING_VERSIONS:
             command.add_argument(
-                "released",
-                nargs="*",
-                metavar="NAME==VERSION",
-                help="take this released version instead of the newest",
+                "released", nargs="*", metavar="NAME==VERSION", help=NAMING_VERSIONS[name]
             )
         if name == "demo":
             command.add_argument(

@@ -213,6 +213,13 @@ class Index:
     """A find-links page's URL, where there is one."""
     public_upstream: bool = False
     """True when the index also serves the public packages, so that it can stand alone."""
+    also: tuple[str, ...] = ()
+    """Other URLs that list the same released wheels: a definition that names one needs no other."""
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """All URLs that list the released wheels."""
+        return (self.url, *self.also) if self.url is not None else self.also
 
 
 @dataclass(frozen=True, slots=True)

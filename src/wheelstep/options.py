@@ -25,7 +25,7 @@ Kind = Literal[
     "allow",
 ]
 Command = Literal[
-    "release", "plan", "build", "publish", "connect", "pin", "rehearse", "doctor", "demo"
+    "release", "plan", "build", "publish", "connect", "pin", "promote", "rehearse", "doctor", "demo"
 ]
 
 COMMANDS: Final[dict[Command, str]] = {
@@ -35,6 +35,7 @@ COMMANDS: Final[dict[Command, str]] = {
     "publish": "wheels in --dist -> every destination",
     "connect": "the workspace connections that Azure ML authenticates with",
     "pin": "edit the environment definitions; NAME==VERSION takes a released version",
+    "promote": "NAME==VERSION, released earlier, to the feed view of the option view",
     "rehearse": "would these definitions build?",
     "doctor": "is everything in place? Changes nothing",
     "demo": "a whole release on a sample repository, on this machine alone",
@@ -46,6 +47,7 @@ PUBLISHING: Final[frozenset[Command]] = frozenset({"release", "plan", "publish",
 DEFINING: Final[frozenset[Command]] = frozenset({"release", "plan", "pin", "rehearse", "doctor"})
 COMMITTING: Final[frozenset[Command]] = frozenset({"release", "plan", "pin", "doctor"})
 CONNECTING: Final[frozenset[Command]] = DEFINING | {"connect"}
+PROMOTING: Final[frozenset[Command]] = PUBLISHING | DEFINING | {"promote"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +106,14 @@ OPTIONS: Final[tuple[Option, ...]] = (
            BUILDING | PUBLISHING, placeholder="DIR"),
     Option("prebuilt", "Take the wheels that are in `dist` instead of building.", "switch", "off",
            BUILDING | PUBLISHING),
-    Option("publish-to", "Destinations: URLs, folders, or `ORG/PROJECT/FEED` for a feed of Azure DevOps; in the file also tables with `name`, `url`, `serve-url`, `user` and `token-env`.", "destinations",
+    Option("publish-to", "Destinations: URLs, folders, or `ORG/PROJECT/FEED` for a feed of Azure DevOps; in the file also tables with `name`, `url`, `serve-url`, `view`, `user` and `token-env`.", "destinations",
            "`wheel-index`, a folder; on a CI host there is none", ALL, placeholder="URL"),
     Option("serve-url", "The base URL at which consumers read a folder, when it is not where it is written.", "text",
            "that place", ALL, placeholder="URL"),
     Option("read-back", "Where published files are read back from before anything goes on.", "choice",
            "`serve`", PUBLISHING, choices=("serve", "write", "none")),
+    Option("view", "The feed view to promote to, last of the publishing: when all can be read and the rehearsal against what is served has passed.", "text",
+           "none; the view whose URL `publish-to` or `serve-url` names", PROMOTING, placeholder="NAME"),
     Option("definitions", "Environment definitions to update: files or globs; in the file also a table that maps them to the workspaces that read them.", "definitions",
            "every file that already names a released package", ALL, placeholder="GLOB"),
     Option("pin", "How definitions name a package: `version` (`name==1.2.3`), `url` (`name @ URL#sha256=...`), `bare-url` (the URL alone), `git` (`name @ git+https://...@COMMIT`) or `vendor` (the wheel copied beside a Dockerfile).", "choice",
@@ -169,7 +173,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
            "none", CONNECTING, placeholder="TEXT"),
     Option("parallel", "How many things at once.", "number",
            "processors for building, 16 for transfers", ALL, placeholder="N"),
-    Option("dry-run", "The same as the command `plan`.", "switch", "off", frozenset({"release", "connect"})),
+    Option("dry-run", "The same as the command `plan`.", "switch", "off", frozenset({"release", "connect", "promote"})),
 )  # fmt: skip
 
 
@@ -203,7 +207,7 @@ OUTPUTS: Final[tuple[Output, ...]] = (
 
 NOT_YET: Final = frozenset(
     {
-        "promote", "mirror", "view",
+        "mirror",
         "definition-repository", "definition-repository-token",
     }
 )  # fmt: skip

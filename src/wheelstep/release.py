@@ -1,14 +1,15 @@
 """A release: the stages in order, each decide then do.
 
-survey -> build -> examine -> edit -> rehearse -> publish -> connect -> commit. What cannot be
-taken back comes late and after proof; the definitions are committed last, in one commit. A run that
-was stopped anywhere goes this same path again and finds what is done already.
+survey -> build -> examine -> edit -> rehearse -> publish -> promote -> connect -> commit. What
+cannot be taken back comes late and after proof; the definitions are committed last, in one commit.
+A run that was stopped anywhere goes this same path again and finds what is done already.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -36,6 +37,7 @@ from wheelstep.stages.landing import (
     note_commit,
     wanted_pins,
 )
+from wheelstep.stages.promoting import Promoting, at_hand_for_views
 from wheelstep.stages.proving import Proving
 from wheelstep.stages.publishing import (
     check_early,
@@ -52,6 +54,7 @@ from wheelstep.stages.run import Run
 from wheelstep.stages.serving import check_serving
 from wheelstep.stages.survey import Survey, survey
 from wheelstep.stages.vendoring import Vendoring
+from wheelstep.stages.views import check_reads
 
 __all__ = ["Release", "environments_of", "release"]
 
@@ -123,10 +126,12 @@ class Release:
     """What the definitions among them were made from."""
     proving: Proving = field(init=False)
     connecting: Connecting = field(init=False)
+    promoting: Promoting = field(init=False)
 
     def __post_init__(self) -> None:
         names = [row.name for row in self.found.packages]
         self.proving = Proving(self.run, names)
+        self.promoting = Promoting(self.run)
         # what was released once has a page
         released = [row.name for row in self.found.packages if row.locked is not None]
         self.connecting = Connecting(self.run, list(dict.fromkeys([*released, *names])))
@@ -149,6 +154,8 @@ class Release:
                 check_head_is_shared(run, self.found.tree.commit)
                 self.connecting.check(definitions=bool(self.found.definitions.kinds))
             check_early(run, self.found)
+            if pin:
+                check_reads(run, self.found.definitions.kinds)
         with run.stage("build"):
             self.built = {one.package.name: one for one in self._build(environments)}
         self.note_packages()
@@ -176,11 +183,30 @@ class Release:
             with run.stage("rehearse"):
                 if run.settings.rehearse != "off":
                     examination, copies = at_hand(examination, run.transfers)
-                    wheels = [*wheels, *copies]
+                    wheels = [*wheels, *copies, *at_hand_for_views(run, recorded, self.work)]
                 self.rehearse(wheels)
         with run.stage("publish"):
             self._upload(examination)
+        if self.promoting.feeds:
+            self._promote(pin=pin)
         self.note_packages()
+
+    def _promote(self, *, pin: bool) -> None:
+        """Promote what is published, once the definitions have resolved to what is served."""
+        run, snapshot = self.run, self.run.snapshot
+        self.note_packages()
+        if pin and self.proving.can_see():
+            with run.stage("rehearse-served"):
+                pins = wanted_pins(self.pins(), run.lock, snapshot)
+                edits = edits_for(run, snapshot, pins)
+                wheels = self._published_wheels({one.name for one in pins})
+                read = self._read_after(snapshot, edits)
+                self.proving.after(edits, read, wheels, promoted=False)
+        with run.stage("promote"):
+            self.promoting.promote(self.published)
+
+    def _published_wheels(self, names: Collection[str]) -> list[Wheel]:
+        return [one.wheel for name, rows in self.published.items() if name in names for one in rows]
 
     def _upload(self, examination: Examination) -> None:
         so_far: list[Published] = []
@@ -209,6 +235,7 @@ class Release:
                 self.built.get(row.name),
                 self.published.get(row.name, ()),
                 self.record(row.name) if row.name in self.published else row.locked,
+                partial(self.promoting.view_of, name=row.name, version=row.version),
             )
             for row in self.found.packages
         ]
@@ -221,6 +248,7 @@ class Release:
             self.built.get(name),
             self.published.get(name, ()),
             self.run.requires.get((name, row.version)),
+            self.promoting.places(name, row.version),
         )
 
     @property
@@ -344,9 +372,7 @@ class Release:
         if changes:
             self.connecting.check(definitions=True)
         if self.published and self.proving.can_see():
-            served = [
-                one.wheel for name, rows in self.published.items() if name in names for one in rows
-            ]
+            served = self._published_wheels(names)
             with run.stage("rehearse-served"):
                 self.proving.after(edits, self._read_after(snapshot, edits), served)
         else:
@@ -362,7 +388,7 @@ class Release:
             lock,
             [self.record(row.name) for row in self.found.packages if row.name in names],
             edits,
-            published=stored(published),
+            published=stored(published) or bool(self.promoting.now),
             forgotten=lambda: deleted_lock(run, snapshot),
         )
         self.changes = [*changes, record] if record else changes

@@ -126,6 +126,8 @@ class Report:
     problems: list[Problem] = field(default_factory=list)
     landed: bool = False
     """True when definitions or the record were written or committed; not part of the document."""
+    promoted: bool = False
+    """True when this run promoted something; not part of the document."""
 
     def add(self, problems: Iterable[Problem]) -> None:
         """Add problems, each once."""
@@ -143,16 +145,20 @@ class Report:
 
     @property
     def changed(self) -> bool:
-        """True when something was published, connected, pinned or committed."""
+        """True when something was published, promoted, connected, pinned or committed."""
         if any(row.status in {"created", "updated", "removed"} for row in self.connections):
             return True
         if any(one["registered"] for row in self.definitions for one in row.environments):
             return True
-        return self.landed or any(
-            published.status in {"uploaded", "copied"}
-            for package in self.packages
-            for wheel in package.wheels
-            for published in wheel.published
+        return (
+            self.landed
+            or self.promoted
+            or any(
+                published.status in {"uploaded", "copied"}
+                for package in self.packages
+                for wheel in package.wheels
+                for published in wheel.published
+            )
         )
 
     def document(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ DESTINATION_KEYS: Final = {
     "url": "The destination: a URL or a folder.",
     "name": "What messages call it.",
     "serve-url": "The base URL at which consumers read it, when it is not where it is written.",
+    "view": "The feed view to promote to, last of the publishing.",
     "user": "The user name to publish with.",
     "token-env": "The environment variable that holds the token or password.",
 }

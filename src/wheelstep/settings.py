@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -27,13 +27,14 @@ from wheelstep.model import Workspace
 from wheelstep.options import NOT_YET, OPTIONS, Command, option
 from wheelstep.settings_file import Value, from_file, root_of
 from wheelstep.settings_safety import allowances, connections, switch, texts_of, token_of
+from wheelstep.settings_view import view_name, with_view
 
 __all__ = ["OPTIONS", "Settings", "load"]
 
 OTHER_VARIABLES: Final = frozenset({"WHEELSTEP_RESOURCE_MANAGER", "WHEELSTEP_CACHE"})
 """Variables of ours that are no options."""
 
-TABLE_KEYS: Final = ("name", "url", "serve-url", "user", "token-env")
+TABLE_KEYS: Final = ("name", "url", "serve-url", "view", "user", "token-env")
 
 WORKSPACE: Final = re.compile(
     r"(?:(?P<id>subscriptions/)|(?!subscriptions/))(?P<subscription>[A-Za-z0-9-]+)"
@@ -125,6 +126,7 @@ def load(
         values.setdefault(name, value)
     tokens = {row.name: _secret(values.get(row.name)) for row in OPTIONS if row.kind == "secret"}
     wanted = _destinations(values, tokens["feed-token"], environment, host)
+    wanted = with_view(wanted, values.get("view"))
     definitions, read_by = _definitions(values.get("definitions"))
     dry_run = switch(values.get("dry-run"), default=False)
     public = _text(values.get("public-index"), "")
@@ -370,6 +372,7 @@ def _destinations(
             token=item.token or (token if remote and _host(item.url) == remote[0] else None),
             written=item.written,
             anonymous=anonymous,
+            view=item.view,
         )
         for item in wanted
     )
@@ -402,11 +405,13 @@ def _table(
     name = fields.get("token-env", "")
     token = token_of(value, name, environment, "destination", hidden=anonymous)
     line = _one_line(next(iter(items_of(fields["url"])), ""))
+    view = fields.get("view")
     return Wanted(
-        line.url,
-        fields.get("name"),
-        fields.get("serve-url"),
-        fields.get("user"),
-        token,
-        line.written,
+        url=line.url,
+        name=fields.get("name"),
+        serve_url=fields.get("serve-url"),
+        user=fields.get("user"),
+        token=token,
+        written=line.written,
+        view=view_name(replace(value, raw=view)) if view else None,
     )

@@ -13,7 +13,7 @@ from wheelstep.report import Report
 __all__ = ["run"]
 
 
-def run(  # noqa: PLR0917 - everything that comes from outside, once
+def run(  # noqa: C901, PLR0917 - a case for each command; what comes from outside, once
     command: Command,
     flags: Mapping[str, Any],
     environment: Mapping[str, str],
@@ -74,6 +74,10 @@ def run(  # noqa: PLR0917 - everything that comes from outside, once
             from wheelstep.commands.parts import pin
 
             pin(this, cast("list[str]", flags.get("released") or []))
+        case "promote":
+            from wheelstep.commands.promote import promote
+
+            promote(this, cast("list[str]", flags.get("released") or []))
         case "rehearse":
             from wheelstep.commands.parts import rehearse
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from wheelstep.commands.show import changed_images, gathered, show, verdict
+from wheelstep.commands.show import changed_images, gathered, promoted_to, show, verdict
 from wheelstep.commands.show_checks import checks_page, conclusion, show_checks
 from wheelstep.errors import CannotHere
 from wheelstep.ground.checks import problem_of
@@ -90,7 +90,7 @@ def summary(report: Report) -> str:
         for package in report.packages:
             files = "<br>".join(_code(wheel.file) for wheel in package.wheels) or ""
             published = "<br>".join(
-                f"{_cell(row.to)}: {row.status}"
+                f"{_cell(row.to)}: {row.status}{_cell(promoted_to(row))}"
                 for wheel in package.wheels
                 for row in wheel.published
             )

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
-
+from wheelstep.commands.released import Named, files_of, named_versions, version_of
 from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.interface import Destination, WritesPages
 from wheelstep.errors import SettingError
@@ -78,7 +76,7 @@ def pin(run: Run, released: Sequence[str]) -> None:
         StepError: As the stages say.
     """
     check_register(run)
-    wanted = [_parsed(text) for text in released]
+    wanted = named_versions(released)
     if run.settings.workspaces or run.settings.read_by:
         projects = discover(run.git, run.settings.packages)
         known = [project.normalized for project in projects if project.name]
@@ -157,20 +155,6 @@ def rehearse(run: Run) -> None:
     run.report.status = "done" if subjects else "nothing-to-do"
 
 
-def _parsed(text: str) -> tuple[str, Version]:
-    name, separator, version = text.partition("==")
-    try:
-        if not separator or not name.strip():
-            raise InvalidVersion(text)
-        return canonicalize_name(name.strip(), validate=True), Version(version.strip())
-    except ValueError as error:
-        raise SettingError(
-            f"{text!r} names no released version.",
-            code="bad-setting",
-            cure="Write NAME==VERSION, for instance acme-core==1.2.0.",
-        ) from error
-
-
 def _latest(run: Run) -> tuple[list[Pin], frozenset[str]]:
     """Return each package's last release: what the record says, or what `publish` has published of
     this checkout since; and the names of the latter, which no release has rehearsed."""
@@ -183,7 +167,7 @@ def _latest(run: Run) -> tuple[list[Pin], frozenset[str]]:
         asked += sorted(records)
     listed = first.look(asked) if first is not None and asked else {}
     for row in rows:
-        files = [one for one in listed.get(row.name, ()) if str(_version_of(one)) == row.version]
+        files = [one for one in listed.get(row.name, ()) if str(version_of(one)) == row.version]
         if first is not None and files and row.package is not None:
             commit = row.package.sources.commit
             pins[row.name] = _pin(first, row.name, row.version, commit, files)
@@ -214,7 +198,7 @@ def _urls(destination: Destination, files: Sequence[Listed]) -> dict[str, str]:
     return {file: url for file, url in named.items() if url is not None}
 
 
-def _published(run: Run, wanted: Sequence[tuple[str, Version]]) -> tuple[list[Pin], frozenset[str]]:
+def _published(run: Run, wanted: Sequence[Named]) -> tuple[list[Pin], frozenset[str]]:
     """Return the pins of versions that a destination has, and their names: whoever names a version
     wants to know that every definition builds with it, those that need no edit too."""
     if not run.destinations:
@@ -227,17 +211,8 @@ def _published(run: Run, wanted: Sequence[tuple[str, Version]]) -> tuple[list[Pi
     listed = first.look(sorted({name for name, _ in wanted}))
     pins = []
     for name, asked in wanted:
-        files = [one for one in listed.get(name, ()) if _version_of(one) == asked]
-        if not files:
-            known = sorted({v for one in listed.get(name, ()) if (v := _version_of(one))})
-            last = ", ".join(map(str, known[-10:]))
-            raise SettingError(
-                f"{name} {asked} is not in {first.name}"
-                + (f"; there are {last}." if known else ", nor any other of it."),
-                code="not-released",
-                cure="Release it first, or name a version that is there.",
-            )
-        version = str(_version_of(files[0]))  # 3.0 is 3.0.0: as it was published
+        files = files_of(first, listed, (name, asked))
+        version = str(version_of(files[0]))  # 3.0 is 3.0.0: as it was published
         locked = run.lock.packages.get(name)
         commit = locked.commit if locked is not None and locked.version == version else ""
         pins.append(_pin(first, name, version, commit, files))
@@ -252,12 +227,3 @@ def _pin(
         for one in files
     )
     return Pin(name, version, commit, wheels, tuple(sorted(_urls(destination, files).items())))
-
-
-def _version_of(listed: Listed) -> Version | None:
-    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
-    try:
-        return parse_wheel_filename(listed.file)[1]
-    except InvalidWheelFilename:
-        return None

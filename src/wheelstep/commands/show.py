@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Final
 
 from wheelstep.hosts.interface import Host
 from wheelstep.model import Problem
-from wheelstep.report import PackageRow, Report
+from wheelstep.report import PackageRow, PublishedRow, Report
 from wheelstep.stages.comparing import changes_text
 
-__all__ = ["changed_images", "gathered", "show", "verdict"]
+__all__ = ["changed_images", "gathered", "promoted_to", "show", "verdict"]
+
+NOTHING_TO_DO: Final = {
+    "connect": "the workspaces have it as it is wanted",
+    "promote": "the view shows it already",
+}
+"""What a command without anything to do has found."""
 
 
 def show(report: Report, host: Host) -> None:
@@ -77,21 +84,32 @@ def _package(package: PackageRow, width: int) -> list[str]:
         return [head]
     lines = [head]
     for wheel in package.wheels:
-        where = ", ".join(f"{row.status} to {row.to}" if row.status in {"uploaded", "copied"}
-                          else f"{row.status} in {row.to}" for row in wheel.published)  # fmt: skip
+        where = ", ".join(_published(row) for row in wheel.published)
         lines.append(f"  {wheel.file}{f'  {where}' if where else ''}")
     return lines
+
+
+def _published(row: PublishedRow) -> str:
+    where = "to" if row.status in {"uploaded", "copied"} else "in"
+    return f"{row.status} {where} {row.to}{promoted_to(row)}"
+
+
+def promoted_to(row: PublishedRow) -> str:
+    """Return what is said of the view that a wheel is promoted to; "" where it is to none."""
+    if row.promoted_to is None:
+        return ""
+    comes = "to be promoted to" if row.status == "planned" else "promoted to"
+    return f", {comes} {row.promoted_to}"
 
 
 def verdict(report: Report) -> str:
     """Return how the run ended, in one sentence."""
     match report.status:
         case "nothing-to-do":
-            if report.command == "connect":
-                return "Nothing to do: the workspaces have it as it is wanted."
-            return "Nothing to do: everything is released and pinned already."
+            why = NOTHING_TO_DO.get(report.command, "everything is released and pinned already")
+            return f"Nothing to do: {why}."
         case "planned":
-            what = "connect" if report.command == "connect" else "a release"
+            what = report.command if report.command in {"connect", "promote"} else "a release"
             return f"This is what {what} would do. Nothing was changed."
         case "done":
             return "Done."

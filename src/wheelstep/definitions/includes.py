@@ -103,12 +103,14 @@ def _tree(path: str, readings: Mapping[str, Reading]) -> Iterator[tuple[str, Req
                 seen.add(named.path)
 
 
-def includes_index(reading: Reading, url: str, read: Callable[[str], Reading | None]) -> bool:
+def includes_index(
+    reading: Reading, urls: Collection[str], read: Callable[[str], Reading | None]
+) -> bool:
     """Tell whether a requirements file has the index by what it includes, and no other beside it.
 
     Args:
         reading: What the file says.
-        url: The index.
+        urls: The index, in each of its spellings.
         read: Returns what a file of the repository says; None where it is not there, or says
             nothing that can be read.
     """
@@ -126,7 +128,8 @@ def includes_index(reading: Reading, url: str, read: Callable[[str], Reading | N
                 found += _options_of(below)
                 waiting.append(below)
     return bool(found) and all(
-        one.kind in {"index", "extra"} and same_index(one.url, url) for one in found
+        one.kind in {"index", "extra"} and any(same_index(one.url, url) for url in urls)
+        for one in found
     )
 
 

@@ -93,7 +93,7 @@ def _kind(flag: str) -> Literal["index", "extra", "no-index", "links", "include"
 
 
 def decide(
-    lines: Sequence[LogicalLine], url: str, *, stands_alone: bool
+    lines: Sequence[LogicalLine], url: str, *, stands_alone: bool, also: Sequence[str] = ()
 ) -> tuple[Addition | None, list[Remark]]:
     """Decide whether and where the index is added.
 
@@ -101,6 +101,7 @@ def decide(
         lines: The logical lines of one pip section; at least one.
         url: The index, without credentials.
         stands_alone: It serves the public packages too, so that it may be the only index.
+        also: Other URLs that list the same wheels: with one of them no other is added.
     """
     options = index_options(lines)
     remarks = [
@@ -126,7 +127,9 @@ def decide(
         )
         return None, remarks
     effective = _effective(options)
-    ours = [option for option in effective if same_index(option.url, url)]
+    ours = [
+        option for option in effective if any(same_index(option.url, each) for each in (url, *also))
+    ]
     if ours:
         return None, remarks + ([_not_last(effective[-1])] if effective[-1] not in ours else [])
     equals = "=" if any(option.equals for option in options) else " "

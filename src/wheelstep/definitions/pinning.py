@@ -401,7 +401,10 @@ def add_index(
         slot, line = placed[number]
         return slot.line_of(line.first)
 
-    addition, remarks = decide(lines, wanted.index.url, stands_alone=wanted.index.public_upstream)
+    index = wanted.index
+    addition, remarks = decide(
+        lines, wanted.index.url, stands_alone=index.public_upstream, also=index.also
+    )
     return addition, tuple(
         note(
             path,

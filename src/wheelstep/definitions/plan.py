@@ -185,7 +185,7 @@ class _Planning:
                 return known if inside is None else kind.form.read(path, inside)
             return None
 
-        return includes_index(kind.form.read(kind.path, data), index.url, read)
+        return includes_index(kind.form.read(kind.path, data), index.urls, read)
 
     def finished(self) -> Edits:
         """Return all edits.

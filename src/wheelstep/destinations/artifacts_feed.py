@@ -2,49 +2,44 @@
 
 from __future__ import annotations
 
-import importlib
+import functools
 import threading
-import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
 from wheelstep.destinations.feed_address import FeedAddress
+from wheelstep.destinations.feed_conflicts import (
+    MOST_VERSIONS,
+    at_upstream,
+    deleted,
+    says_deleted,
+    says_full,
+    says_upstream,
+    too_many_versions,
+)
+from wheelstep.destinations.feed_refusals import TOLD, FeedAsker, missing_part, refused
+from wheelstep.destinations.feed_service import READ, WRITE, FeedService, Retention
 from wheelstep.destinations.index import IndexDestination
-from wheelstep.destinations.refusals import Reader, type_key, words
-from wheelstep.errors import ServiceRefused, StepError
+from wheelstep.destinations.refusals import Reader
+from wheelstep.destinations.views import is_of, listing_urls, view_place
+from wheelstep.errors import ServiceRefused, ServiceUnavailable, StepError
 from wheelstep.ground.credentials import SignIn, same_organization
 from wheelstep.ground.index_page import SUPPRESS_SIGN_IN
-from wheelstep.ground.secret import redact
+from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.transport import Credentials, Response, Transport
-from wheelstep.model import Index, Wheel
+from wheelstep.model import Index, Listed, Wheel
 
-if TYPE_CHECKING:
-    import requests
-
-__all__ = ["FeedDestination", "Retention", "import_client"]
+__all__ = ["FeedDestination", "Retention"]
 
 LARGEST: Final = 500 * 1024 * 1024
 """Bytes of one Python file (Microsoft Learn, "Limits on packages")."""
 LONGEST_VERSION: Final = 127
-MISSING_PLACES: Final = ("feed", "project", "host", "collection", "view")
-"""What a 404's `typeKey` begins with when more is missing than a package."""
-_import_guard = threading.Lock()
-PROJECT_MISSING: Final = ("TF200016", "VS800075", "doesn't exist")
-
-
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """Which versions a feed keeps of each package."""
-
-    newest: int
-    """So many."""
-    days: int
-    """And those that were downloaded within so many days."""
 
 
 class FeedDestination(IndexDestination):
@@ -61,6 +56,7 @@ class FeedDestination(IndexDestination):
         transport: Transport,
         sign_in: Callable[[], SignIn | None],
         serve_url: str | None = None,
+        view: str | None = None,
         parallel: int = 16,
         hint: str = "",
     ) -> None:
@@ -72,6 +68,7 @@ class FeedDestination(IndexDestination):
             transport: The HTTP policy.
             sign_in: Returns who we are, asked when it is needed first; None: nobody.
             serve_url: Where consumers read it, when not at the feed.
+            view: The view that versions are promoted to; None for none.
             parallel: How many pages are read at once.
             hint: What else to try where there is no such feed, a sentence.
         """
@@ -85,11 +82,14 @@ class FeedDestination(IndexDestination):
             parallel=parallel,
         )
         self.address = address
+        self.view = view
         self.hint = hint
         self.place = address.place
         self.notes: tuple[str, ...] = ()
         """What `index()` could not find out, for the summary."""
         self._index: Index | None = None
+        self._upstream_said: set[str] = set()
+        """Files of which the feed said that an upstream has their version."""
         self._index_guard = threading.Lock()
 
     @property
@@ -97,15 +97,36 @@ class FeedDestination(IndexDestination):
         """The feed's or the view's simple index, as a definition would name it."""
         return self.serve_url or self.address.consumer_url
 
+    @property
+    def listing_urls(self) -> tuple[str, ...]:
+        """The simple indexes that list what is released, as definitions name them: of the feed,
+        and of the view that is promoted to."""
+        return listing_urls(self.address, self.view)
+
+    @property
+    def view_place(self) -> str | None:
+        """For the lock: where a promoted wheel is, too; None where nothing is promoted."""
+        return view_place(self.address, self.view) if self.view else None
+
+    def is_at(self, url: str) -> bool:
+        """Tell whether a URL is one of this feed, of whatever view of it."""
+        return is_of(self.address, url)
+
     def index(self) -> Index:
         """Return how consumers read it; asks the service once whether it has a public upstream."""
         with self._index_guard:
             if self._index is None:
+                named = self.consumer_url
                 self._index = Index(
-                    url=self.consumer_url,
+                    url=named,
                     public_upstream=self._has_public_upstream(),
+                    also=tuple(url for url in self.listing_urls if url != named),
                 )
             return self._index
+
+    def look_in(self, view: str, names: Sequence[str]) -> Mapping[str, Sequence[Listed]]:
+        """Return what a view lists now, for each normalised project name; raises as `look`."""
+        return self._look(names, replace(self.address, view=view).consumer_url)
 
     def unacceptable(self, wheel: Wheel) -> str | None:
         """Say why a feed would refuse this wheel; no I/O."""
@@ -134,38 +155,91 @@ class FeedDestination(IndexDestination):
         """Say whether an answer means that the file is there already.
 
         Every 409 does, by `typeKey` PackageAlreadyExistsException (uv #8817) or another, but for
-        the one that says that the version was deleted: it is reserved for ever.
+        those that say that the version was deleted, and that it may have no more of them.
 
         Raises:
-            ServiceRefused: The version was deleted from the feed.
+            ServiceRefused: The version was deleted from the feed, or there is no room for it.
         """
+        if says_full(response):
+            raise too_many_versions(wheel, self.asker(), None)
         if response.status != HTTPStatus.CONFLICT:
             return False
-        key = type_key(response)
-        if "already" not in key.lower() and "deleted" in f"{key} {words(response)}".lower():
-            raise ServiceRefused(
-                f"{self.name} does not take {wheel.file}: version {wheel.version} of {wheel.name} "
-                "was deleted from the feed, and a feed never takes a deleted version again.",
-                code="version-deleted",
-                cure="Raise the version; or restore the old one from the feed's recycle bin within "
-                "30 days, if it is what you want.",
-            )
+        if says_deleted(response):
+            raise deleted(wheel, self.asker(), recycled=self._recycled(wheel))
+        if says_upstream(response):
+            with self._index_guard:
+                self._upstream_said.add(wheel.file)
         return True
+
+    def _recycled(self, wheel: Wheel) -> bool | None:
+        try:
+            return self.service.recycled(wheel.name, wheel.version)
+        except (ServiceRefused, ServiceUnavailable):
+            return None
+
+    def reserved(self, wheel: Wheel) -> StepError | None:
+        """Say why a wheel that is said to be there already is not listed: the version was deleted,
+        or an upstream has it. None where it may show up yet, or where the service does not say."""
+        said = wheel.file in self._upstream_said
+        try:
+            known = self.service.version(wheel.name, wheel.version)
+            if known is not None and known.deleted:
+                return deleted(wheel, self.asker(), recycled=self._recycled(wheel))
+            upstreams = known.source if known else ()
+            if not upstreams and said:
+                facts = self.service.feed()
+                upstreams = tuple(
+                    one.name for one in facts.upstreams if one.works and one.protocol == "pypi"
+                )
+        except (ServiceRefused, ServiceUnavailable):
+            upstreams = ()
+        return at_upstream(wheel, self.asker(), upstreams) if upstreams or said else None
+
+    def no_room(self, wheel: Wheel, listed: Sequence[Listed]) -> StepError | None:
+        """Say why there is no room for one more version of a package: it has 5,000.
+
+        The page lists those that upstreams have, too: the service's own list decides.
+        """
+        shown = {version for one in listed if (version := _version_of(one.file))}
+        if len(shown) < MOST_VERSIONS or wheel.version in shown:
+            return None
+        try:
+            known = self.service.versions(wheel.name)
+        except (ServiceRefused, ServiceUnavailable):
+            return None  # the upload tells
+        count = sum(not one.deleted for one in known)
+        return too_many_versions(wheel, self.asker(), count) if count >= MOST_VERSIONS else None
+
+    def upload_refusal(self, file: str, response: Response) -> StepError:
+        """Return the error for an upload that was not taken."""
+        if response.status in TOLD:
+            return refused(response, f"publishing {file}", self.asker())
+        return super().upload_refusal(file, response)
+
+    def reading_refusal(self, url: str, response: Response) -> StepError:
+        """Return the error for an answer to a reader that is no page and no file."""
+        ours = same_organization(self.address.collection[0], url)
+        if response.status in TOLD and ours:
+            return refused(response, f"reading {without_credentials(url)}", self.asker(READ))
+        return super().reading_refusal(url, response)
+
+    def asker(self, scope: str = WRITE) -> FeedAsker:
+        """Return what the prose has to know.
+
+        Args:
+            scope: What a token has to be made for.
+        """
+        who = self.signed_in()
+        if who is None:
+            return FeedAsker(self.name, self.address, "nobody", lambda: "", scope, hint=self.hint)
+        return self.service.asker(scope)
 
     def is_missing_page(self, response: Response) -> bool:
         """Say whether an answer means that the feed has no such package: a 404 says the same of a
         feed, a project or an organization that is not there, and differs in its `typeKey`."""
         if response.status != HTTPStatus.NOT_FOUND:
             return False
-        if type_key(response).lower().startswith("package"):
-            return True
-        return not self._says_the_feed_is_missing(response)
-
-    def _says_the_feed_is_missing(self, response: Response) -> bool:
-        text = words(response)
-        return type_key(response).lower().startswith(MISSING_PLACES) or any(
-            sign in text for sign in PROJECT_MISSING
-        )
+        return missing_part(response) in {None, "package"}
 
     def is_elsewhere(self, response: Response) -> bool:
         """Say no, or raise where the answer is the sign-in page of another host.
@@ -239,100 +313,47 @@ class FeedDestination(IndexDestination):
 
     # -- upstreams
 
+    @functools.cached_property
+    def service(self) -> FeedService:
+        """The feed's REST calls."""
+        return FeedService(self.address, self.transport, self._must_sign_in, self.name, self.hint)
+
+    def _must_sign_in(self) -> SignIn:
+        who = self.signed_in()
+        assert who is not None  # noqa: S101 - nobody asks where nobody signs in (a plan does not)
+        return who
+
     def _has_public_upstream(self) -> bool:
+        self._must_sign_in()  # that nobody can is no matter of upstreams
         try:
-            feed = self._read_settings()
-        except StepError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the client raises what its four libraries do
+            return bool(self.service.feed().public_upstreams)
+        except (ServiceRefused, ServiceUnavailable) as error:
             note = (
-                f"Whether {self.name} has a public upstream could not be read ({_short(error)}); "
-                "it is "
-                "treated as if it had none."
+                f"Whether {self.name} has a public upstream could not be read; it is treated as if "
+                f"it had none. {error.message}"
             )
             self.notes += (note,)
             return False
-        if feed.upstream_enabled is False:
-            return False
-        return any(
-            (source.protocol or "").lower() == "pypi"
-            and (source.upstream_source_type or "").lower() == "public"
-            and (source.status or "ok").lower() == "ok"
-            and source.deleted_date is None
-            for source in feed.upstream_sources or ()
-        )
-
-    def _read_settings(self) -> Any:
-        """Return the feed's settings (REST "Feed Management - Get Feed") as the client's object."""
-        return self._client().get_feed(self.address.feed, self.address.collection[1])
 
     def retention(self) -> Retention | str | None:
-        """Ask which versions the feed keeps (REST "Retention Policies - Get Retention Policies").
+        """Ask which versions the feed keeps.
 
         Returns:
-            None where it keeps all; the reason, a sentence, where it cannot be read.
+            None where it keeps all; the reason, sentences, where it cannot be read.
 
         Raises:
             StepError: Nobody can sign in.
         """
+        self._must_sign_in()
         try:
-            found = self._client().get_feed_retention_policies(
-                self.address.feed, self.address.collection[1]
-            )
-        except StepError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the client raises what its four libraries do
-            return f"Its retention policy could not be read ({_short(error)})."
-        count = getattr(found, "count_limit", None)
-        if not isinstance(count, int):
-            return None
-        days = found.days_to_keep_recently_downloaded_packages
-        return Retention(count, days if isinstance(days, int) else 0)
-
-    def _client(self) -> Any:
-        """Return a client for the feeds' area.
-
-        It is made for its area directly: through `Connection` it asks two more times
-        where the area is, with sessions that our policy cannot reach.
-        """
-        base = self.address.rest_url
-        who = self.signed_in()
-        assert who is not None  # noqa: S101 - nobody asks where nobody signs in (a plan does not)
-        import_client()
-        from azure.devops.v7_1.feed.feed_client import FeedClient
-        from msrest.authentication import BasicAuthentication
-
-        client = FeedClient(base, BasicAuthentication(who.user, who.secret.reveal()))
-        client.config.retry_policy.retries = 0
-
-        def under_our_policy(
-            session: requests.Session, _config: object, _local: object, **keywords: Any
-        ) -> dict[str, Any]:
-            authorization = session.headers.get("authorization")
-            self.transport.prepare(session)
-            if authorization is not None:
-                session.headers["Authorization"] = authorization
-            proxies = self.transport.proxies(base)
-            return {
-                **keywords,
-                "timeout": self.transport.timeout,
-                "verify": session.verify,
-                "proxies": proxies,
-                "allow_redirects": False,
-            }
-
-        client.config.session_configuration_callback = under_our_policy
-        return client
+            return self.service.retention()
+        except (ServiceRefused, ServiceUnavailable) as error:
+            return f"Its retention policy could not be read. {error.message}"
 
 
-def import_client() -> None:
-    """Import the feeds' client, which several threads must not do at the same time."""
-    with _import_guard, warnings.catch_warnings():
-        # the library's files hold invalid escapes: Python warns when it compiles them first
-        warnings.simplefilter("ignore")
-        importlib.import_module("azure.devops.v7_1.feed.feed_client")
-        importlib.import_module("msrest.authentication")
-
-
-def _short(error: Exception) -> str:
-    return redact(" ".join(str(error).split()))[:200].rstrip(".")
+def _version_of(file: str) -> str | None:
+    """Return the version that a wheel's file name says; other files are of no interest."""
+    try:
+        return str(parse_wheel_filename(file)[1])
+    except InvalidWheelFilename:
+        return None

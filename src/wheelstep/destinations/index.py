@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -23,7 +24,7 @@ from wheelstep.destinations.refusals import (
     upload_refused,
 )
 from wheelstep.destinations.twine_adapter import TwineUploader
-from wheelstep.errors import CannotHere, Refused, ServiceRefused
+from wheelstep.errors import CannotHere, Refused, ServiceRefused, StepError
 from wheelstep.ground import simple_index
 from wheelstep.ground.credentials import SignIn
 from wheelstep.ground.index_page import SEEN, ask, files_on
@@ -100,14 +101,17 @@ class IndexDestination:
             ServiceRefused: Not authorised, no index there.
             ServiceUnavailable: No answer within the retry budget.
         """
+        return self._look(names, self.simple_url)
+
+    def _look(self, names: Sequence[str], base: str) -> Mapping[str, Sequence[Listed]]:
         unique = list(dict.fromkeys(names))
         self.signed_in()  # once, before many threads find out that nobody is
         if len(unique) > 1:
             with ThreadPoolExecutor(min(self.parallel, len(unique))) as pool:
-                pages = list(pool.map(self._page, unique))
+                pages = list(pool.map(partial(self._page, base), unique))
         else:
             # in this thread: it keeps its connection, which matters while a file is waited for
-            pages = [self._page(name) for name in unique]
+            pages = [self._page(base, name) for name in unique]
         if any(page is None for page in pages):
             self._prove_it_is_there()
         return {name: page or [] for name, page in zip(unique, pages, strict=True)}
@@ -131,7 +135,7 @@ class IndexDestination:
                 stream_to=partial,
             )
             if response.status != HTTPStatus.OK:
-                raise reading_refused(listed.url, response, self.reader())
+                raise self.reading_refusal(listed.url, response)
             if listed.sha256 is not None and (found := _sha256(partial)) != listed.sha256:
                 raise Refused(
                     f"{self.name} served {listed.file} with other bytes than it lists: SHA-256 "
@@ -165,13 +169,21 @@ class IndexDestination:
             return True
         if self.is_taken(wheel, response):
             return False
-        raise upload_refused(self.upload_url, wheel.file, response, self.reader())
+        raise self.upload_refusal(wheel.file, response)
 
     # -- what a kind of index words or knows otherwise
 
     def is_taken(self, wheel: Wheel, response: Response) -> bool:  # noqa: ARG002
         """Say whether an answer means that the file is there already."""
         return already_there(response)
+
+    def upload_refusal(self, file: str, response: Response) -> StepError:
+        """Return the error for an upload that was not taken."""
+        return upload_refused(self.upload_url, file, response, self.reader())
+
+    def reading_refusal(self, url: str, response: Response) -> StepError:
+        """Return the error for an answer to a reader that is no page and no file."""
+        return reading_refused(url, response, self.reader())
 
     def is_missing_page(self, response: Response) -> bool:
         """Say whether an answer means that the index has no such project."""
@@ -219,15 +231,15 @@ class IndexDestination:
 
     # -- pages
 
-    def _page(self, name: str) -> list[Listed] | None:
+    def _page(self, base: str, name: str) -> list[Listed] | None:
         """Return a project's files, or None when the index has no page for it."""
-        url = f"{self.simple_url}{name}/"
+        url = f"{base}{name}/"
         who = self.credentials_for(url)
         response = ask(self.transport, url, credentials=who, headers=self.headers())
         if self.is_elsewhere(response) or self.is_missing_page(response):
             return None
         if response.status != HTTPStatus.OK:
-            raise reading_refused(url, response, self.reader())
+            raise self.reading_refusal(url, response)
         return files_on(response)
 
     def is_elsewhere(self, response: Response) -> bool:

@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Final, Literal, Protocol, runtime_checkable
 
 from wheelstep.ground.secret import Secret
 from wheelstep.model import Index, Listed, Wheel
 
-__all__ = ["Destination", "ReadBack", "Wanted", "WritesPages"]
+__all__ = [
+    "EVERYTHING",
+    "Destination",
+    "HasViews",
+    "Promotes",
+    "ReadBack",
+    "Wanted",
+    "WritesPages",
+]
 
 ReadBack = Literal["serve", "write", "none"]
 """Where files are read back from: where consumers read, where they were written, or nowhere."""
+EVERYTHING: Final = "local"
+"""The view of every feed that shows all of its versions, in lower case (Microsoft Learn, "What are
+feed views")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +42,8 @@ class Wanted:
     parts, the page of a feed."""
     anonymous: bool = False
     """Nobody signs in: a pull request may have written this setting, see docs/security.md."""
+    view: str | None = None
+    """The feed view to promote to; None: the one that the URL that consumers read names."""
 
 
 class Destination(Protocol):
@@ -80,6 +93,44 @@ class Destination(Protocol):
             BuildFailed: The service finds the wheel or its metadata invalid.
             CannotHere: Disk full, folder not writable.
         """
+
+
+class Promotes(Protocol):
+    """What a feed is asked about its views (destinations/feed_service.py)."""
+
+    def views(self) -> tuple[str, ...]:
+        """Return the names of the feed's views.
+
+        Raises:
+            ServiceRefused: Not authorised, feed not found.
+            ServiceUnavailable: No answer within the retry budget.
+        """
+
+    def promote_together(self, versions: Sequence[tuple[str, str]], view: str) -> None:
+        """Promote versions, each a name and a version, to a view in one request.
+
+        Raises:
+            RightMissing: This call is not allowed.
+            ServiceRefused: Not authorised; there is no such view or version.
+            ServiceUnavailable: No answer within the retry budget.
+        """
+
+    def promote(self, name: str, version: str, view: str) -> None:
+        """Promote one version to a view; raises as `promote_together`."""
+
+
+class HasViews(Destination, Protocol):
+    """A feed: what is published there can be promoted to one of its views."""
+
+    view: str | None
+    """The one that versions are promoted to; None for none."""
+
+    @property
+    def service(self) -> Promotes:
+        """Whom to ask about views."""
+
+    def look_in(self, view: str, names: Sequence[str]) -> Mapping[str, Sequence[Listed]]:
+        """Return what a view lists now, as `look` does of the feed itself."""
 
 
 @runtime_checkable

@@ -29,8 +29,9 @@ from wheelstep.destinations.examine import (
     taken,
 )
 from wheelstep.destinations.interface import Destination, ReadBack, WritesPages
-from wheelstep.errors import CannotHere, Refused, ServiceRefused, ServiceUnavailable
-from wheelstep.ground.clock import Clock, SystemClock, backoff
+from wheelstep.destinations.reserved import TellsReserved
+from wheelstep.errors import CannotHere, Refused, ServiceRefused, ServiceUnavailable, StepError
+from wheelstep.ground.clock import Clock, SystemClock, attempts
 from wheelstep.model import Listed, Outcome, Wheel
 
 __all__ = ["Missing", "Published", "at_hand", "missing_at", "publish", "upload"]
@@ -253,7 +254,7 @@ class _Uploading:
     def _there_already(self, destination: Destination, wheel: Wheel) -> _Done:
         """Find out what a service means by "there already": never taken on trust."""
         work, content_of = self.examination.work, self.examination.content_of
-        for _ in self._until_deadline():
+        for attempt in self._until_deadline():
             looks = {destination.place: destination.look([wheel.name])}
             (action,) = decide([wheel], looks)
             if isinstance(action, Compare):
@@ -266,6 +267,8 @@ class _Uploading:
                 return destination, action.wheel, Outcome.IDENTICAL
             if isinstance(action, Adopt):
                 return destination, action.wheel, Outcome.ADOPTED
+            if attempt == 1 and (why := _reserved(destination, wheel)) is not None:
+                raise why
         raise ServiceRefused(
             f"{destination.name} says that it has {wheel.file} already, but its page does not list "
             f"it, not even after {self.visible_within:.0f} s. A deleted version stays reserved, "
@@ -276,15 +279,7 @@ class _Uploading:
 
     def _until_deadline(self) -> Iterable[int]:
         """Count attempts, waiting longer and longer between them, until the time is over."""
-        deadline = self.clock.monotonic() + self.visible_within
-        attempt = 0
-        while True:
-            attempt += 1
-            yield attempt
-            left = deadline - self.clock.monotonic()
-            if left <= 0:
-                return
-            self.clock.sleep(min(left, 0.1 + backoff(attempt, first=0.4, most=10.0)))
+        return attempts(self.clock, self.visible_within)
 
     def show(self, done: Sequence[_Done]) -> dict[str, Listed]:
         """Bring one destination's pages up to date and wait until they list every file.
@@ -346,6 +341,10 @@ class _Uploading:
         shutil.rmtree(path.parent)
         if sha256 != wheel.sha256:
             raise _changed(wheel, destination, sha256, "what is read back has")
+
+
+def _reserved(destination: Destination, wheel: Wheel) -> StepError | None:
+    return destination.reserved(wheel) if isinstance(destination, TellsReserved) else None
 
 
 def _changed(wheel: Wheel, destination: Destination, sha256: str, how: str) -> Refused:

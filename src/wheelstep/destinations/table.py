@@ -21,6 +21,7 @@ from wheelstep.destinations.feed_match import matcher
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.index import IndexDestination
 from wheelstep.destinations.interface import Destination, Wanted
+from wheelstep.destinations.views import refuse_view, view_to_promote_to
 from wheelstep.errors import SettingError
 from wheelstep.ground.credentials import IdentitySource, SignIn
 from wheelstep.ground.entra import EntraTokens, Surroundings
@@ -202,7 +203,10 @@ def destination_of(
     )
     if wanted.serve_url:
         _refuse_credentials(wanted.serve_url)
-    return MAKERS[kind_of(wanted.url)](wanted, context)
+    kind = kind_of(wanted.url)
+    if kind != "feed":
+        refuse_view(wanted)
+    return MAKERS[kind](wanted, context)
 
 
 def _folder(wanted: Wanted, context: _Context) -> Destination:
@@ -238,6 +242,7 @@ def _feed(wanted: Wanted, context: _Context) -> Destination:
     return FeedDestination(
         name=wanted.name or address.consumer_url,
         address=address,
+        view=view_to_promote_to(wanted, address),
         transport=context.transport,
         sign_in=sign_in,
         serve_url=_with_slash(wanted.serve_url) if wanted.serve_url else None,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from wheelstep.errors import StoppedBySignal
 from wheelstep.ground.stopping import on_stop
 
-__all__ = ["Clock", "RetryBudget", "SystemClock", "backoff"]
+__all__ = ["Clock", "RetryBudget", "SystemClock", "attempts", "backoff"]
 
 
 class Clock(Protocol):
@@ -71,6 +71,25 @@ def backoff(
         chance: Random numbers in [0, 1).
     """
     return chance() * min(most, first * 2.0 ** min(attempt - 1, 30))
+
+
+def attempts(clock: Clock, seconds: float) -> Iterator[int]:
+    """Yield the numbers of attempts, waiting longer and longer between them, until a time is over:
+    for what a service shows some time after it was done.
+
+    Args:
+        clock: What waits.
+        seconds: How long; there is one attempt at least.
+    """
+    deadline = clock.monotonic() + seconds
+    attempt = 0
+    while True:
+        attempt += 1
+        yield attempt
+        left = deadline - clock.monotonic()
+        if left <= 0:
+            return
+        clock.sleep(min(left, 0.1 + backoff(attempt, first=0.4, most=10.0)))
 
 
 class RetryBudget:

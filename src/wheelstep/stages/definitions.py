@@ -25,6 +25,7 @@ from wheelstep.stages.floors import above_floors
 from wheelstep.stages.readers import check_readers, readers_of
 from wheelstep.stages.requires import with_requires
 from wheelstep.stages.run import Run
+from wheelstep.stages.views import index_of
 
 __all__ = [
     "check_place",
@@ -211,7 +212,7 @@ def edits_for(run: Run, snapshot: Snapshot, pins: Sequence[Pin]) -> Edits:
         StepError: As `edits_on`, and what the destination says.
     """
     first = run.destinations[0] if run.destinations else None
-    cheap = Index(first.consumer_url) if first is not None else None
+    cheap = index_of(first)
     edits = edits_on(run, snapshot, pins, cheap)
     if first is not None and any(edit.index_added for edit in edits.edits):
         index = first.index()

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wheelstep.definitions.plan import Edits
-from wheelstep.model import Index, Pin
+from wheelstep.model import Pin
 from wheelstep.packages.environments import BuildEnvironments
 from wheelstep.rehearsal.interface import Verdict
-from wheelstep.report import PackageRow, PublishedRow, WheelRow
+from wheelstep.report import PackageRow, WheelRow
 from wheelstep.stages.building import added, build
 from wheelstep.stages.connecting.connect import Connecting
 from wheelstep.stages.definitions import edits_on, show_edits
 from wheelstep.stages.git_source import with_sources
 from wheelstep.stages.landing import wanted_pins
+from wheelstep.stages.promoting import planned_row, say_planned_promotions
 from wheelstep.stages.proving import concerned, names
 from wheelstep.stages.publishing import check_versions, lacking
 from wheelstep.stages.registering import foresee, say_planned
@@ -28,6 +29,7 @@ from wheelstep.stages.rehearsing import (
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey, Surveyed
 from wheelstep.stages.vendoring import Vendoring
+from wheelstep.stages.views import check_reads, check_views, index_of, places_of
 
 __all__ = ["plan"]
 
@@ -46,6 +48,7 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
     lacks = set(lacking(run, found))
     report.packages = [_row(run, row, lacking=row.name in lacks) for row in found.packages]
     check_versions(run, found)
+    check_views(run)
     more = {row.name for row in added(run, found)}
     if run.settings.prebuilt:
         build(run, found, environments)  # nothing is built: the wheels of other jobs are inspected
@@ -60,6 +63,9 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
     new = {row.project.normalized for row in found.packages if row.package is not None}
     all_names = [row.name for row in found.packages]
     connecting = Connecting(run, all_names)
+    if new or lacks:
+        check_reads(run, found.definitions.kinds)
+    say_planned_promotions(run, found)
     if new or lacks or changed:
         connecting.check(definitions=bool(found.definitions.kinds))
     fresh = new | more | lacks
@@ -126,9 +132,9 @@ def _row(run: Run, row: Surveyed, *, lacking: bool) -> PackageRow:
                 wheel.size,
                 wheel.requires_python,
                 [
-                    PublishedRow(destination.name, None, "planned")
+                    planned_row(destination)
                     for destination in run.destinations
-                    if lacking and destination.place not in wheel.places
+                    if lacking and not set(places_of(destination)).issubset(wheel.places)
                 ],
             )
             for wheel in row.locked.wheels
@@ -155,4 +161,4 @@ def _edits(run: Run, found: Survey) -> Edits:
     directories = {row.name: row.project.directory for row in found.packages}
     pins = with_sources(run, wanted_pins(pins, run.lock, run.snapshot), directories)
     first = run.destinations[0] if run.destinations else None
-    return edits_on(run, run.snapshot, pins, Index(first.consumer_url) if first else None)
+    return edits_on(run, run.snapshot, pins, index_of(first))

@@ -11,6 +11,7 @@ from wheelstep.model import Wheel
 from wheelstep.rehearsal.interface import Subject
 from wheelstep.stages.rehearsing import includes, lines_as_they_are, rehearse_subjects, subjects_of
 from wheelstep.stages.run import Run
+from wheelstep.stages.views import reads_promoted_view
 
 __all__ = ["Proving", "concerned", "names"]
 
@@ -51,7 +52,9 @@ class Proving:
             rehearse_subjects(self.run, read, new, wheels, self.names, commits=commits)
         self.laid |= subjects
 
-    def after(self, edits: Edits, read: Read, published: Sequence[Wheel]) -> None:
+    def after(
+        self, edits: Edits, read: Read, published: Sequence[Wheel], *, promoted: bool = True
+    ) -> None:
         """Resolve what changed or names a published package once more, against what consumers will
         read.
 
@@ -59,15 +62,22 @@ class Proving:
             edits: The definitions on a head.
             read: Reads a file as it would be committed.
             published: The wheels that it has to resolve to.
+            promoted: False before they are promoted: definitions that read them from a view have
+                been rehearsed with the wheels laid over, which stands for it until then.
 
         Raises:
             StepError: As `rehearse_subjects`.
         """
         subjects = _subjects(edits, {wheel.name for wheel in published})
+        if not promoted:
+            subjects = {one for one in subjects if not self._waits_for_view(one[0], read)}
         new = _in_order(subjects - self.served)
         with lines_as_they_are(edits):
             rehearse_subjects(self.run, read, new, (), self.names, served=published)
         self.served |= subjects
+
+    def _waits_for_view(self, subject: Subject, read: Read) -> bool:
+        return reads_promoted_view(self.run, subject.path, subject.pip_lines, read)
 
     def can_see(self) -> bool:
         """Tell whether definitions read what was published, and whether it can be read from here

@@ -25,6 +25,7 @@ from wheelstep.packages.content import content_hash, differing_members
 from wheelstep.packages.sources import files_that_differ
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey
+from wheelstep.stages.views import check_views, places_of
 
 __all__ = [
     "check_early",
@@ -54,7 +55,8 @@ def work_folder() -> Iterator[Path]:
 
 
 def lacking(run: Run, survey: Survey) -> list[str]:
-    """Return the unchanged packages that a destination lacks, by the record; no service is asked.
+    """Return the unchanged packages that a destination lacks, or a view that they are promoted to,
+    by the record; no service is asked.
 
     Only a folder on this machine is looked at itself: that costs nothing, and it is the one
     destination that a fresh clone does not share.
@@ -65,17 +67,16 @@ def lacking(run: Run, survey: Survey) -> list[str]:
             continue
         recorded = row.locked.places()
         here = [one for one in run.destinations if one.kind == "folder"]
-        if any(one.place not in recorded for one in run.destinations) or (
-            here and missing_at(here, row.locked.as_wheels())
-        ):
+        wanted = {place for one in run.destinations for place in places_of(one)}
+        if not wanted.issubset(recorded) or (here and missing_at(here, row.locked.as_wheels())):
             names.append(row.name)
     return names
 
 
 def check_early(run: Run, found: Survey) -> None:
     """Find out before anything is built what would stop the release afterwards: a token that cannot
-    read, a feed that is not there, a version that a destination does not take, a platform that
-    does not exist. Whether a token may write shows only when it does.
+    read, a feed or a view that is not there, a version that a destination does not take, a platform
+    that does not exist. Whether a token may write shows only when it does.
 
     Raises:
         StepError: What would stop it.
@@ -83,6 +84,7 @@ def check_early(run: Run, found: Survey) -> None:
     new = [(row.name, row.version) for row in found.packages if row.package is not None]
     check_versions(run, found)
     reachable(run.destinations, [name for name, _ in new], run.transfers)
+    check_views(run)
     _tell_who_was_passed_over(run)
     if found.definitions.kinds and run.settings.rehearse == "on":
         check_platform(run.settings.platform, uv_environment(run.environment))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from wheelstep.destinations.publish import Published
 from wheelstep.lock import Locked, LockedWheel
@@ -19,6 +20,7 @@ def record_of(
     built: Built | None,
     published: Sequence[Published],
     read: tuple[str, ...] | None = None,
+    promoted: Mapping[str, str] | None = None,
 ) -> Locked:
     """Return the record of a package's release.
 
@@ -27,6 +29,7 @@ def record_of(
         built: What was built of it; None when it was only copied, or nothing was done.
         published: Its wheels at every destination; none for a package that is left alone.
         read: What its published wheels require, where that was read from them.
+        promoted: Where the version was promoted: the feed's place -> the view's.
     """
     before = row.locked if row.locked and row.locked.version == row.version else None
     wheels: dict[str, LockedWheel] = {}
@@ -44,6 +47,9 @@ def record_of(
             wheel.requires_python,
             tuple(sorted({*places, one.destination.place})),
         )
+    for file, held in wheels.items():
+        views = {view for place, view in (promoted or {}).items() if place in held.places}
+        wheels[file] = replace(held, places=tuple(sorted({*held.places, *views})))
     if built is None or (before is not None and row.status == "unchanged"):
         if before is None:
             raise ValueError(f"{row.name} was neither built nor recorded")
@@ -96,9 +102,21 @@ def pin_of(record: Locked, urls: Mapping[str, str]) -> Pin:
 
 
 def package_row(
-    row: Surveyed, built: Built | None, published: Sequence[Published], record: Locked | None
+    row: Surveyed,
+    built: Built | None,
+    published: Sequence[Published],
+    record: Locked | None,
+    view_of: Callable[[str], str | None] = lambda _: None,
 ) -> PackageRow:
-    """Return what the report says of a package."""
+    """Return what the report says of a package.
+
+    Args:
+        row: The package.
+        built: What was built of it.
+        published: Its wheels at every destination.
+        record: Of its release, as far as it has come.
+        view_of: Returns the view that shows this version at a place, None where none does.
+    """
     if built is not None:
         status = "prebuilt" if built.prebuilt else "built"
     else:
@@ -114,7 +132,12 @@ def package_row(
     for one in published:
         if one.wheel.file in wheels:
             wheels[one.wheel.file].published.append(
-                PublishedRow(one.destination.name, one.url, one.outcome.value)
+                PublishedRow(
+                    one.destination.name,
+                    one.url,
+                    one.outcome.value,
+                    view_of(one.destination.place),
+                )
             )
     return PackageRow(
         row.project.name, row.version, row.project.directory, status, list(wheels.values())

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from wheelstep.definitions.interface import Read, Reading, VendoredFile
 from wheelstep.definitions.plan import Edits
+from wheelstep.destinations.artifacts_feed import FeedDestination
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.index import IndexDestination
 from wheelstep.errors import SeveralProblems, StepError, raise_all
@@ -23,6 +24,7 @@ from wheelstep.rehearsal.interface import CondaHalf, Subject, Verdict
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.stages.comparing import changes_since
 from wheelstep.stages.run import Run
+from wheelstep.stages.views import listing_urls
 
 __all__ = [
     "includes",
@@ -198,7 +200,7 @@ def _asking(  # noqa: PLR0917 - all that decides it
         credentials=readers[1],
         instead=_instead(run) if served is None else None,
         local_indexes=_local_indexes(run),
-        published=[url for each in run.destinations if (url := each.consumer_url)],
+        published=[url for each in run.destinations for url in listing_urls(each)],
         connections=readers[0],
         known=[
             *((wheel.file, wheel.sha256) for wheel in served or ()),
@@ -262,7 +264,7 @@ def _stands_alone(run: Run, url: str) -> bool:
         return any(
             each.index().public_upstream
             for each in run.destinations
-            if each.consumer_url and same_index(each.consumer_url, url)
+            if any(same_index(one, url) for one in listing_urls(each))
         )
     return False
 
@@ -327,11 +329,17 @@ def _all_known(connections: Sequence[Connection]) -> bool:
 def _credentials(run: Run, *, lenient: bool = False) -> tuple[IndexCredential, ...]:
     """Return who reads the destinations; with `lenient` nobody where nobody can sign in."""
     return tuple(
-        IndexCredential(destination.simple_url, who.user, who.secret)
+        IndexCredential(url, who.user, who.secret)
         for destination in run.destinations
         if isinstance(destination, IndexDestination)
         and (who := _reader(destination, lenient=lenient or run.trigger.pull_request))
+        for url in dict.fromkeys((destination.simple_url, *_own_urls(destination)))
     )
+
+
+def _own_urls(destination: IndexDestination) -> tuple[str, ...]:
+    """Return what else the credential for publishing reads: the feed's views."""
+    return destination.listing_urls if isinstance(destination, FeedDestination) else ()
 
 
 def _reader(destination: IndexDestination, *, lenient: bool) -> SignIn | None:

@@ -276,7 +276,7 @@ def open_run(settings: Settings, host: Host, environment: Mapping[str, str], rep
         environment = {**environment, "PIP_INDEX_URL": settings.public_index}
     git = Git.open(settings.repository, environment)
     trigger = host.trigger()
-    changing = {"release", "publish", "connect", "pin"}
+    changing = {"release", "publish", "connect", "pin", "promote"}
     on_pull_request = trigger.pull_request and report.command in changing
     run = Run(
         settings=settings,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wheelstep.definitions.interface import Kind
-from wheelstep.destinations.artifacts_feed import FeedDestination
 from wheelstep.errors import SettingError
 from wheelstep.model import Problem
 from wheelstep.stages.run import Run
@@ -32,13 +31,6 @@ def check_serving(run: Run, kinds: Sequence[Kind]) -> Problem | None:
         return None  # no definition names what is published
     refuse_nameless(run)
     first = run.destinations[0]
-    if isinstance(first, FeedDestination) and first.address.view:
-        raise SettingError(
-            f"{first.name} is a view of a feed: a new version is not to be seen there until it is "
-            "promoted, and promoting is not part of this version of wheelstep.",
-            code="view-without-promotion",
-            cure="Name the feed itself in `publish-to`, without @ and the view.",
-        )
     if first.kind != "folder" or first.consumer_url is not None:
         return None
     if run.host.is_ci and run.settings.commit != "none" and not run.planning:

@@ -21,12 +21,13 @@ from wheelstep.ground.clock import RetryBudget
 from wheelstep.ground.feed_names import same_feed
 from wheelstep.ground.public_index import uv_environment
 from wheelstep.ground.uv import check_platform
-from wheelstep.model import Check, Index, Pin, Problem
+from wheelstep.model import Check, Pin, Problem
 from wheelstep.rehearsal.interface import Verdict
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.stages.definitions import reader_of
 from wheelstep.stages.doctor.known import ATTEMPTS, PATIENCE, Definitions, Known, Task
 from wheelstep.stages.rehearsing import look_only, read_after, subjects_of
+from wheelstep.stages.views import index_of
 
 __all__ = ["definition_tasks", "look_at_definitions"]
 
@@ -68,7 +69,7 @@ def look_at_definitions(known: Known) -> Definitions:
     wanted = Wanted(
         pins=tuple(pins),
         style="version",
-        index=Index(first.consumer_url) if first is not None else None,
+        index=index_of(first),
         choose=choose_for(run.settings.platform),
         keep_ranges=run.settings.keep_ranges,
         platform=run.settings.platform,

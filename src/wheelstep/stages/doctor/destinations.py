@@ -17,6 +17,7 @@ from wheelstep.destinations.examine import each_once, unacceptable_version
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.index import IndexDestination
 from wheelstep.destinations.interface import Destination
+from wheelstep.destinations.promote import check_view
 from wheelstep.errors import StepError
 from wheelstep.ground.checks import Group
 from wheelstep.ground.index_page import SEEN, SUPPRESS_SIGN_IN
@@ -57,6 +58,8 @@ def destination_tasks(known: Known) -> Iterator[Task]:
         if isinstance(one, FeedDestination):
             yield Task(subject, f"{name}: upstreams", partial(_upstreams, one), "rehearse")
             yield Task(subject, f"{name}: retention", partial(_retention, one), "publish")
+            if one.view:
+                yield Task(subject, f"{name}: view", partial(_view, one), "read", ENDS)
         if one.consumer_url:
             yield Task(subject, f"{name}: open to all", partial(_open, known, one), "publish")
 
@@ -243,6 +246,26 @@ def _upstreams(one: FeedDestination) -> Sequence[Check]:
     else:
         message = "It has no public upstream: definitions name it beside the public index."
     return [DESTINATIONS.ok(subject, message)]
+
+
+def _view(one: FeedDestination) -> Sequence[Check]:
+    """Say whether the view is there, and what is known of the right to promote: a feed does not
+    tell it without a try."""
+    subject = f"{_named(one)}: view"
+    try:
+        check_view(one)
+    except StepError as error:
+        return DESTINATIONS.refused(subject, error, ENDS)
+    return [
+        DESTINATIONS.ok(subject, f"The view {one.view} is there."),
+        DESTINATIONS.unknown(
+            f"{_named(one)}: promote",
+            "Whether whoever signs in may promote shows only when something is promoted.",
+            "The release ends after publishing, before the definitions are committed; run again, "
+            "it goes on from there.",
+            one.reader().right_cure,
+        ),
+    ]
 
 
 def _retention(one: FeedDestination) -> Sequence[Check]:

@@ -1,0 +1,80 @@
+"""`NAME==VERSION` of the command line: versions released earlier, found where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+
+from wheelstep.destinations.interface import Destination
+from wheelstep.errors import SettingError
+from wheelstep.model import Listed
+
+__all__ = ["Named", "files_of", "named_versions", "version_of"]
+
+Named = tuple[str, Version]
+"""A package's normalised name, and a version of it."""
+SHOWN = 10
+"""So many of the versions that there are, the newest ones, are shown."""
+
+
+def named_versions(texts: Sequence[str]) -> list[Named]:
+    """Read what the command line names, each once.
+
+    Args:
+        texts: `NAME==VERSION`.
+
+    Raises:
+        SettingError: One is something else.
+    """
+    return list(dict.fromkeys(_named(text) for text in texts))
+
+
+def _named(text: str) -> Named:
+    name, separator, version = text.partition("==")
+    try:
+        if not separator or not name.strip():
+            raise InvalidVersion(text)
+        return canonicalize_name(name.strip(), validate=True), Version(version.strip())
+    except ValueError as error:
+        raise SettingError(
+            f"{text!r} names no released version.",
+            code="bad-setting",
+            cure="Write NAME==VERSION, for instance acme-core==1.2.0.",
+        ) from error
+
+
+def files_of(
+    destination: Destination, listed: Mapping[str, Sequence[Listed]], named: Named
+) -> list[Listed]:
+    """Return the wheels of a version.
+
+    Args:
+        destination: Where it has to be.
+        listed: What is listed there, by name.
+        named: The version.
+
+    Raises:
+        SettingError: It is not there; names the versions that are.
+    """
+    name, asked = named
+    files = [one for one in listed.get(name, ()) if version_of(one) == asked]
+    if files:
+        return files
+    known = sorted({found for one in listed.get(name, ()) if (found := version_of(one))})
+    last = ", ".join(map(str, known[-SHOWN:]))
+    raise SettingError(
+        f"{name} {asked} is not in {destination.name}"
+        + (f"; there are {last}." if known else ", nor any other of it."),
+        code="not-released",
+        cure="Release it first, or name a version that is there.",
+    )
+
+
+def version_of(listed: Listed) -> Version | None:
+    """Return the version of a listed wheel, None for another file."""
+    try:
+        return parse_wheel_filename(listed.file)[1]
+    except InvalidWheelFilename:
+        return None
