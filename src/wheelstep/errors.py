@@ -17,6 +17,7 @@ __all__ = [
     "CannotHere",
     "DefinitionUnresolvable",
     "Refused",
+    "RightMissing",
     "ServiceRefused",
     "ServiceUnavailable",
     "SettingError",
@@ -96,6 +97,23 @@ class ServiceRefused(StepError):
     """5: a service said no: not authorised, not found, over a quota."""
 
     exit_code = 5
+
+
+class RightMissing(ServiceRefused):
+    """5: a service knows who is asking, and that identity lacks a right."""
+
+    def __init__(self, message: str, *, right: str, identity: str, cure: str) -> None:
+        """Keep the parts.
+
+        Args:
+            message: As for every error.
+            right: As the service names it, e.g. "AddPackage"; "" where it does not.
+            identity: Who lacks it, as people find it; "" where the service does not say.
+            cure: What to do.
+        """
+        super().__init__(message, code="not-authorized", cure=cure)
+        self.right = right
+        self.identity = identity
 
 
 class ServiceUnavailable(StepError):

@@ -15,6 +15,8 @@ from urllib.parse import unquote, urlsplit
 
 from packaging.utils import canonicalize_name
 
+from tests.servers.feed_access import Asked, not_allowed
+from tests.servers.feed_rest import rest_answer
 from tests.servers.feed_rules import form, refusal
 from tests.servers.feed_state import Fault, FeedServer, Recorded, Route, Stored
 
@@ -24,21 +26,6 @@ PYPI_PATH = re.compile(
     r"/(?P<organization>[^/]+)(?:/(?P<project>[^/]+))?/_packaging/(?P<feed>[^/@]+)"
     r"(?:@(?P<view>[^/]+))?/pypi/(?P<what>upload|simple|download)(?P<rest>/.*)?$"
 )
-API_PATH = re.compile(
-    r"/(?P<organization>[^/]+)(?:/(?P<project>[^/]+))?/_apis/packaging/feeds/(?P<feed>[^/]+)"
-    r"(?P<retention>/retentionpolicies)?$",
-    re.IGNORECASE,
-)
-LOCATIONS = [
-    {"id": "e81700f7-3be2-46de-8624-2eb35882fcaa", "area": "Location",
-     "resourceName": "ResourceAreas", "routeTemplate": "_apis/{resource}/{areaId}"},
-    {"id": "c65009a7-474a-4ad1-8b42-7d852107ef8c", "area": "Packaging",
-     "resourceName": "Feeds", "routeTemplate": "{project}/_apis/{area}/{resource}/{feedId}"},
-    {"id": "ed52a011-0112-45b5-9f9e-e14efffb3193", "area": "Packaging",
-     "resourceName": "RetentionPolicies",
-     "routeTemplate": "{project}/_apis/{area}/Feeds/{feedId}/{resource}"},
-]  # fmt: skip
-VERSIONS = {"resourceVersion": 1, "minVersion": 1.0, "maxVersion": 7.2, "releasedVersion": "7.1"}
 
 
 class Server(ThreadingHTTPServer):
@@ -49,6 +36,8 @@ class Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], handler: type[Handler], state: FeedServer) -> None:
         super().__init__(address, handler)
         self.state = state
+        self.areas: tuple[str, ...] = ("Location", "Packaging", "pypi")
+        """Which parts of the REST interface are at this host."""
         self.open: set[socket.socket] = set()
         self.idle = threading.Condition()
 
@@ -100,27 +89,32 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._record()
         path = unquote(urlsplit(self.path).path)
-        if path.lower() == f"/{self.state.organization}/_apis/resourceareas":
-            # an empty list tells the client to use the base URL for every area, as a server does
-            self._json(200, {"count": 0, "value": []})
-        elif path.lower() == f"/{self.state.organization}/_apis/connectiondata":
-            self._connection_data()
-        elif api := API_PATH.fullmatch(path):
-            self._api(api)
-        elif match := PYPI_PATH.fullmatch(path):
+        if self._rest(b""):
+            return
+        if match := PYPI_PATH.fullmatch(path):
             self._pypi(match)
         else:
             self._error(404, "PathNotFound", f"Nothing is at {path}.")
 
     def do_OPTIONS(self) -> None:
         self._record()
-        locations = [location | VERSIONS for location in LOCATIONS]
-        self._json(200, {"count": len(locations), "value": locations})
+        self._rest(b"")
+
+    def do_PATCH(self) -> None:
+        self._record()
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if not self._rest(body):
+            self._error(405, "MethodNotAllowed", f"This path takes no {self.command}.")
+
+    def do_DELETE(self) -> None:
+        self.do_PATCH()
 
     def do_POST(self) -> None:
         self._record()
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         match = PYPI_PATH.fullmatch(unquote(urlsplit(self.path).path))
+        if self._rest(body):
+            return
         if match is None or match["what"] != "upload":
             self._error(405, "MethodNotAllowed", "This path takes no POST.")
             return
@@ -207,28 +201,30 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._answer(200, "application/octet-stream", stored.content)
 
-    def _api(self, match: re.Match[str]) -> None:
-        if fault := self.state.next_fault("api"):
-            self._go_wrong(fault)
-            return
-        if not self._allowed(match, "ReadPackages"):
-            return
-        if match["retention"]:
-            self._json(200 if self.state.retention else 204, self.state.retention)
-            return
-        upstream = {
-            "id": "b5f3c8a0-0000-4000-8000-000000000001", "name": "PyPI", "protocol": "PyPI",
-            "upstreamSourceType": "public", "status": "ok",
-        }  # fmt: skip
-        self._json(
-            200,
-            {
-                "id": self.state.feed_id,
-                "name": self.state.feed,
-                "upstreamEnabled": self.state.public_upstream,
-                "upstreamSources": [upstream] if self.state.public_upstream else [],
-            },
+    def _rest(self, body: bytes) -> bool:
+        """Answer when it is a REST call."""
+        asked = Asked(
+            *(self.command, self.path, dict(self.headers), body),
+            *(self._credentials()[1], self.server.areas),
         )
+        if not asked.is_rest:
+            return False
+        fault = self.state.next_fault("api") if asked.feed_path else None
+        if fault and not fault.store:
+            self._go_wrong(fault)
+            return True
+        answer = rest_answer(self.state, asked)
+        if fault:
+            self._go_wrong(fault)
+        elif answer.refused:
+            self._error(answer.status, *answer.refused)
+        elif answer.status == 204 or answer.value is None:
+            self._answer(answer.status, "application/json; charset=utf-8", b"")
+        elif isinstance(answer.value, bytes):
+            self._answer(answer.status, "application/octet-stream", answer.value)
+        else:
+            self._json(answer.status, answer.value)
+        return True
 
     def _upload(self, match: re.Match[str], body: bytes, fault: Fault | None) -> None:
         fields, file, content = form(self.headers.get("Content-Type", ""), body)
@@ -238,7 +234,7 @@ class Handler(BaseHTTPRequestHandler):
             self._error(*refused)
             return
         with self.state.lock:
-            if file in self.state.files or file in self.state.upstream:
+            if file in self.state.files:
                 self._error(
                     409,
                     "PackageAlreadyExistsException",
@@ -262,41 +258,23 @@ class Handler(BaseHTTPRequestHandler):
     # -- access and answers
 
     def _allowed(self, match: re.Match[str], right: str) -> bool:
-        state, feed, project = self.state, match["feed"], match["project"]
-        token = self._credentials()[1]
-        identity = f"Microsoft.TeamFoundation.ServiceIdentity;{state.reader_identity}"
-        if token not in {state.token, state.read_only_token, state.no_rights_token}:
-            self._error(
-                401,
-                "UnauthorizedRequestException",
-                "TF400813: The user '' is not authorized to access this resource.",
-            )
-        elif match["organization"].lower() != state.organization:
-            self._error(404, "HostNotFoundException", "The organization does not exist.")
-        elif state.project and project and project not in {state.project, state.project_id}:
-            self._error(
+        refused = not_allowed(
+            self.state,
+            self._credentials()[1],
+            (match["organization"], match["project"], match["feed"]),
+            right,
+        )
+        if refused is None and match["view"] and match["view"].lower() not in {
+            view.lower() for view in self.state.views
+        }:  # fmt: skip
+            refused = (
                 404,
-                "ProjectDoesNotExistWithNameException",
-                f"TF200016: The following project does not exist: {project}. Verify that the name "
-                "of the project is correct and that the project exists on the specified Azure "
-                "DevOps Server.",
+                "FeedViewNotFoundException",
+                f"The view with ID '{match['view']}' doesn't exist.",
             )
-        elif feed.lower() not in {state.feed, state.feed_id} or bool(project) != bool(
-            state.project
-        ):
-            self._error(404, "FeedIdNotFoundException", f"The feed with ID '{feed}' doesn't exist.")
-        elif token == state.no_rights_token or (
-            token == state.read_only_token and right == "AddPackage"
-        ):
-            self._error(
-                403,
-                "FeedNeedsPermissionsException",
-                f"User '{identity}' lacks permission to complete this action. You need to have "
-                f"'{right}'.",
-            )
-        else:
-            return True
-        return False
+        if refused is not None:
+            self._error(*refused)
+        return refused is None
 
     def _credentials(self) -> tuple[str | None, str | None]:
         scheme, _, value = self.headers.get("Authorization", "").partition(" ")
@@ -304,15 +282,6 @@ class Handler(BaseHTTPRequestHandler):
             return None, None
         user, _, password = base64.b64decode(value).decode().partition(":")
         return user, password
-
-    def _connection_data(self) -> None:
-        names = {self.state.token: "Release Build", self.state.read_only_token: "A reader",
-                 self.state.no_rights_token: "A stranger"}  # fmt: skip
-        name = names.get(self._credentials()[1] or "")
-        if name is None:
-            self._error(401, "UnauthorizedRequestException", "TF400813: not authorized.")
-        else:
-            self._json(200, {"authenticatedUser": {"providerDisplayName": name}})
 
     def _record(self) -> None:
         time.sleep(self.state.latency)

@@ -51,10 +51,16 @@ def refusal(  # noqa: PLR0911 - one return for each rule
     email = fields.get("author_email", "")
     if email and "@" not in email:
         return 400, "InvalidMetadataException", f"The email '{email}' is invalid."
-    if (name, version) in state.deleted:
-        return (
-            409,
-            "PackageVersionDeletedException",
-            f"The version '{version}' of package '{name}' has been deleted and stays reserved.",
-        )
+    if (name, version) in state.deleted | state.recycled:
+        # azure-devops-docs #8488
+        text = f"The package {name} {version} in {state.feed} has been deleted, and cannot be "
+        return 409, "PackageVersionDeletedException", text + "republished"
+    if file in state.upstream:
+        # AZ400-DesigningandImplementingMicrosoftDevOpsSolutions #621
+        text = f"'{name} {version}' cannot be published to the feed because it exists in at least "
+        return 409, "PackageAlreadyExistsException", text + "one of the feed's upstream sources."
+    versions = {stored.version for stored in state.files.values() if stored.name == name}
+    if version not in versions and len(versions) >= state.most_versions:
+        text = f"The package '{name}' has reached the limit of {state.most_versions} versions."
+        return 403, "PackageLimitExceededException", text
     return None

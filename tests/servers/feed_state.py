@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import uuid
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
 
-__all__ = ["Fault", "FeedServer", "Recorded", "Route", "Stored"]
+__all__ = ["Access", "Fault", "FeedServer", "Recorded", "Route", "Scope", "Stored"]
 
 Route = Literal["upload", "simple", "download", "api"]
 
@@ -39,6 +40,38 @@ class Recorded:
     host: str
 
 
+Scope = Literal["read", "write", "manage"]
+"""What a token may be used for: vso.packaging, vso.packaging_write, vso.packaging_manage."""
+SCOPES: tuple[Scope, ...] = ("read", "write", "manage")
+RIGHTS = {
+    "none": (),
+    "reader": ("ReadPackages",),
+    "collaborator": ("ReadPackages", "AddUpstreamPackage"),
+    "contributor": ("ReadPackages", "AddUpstreamPackage", "AddPackage", "UpdatePackage",
+                    "DeletePackage"),
+    "administrator": ("ReadPackages", "AddUpstreamPackage", "AddPackage", "UpdatePackage",
+                      "DeletePackage", "EditFeed", "AdministerFeed"),
+}  # fmt: skip
+"""By the role of a feed (REST reference, FeedRole)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Whom a token stands for."""
+
+    name: str
+    identity: str
+    """A GUID."""
+    role: str
+    scope: Scope
+
+    def may(self, right: str) -> bool:
+        return right in RIGHTS[self.role]
+
+    def covers(self, scope: Scope) -> bool:
+        return SCOPES.index(scope) <= SCOPES.index(self.scope)
+
+
 @dataclass(slots=True)
 class Stored:
     """A file in the feed."""
@@ -52,6 +85,10 @@ class Stored:
     hidden_for: int
     """So many reads of its simple page do not show it yet."""
     views: set[str] = field(default_factory=set)
+    """In lower case."""
+    source: str | None = None
+    """The upstream it was saved from."""
+    published: str = "2026-01-02T03:04:05Z"
 
     @property
     def sha256(self) -> str:
@@ -64,6 +101,8 @@ class FeedServer:
 
     base: str = ""
     """`http://127.0.0.1:PORT`."""
+    feeds_base: str = ""
+    """Where the feeds' area is, when it is on a host of its own as it is at Azure's."""
     organization: str = "contoso"
     project: str | None = "ml"
     feed: str = "wheels"
@@ -73,8 +112,24 @@ class FeedServer:
     """May read and publish; any user name goes with it."""
     read_only_token: str = "reader-token-0815"
     no_rights_token: str = "stranger-token-99"
+    job_token: str = "pipeline-token-2306"
+    """Of a contributor, good for everything (System.AccessToken)."""
+    owner_token: str = "owner-token-1234"
+    narrow_token: str = "narrow-token-5150"
+    """Of a contributor, made for reading only (Packaging: Read)."""
+    expired_token: str = "expired-token-1999"
+    foreign_token: str = "foreign-token-8080"
+    """Of somebody who is no member of the organization."""
     reader_identity: str = "8d1c7d7e-96b0-4b5f-8f52-33ab0c7a4f10"
     public_upstream: bool = False
+    internal_upstreams: tuple[str, ...] = ()
+    """Names of feeds that it takes packages from."""
+    views: tuple[str, ...] = ("Local", "Prerelease", "Release")
+    external_versions: set[str] = field(default_factory=set)
+    """Packages for which versions of public upstreams are taken."""
+    batch_refused: bool = False
+    """The batch of promotions needs what nobody has."""
+    most_versions: int = 5000
     retention: Mapping[str, int] | None = None
     """The retention policy, e.g. {"countLimit": 100}; None: the feed keeps everything."""
     latency: float = 0.0
@@ -88,6 +143,8 @@ class FeedServer:
     """Files that an enabled upstream holds: not listed here, and their versions are refused."""
     deleted: set[tuple[str, str]] = field(default_factory=set)
     """(name, version) deleted from the feed: reserved for ever."""
+    recycled: set[tuple[str, str]] = field(default_factory=set)
+    """Of these the ones in the recycle bin still."""
     requests: list[Recorded] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
     faults: dict[Route, deque[Fault]] = field(default_factory=dict)
@@ -124,6 +181,24 @@ class FeedServer:
         with self.lock:
             waiting = self.faults.get(route)
             return waiting.popleft() if waiting else None
+
+    def access(self, token: str | None) -> Access | None:
+        """Whom a token stands for, None: nobody."""
+        known = {
+            self.no_rights_token: ("A stranger", "none", "manage"),
+            self.read_only_token: ("A reader", "reader", "manage"),
+            self.token: ("Release Build", "contributor", "write"),
+            self.job_token: ("ml Build Service (contoso)", "contributor", "manage"),
+            self.owner_token: ("An owner", "administrator", "manage"),
+            self.narrow_token: ("A careful one", "contributor", "read"),
+        }
+        if token not in known:
+            return None
+        name, role, scope = known[token]
+        identity = self.reader_identity
+        if token != self.read_only_token:
+            identity = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+        return Access(name, identity, role, cast("Scope", scope))
 
     def promote(self, name: str, version: str, view: str) -> None:
         """Show a version in a view."""

@@ -2,49 +2,31 @@
 
 from __future__ import annotations
 
-import importlib
+import functools
 import threading
-import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from packaging.version import InvalidVersion, Version
 
 from wheelstep.destinations.feed_address import FeedAddress
+from wheelstep.destinations.feed_refusals import missing_part
+from wheelstep.destinations.feed_service import FeedService, Retention
 from wheelstep.destinations.index import IndexDestination
 from wheelstep.destinations.refusals import Reader, type_key, words
-from wheelstep.errors import ServiceRefused, StepError
+from wheelstep.errors import ServiceRefused, ServiceUnavailable
 from wheelstep.ground.credentials import SignIn, same_organization
 from wheelstep.ground.index_page import SUPPRESS_SIGN_IN
-from wheelstep.ground.secret import redact
 from wheelstep.ground.transport import Credentials, Response, Transport
 from wheelstep.model import Index, Wheel
 
-if TYPE_CHECKING:
-    import requests
-
-__all__ = ["FeedDestination", "Retention", "import_client"]
+__all__ = ["FeedDestination", "Retention"]
 
 LARGEST: Final = 500 * 1024 * 1024
 """Bytes of one Python file (Microsoft Learn, "Limits on packages")."""
 LONGEST_VERSION: Final = 127
-MISSING_PLACES: Final = ("feed", "project", "host", "collection", "view")
-"""What a 404's `typeKey` begins with when more is missing than a package."""
-_import_guard = threading.Lock()
-PROJECT_MISSING: Final = ("TF200016", "VS800075", "doesn't exist")
-
-
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """Which versions a feed keeps of each package."""
-
-    newest: int
-    """So many."""
-    days: int
-    """And those that were downloaded within so many days."""
 
 
 class FeedDestination(IndexDestination):
@@ -154,15 +136,7 @@ class FeedDestination(IndexDestination):
         feed, a project or an organization that is not there, and differs in its `typeKey`."""
         if response.status != HTTPStatus.NOT_FOUND:
             return False
-        if type_key(response).lower().startswith("package"):
-            return True
-        return not self._says_the_feed_is_missing(response)
-
-    def _says_the_feed_is_missing(self, response: Response) -> bool:
-        text = words(response)
-        return type_key(response).lower().startswith(MISSING_PLACES) or any(
-            sign in text for sign in PROJECT_MISSING
-        )
+        return missing_part(response) in {None, "package"}
 
     def is_elsewhere(self, response: Response) -> bool:
         """Say no, or raise where the answer is the sign-in page of another host.
@@ -231,100 +205,39 @@ class FeedDestination(IndexDestination):
 
     # -- upstreams
 
+    @functools.cached_property
+    def service(self) -> FeedService:
+        """The feed's REST calls."""
+        return FeedService(self.address, self.transport, self._must_sign_in, self.name)
+
+    def _must_sign_in(self) -> SignIn:
+        who = self.signed_in()
+        assert who is not None  # noqa: S101 - nobody asks where nobody signs in (a plan does not)
+        return who
+
     def _has_public_upstream(self) -> bool:
+        self._must_sign_in()  # that nobody can is no matter of upstreams
         try:
-            feed = self._read_settings()
-        except StepError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the client raises what its four libraries do
+            return bool(self.service.feed().public_upstreams)
+        except (ServiceRefused, ServiceUnavailable) as error:
             note = (
-                f"Whether {self.name} has a public upstream could not be read ({_short(error)}); "
-                "it is "
-                "treated as if it had none."
+                f"Whether {self.name} has a public upstream could not be read; it is treated as if "
+                f"it had none. {error.message}"
             )
             self.notes += (note,)
             return False
-        if feed.upstream_enabled is False:
-            return False
-        return any(
-            (source.protocol or "").lower() == "pypi"
-            and (source.upstream_source_type or "").lower() == "public"
-            and (source.status or "ok").lower() == "ok"
-            and source.deleted_date is None
-            for source in feed.upstream_sources or ()
-        )
-
-    def _read_settings(self) -> Any:
-        """Return the feed's settings (REST "Feed Management - Get Feed") as the client's object."""
-        return self._client().get_feed(self.address.feed, self.address.collection[1])
 
     def retention(self) -> Retention | str | None:
-        """Ask which versions the feed keeps (REST "Retention Policies - Get Retention Policies").
+        """Ask which versions the feed keeps.
 
         Returns:
-            None where it keeps all; the reason, a sentence, where it cannot be read.
+            None where it keeps all; the reason, sentences, where it cannot be read.
 
         Raises:
             StepError: Nobody can sign in.
         """
+        self._must_sign_in()
         try:
-            found = self._client().get_feed_retention_policies(
-                self.address.feed, self.address.collection[1]
-            )
-        except StepError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the client raises what its four libraries do
-            return f"Its retention policy could not be read ({_short(error)})."
-        count = getattr(found, "count_limit", None)
-        if not isinstance(count, int):
-            return None
-        days = found.days_to_keep_recently_downloaded_packages
-        return Retention(count, days if isinstance(days, int) else 0)
-
-    def _client(self) -> Any:
-        """Return a client for the feeds' area.
-
-        It is made for its area directly: through `Connection` it asks two more times
-        where the area is, with sessions that our policy cannot reach.
-        """
-        base = self.address.rest_url
-        who = self.signed_in()
-        assert who is not None  # noqa: S101 - nobody asks where nobody signs in (a plan does not)
-        import_client()
-        from azure.devops.v7_1.feed.feed_client import FeedClient
-        from msrest.authentication import BasicAuthentication
-
-        client = FeedClient(base, BasicAuthentication(who.user, who.secret.reveal()))
-        client.config.retry_policy.retries = 0
-
-        def under_our_policy(
-            session: requests.Session, _config: object, _local: object, **keywords: Any
-        ) -> dict[str, Any]:
-            authorization = session.headers.get("authorization")
-            self.transport.prepare(session)
-            if authorization is not None:
-                session.headers["Authorization"] = authorization
-            proxies = self.transport.proxies(base)
-            return {
-                **keywords,
-                "timeout": self.transport.timeout,
-                "verify": session.verify,
-                "proxies": proxies,
-                "allow_redirects": False,
-            }
-
-        client.config.session_configuration_callback = under_our_policy
-        return client
-
-
-def import_client() -> None:
-    """Import the feeds' client, which several threads must not do at the same time."""
-    with _import_guard, warnings.catch_warnings():
-        # the library's files hold invalid escapes: Python warns when it compiles them first
-        warnings.simplefilter("ignore")
-        importlib.import_module("azure.devops.v7_1.feed.feed_client")
-        importlib.import_module("msrest.authentication")
-
-
-def _short(error: Exception) -> str:
-    return redact(" ".join(str(error).split()))[:200].rstrip(".")
+            return self.service.retention()
+        except (ServiceRefused, ServiceUnavailable) as error:
+            return f"Its retention policy could not be read. {error.message}"

@@ -117,6 +117,22 @@ class FeedAddress:
         organization = organization_of(collection)
         return f"https://feeds.dev.azure.com/{organization}" if organization else collection
 
+    @property
+    def packages_url(self) -> str:
+        """The base URL of the packages' REST area (the same, "Artifacts Package Types")."""
+        collection = self.collection[0]
+        organization = organization_of(collection)
+        return f"https://pkgs.dev.azure.com/{organization}" if organization else collection
+
+    @property
+    def portal_url(self) -> str:
+        """The feed's page in the browser, where its settings are."""
+        collection, project = self.collection
+        organization = organization_of(collection)
+        base = f"https://dev.azure.com/{organization}/" if organization else collection
+        scope = f"{quote(project, safe='')}/" if project else ""
+        return f"{base}{scope}_artifacts/feed/{quote(self.feed, safe='')}"
+
 
 def page_of_a_feed(url: str) -> str | None:
     """Return the feed's own URL when `url` is the feed's page in the browser, else None.

@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Self
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import wheelstep
-from wheelstep.errors import CannotHere, ServiceRefused, ServiceUnavailable, SettingError
+from wheelstep.errors import (
+    CannotHere,
+    ServiceRefused,
+    ServiceUnavailable,
+    SettingError,
+    StepError,
+)
 from wheelstep.ground import answers
 from wheelstep.ground.clock import Clock, RetryBudget, SystemClock
 from wheelstep.ground.proxies import authorities_for, is_below, proxy_for
@@ -196,6 +202,7 @@ class Transport:
         accept_statuses: Collection[int] = (),
         stream_to: Path | None = None,
         repeatable: bool = True,
+        refused: Callable[[str, Response], StepError] = refusal,
     ) -> Response:
         """Send a request, again where a service could not answer just now.
 
@@ -210,6 +217,7 @@ class Transport:
             stream_to: Where to write the body of a successful answer, instead of into memory.
             repeatable: False when sending it twice could do harm: then only answers that say that
                 it was not worked on, and connections that never came about, are tried again.
+            refused: Makes the error for a status that is not wanted, from method and answer.
 
         Raises:
             ServiceRefused: 401, 403, 404, other 4xx; a certificate that does not verify.
@@ -229,7 +237,7 @@ class Transport:
         )
         if response.status in ok or response.status in wanted:
             return response
-        raise refusal(method, response)
+        raise refused(method, response)
 
     def retrying(
         self,

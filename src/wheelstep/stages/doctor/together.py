@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, get_args
 
-from wheelstep.destinations.artifacts_feed import FeedDestination, import_client
+from wheelstep.destinations.artifacts_feed import FeedDestination
 from wheelstep.errors import StepError
+from wheelstep.ground.azure_devops import import_clients
 from wheelstep.ground.checks import Group
 from wheelstep.model import Check
 from wheelstep.stages.doctor.advice import Found, advice
@@ -90,7 +91,7 @@ def _prepare(known: Known) -> None:
     sysconfig.get_config_vars()
     importlib.import_module("requests")
     if any(isinstance(one, FeedDestination) for one in known.run.destinations):
-        import_client()
+        import_clients()
     if known.run.workspaces:
         for name in ("azure.core.rest", "azure.mgmt.core.policies", "azure.identity"):
             importlib.import_module(name)

@@ -1,0 +1,117 @@
+"""The one file that knows the `azure-devops` package: its clients, sending by our HTTP policy.
+
+The package finds out by itself which routes a host has (one OPTIONS) and turns answers into
+objects. All else stays out: its sessions, its retries (they never repeat a POST or PATCH), its
+redirects, its errors, the ~/.netrc that its sessions read, and the files in the home folder where
+it keeps routes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import threading
+import types
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any, Final, Literal
+
+from wheelstep.ground.transport import Response
+
+__all__ = ["Area", "Send", "client_for", "import_clients"]
+
+Send = Callable[[str, str, Mapping[str, str], bytes | None], Response]
+"""Sends method, URL, headers and body; raises unless the answer is a success."""
+Area = Literal["feed", "pypi", "location"]
+
+CLIENTS: Final[Mapping[Area, tuple[str, str]]] = {
+    "feed": ("azure.devops.v7_1.feed.feed_client", "FeedClient"),
+    "pypi": ("azure.devops.v7_1.py_pi_api.py_pi_api_client", "PyPiApiClient"),
+    "location": ("azure.devops.v7_1.location.location_client", "LocationClient"),
+}
+CACHE: Final = "azure.devops._file_cache"
+_import_guard = threading.Lock()
+_routes_guard = threading.Lock()
+_routes: dict[str, Response] = {}
+"""What hosts answered to OPTIONS, for as long as this process runs."""
+
+
+def import_clients() -> None:
+    """Import the clients, which several threads must not do at the same time."""
+    with _import_guard, warnings.catch_warnings():
+        # the library's files hold invalid escapes: Python warns when it compiles them first
+        warnings.simplefilter("ignore")
+        if CACHE not in sys.modules:
+            # the package's own makes a folder in the home folder as it is imported, and fails
+            # where that cannot be written
+            cache = types.ModuleType(CACHE)
+            vars(cache).update(OPTIONS_CACHE=defaultdict(dict), RESOURCE_CACHE=defaultdict(dict))
+            sys.modules[CACHE] = cache
+        for module, _ in CLIENTS.values():
+            importlib.import_module(module)
+
+
+def client_for(area: Area, base: str, send: Send) -> Any:
+    """Return a client whose every request goes through `send`.
+
+    It is made for its host directly: through the package's `Connection` it would ask two more
+    times where the host is.
+
+    Args:
+        area: Which client.
+        base: The host with the organization, or a server's collection.
+        send: Sends what the client asks for. What it raises passes through the client.
+    """
+    import_clients()
+    module, name = CLIENTS[area]
+    client = getattr(sys.modules[module], name)(base, None)
+    client.config.keep_alive = True  # else it closes sessions that there are not
+    client.config.pipeline = _Line(send)
+    return client
+
+
+class _Line:
+    """What a client sends through, in the place of msrest's pipeline."""
+
+    def __init__(self, send: Send) -> None:
+        self.send = send
+
+    def run(self, request: Any, **_: object) -> Any:
+        """Send one of msrest's requests and return what its service client unwraps."""
+        headers = {n: v for n, v in request.headers.items() if n.lower() != "content-length"}
+        body = request.data.encode() if isinstance(request.data, str) else request.data
+        if request.method == "OPTIONS":
+            with _routes_guard:  # the threads that find no routes wait for the first one's
+                response = _routes.get(request.url)
+                if response is None:
+                    response = self.send(request.method, request.url, headers, body)
+                    _routes[request.url] = response
+        else:
+            response = self.send(request.method, request.url, headers, body)
+        return SimpleNamespace(
+            http_response=SimpleNamespace(internal_response=_Answer(response)), context=None
+        )
+
+
+class _Answer:
+    """An answer as msrest reads it."""
+
+    def __init__(self, response: Response) -> None:
+        self.status_code = response.status
+        self.headers = response.headers
+        self.content = response.body
+
+    def body(self) -> bytes:
+        """Return the body; by this method msrest knows what it has before it."""
+        return self.content
+
+    def text(self) -> str:
+        """Return the body as text."""
+        return self.content.decode("utf-8-sig", "replace")
+
+    def json(self) -> Any:
+        """Return the body as JSON."""
+        return json.loads(self.content)
