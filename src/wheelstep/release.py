@@ -152,7 +152,7 @@ class Release:
                 run.repository.prove()
                 check_head_is_shared(run, self.found.tree.commit)
                 self.connecting.check(definitions=bool(self.found.definitions.kinds))
-            check_early(run, self.found)
+            check_early(run, self.found, lacks)
         with run.stage("build"):
             self.built = {one.package.name: one for one in self._build(environments)}
         self.note_packages()

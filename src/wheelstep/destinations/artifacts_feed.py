@@ -13,7 +13,7 @@ from packaging.version import InvalidVersion, Version
 
 from wheelstep.destinations.feed_address import FeedAddress
 from wheelstep.destinations.feed_refusals import missing_part
-from wheelstep.destinations.feed_service import FeedService, Retention
+from wheelstep.destinations.feed_service import FeedService
 from wheelstep.destinations.index import IndexDestination
 from wheelstep.destinations.refusals import Reader, type_key, words
 from wheelstep.errors import ServiceRefused, ServiceUnavailable
@@ -22,7 +22,7 @@ from wheelstep.ground.index_page import SUPPRESS_SIGN_IN
 from wheelstep.ground.transport import Credentials, Response, Transport
 from wheelstep.model import Index, Wheel
 
-__all__ = ["FeedDestination", "Retention"]
+__all__ = ["FeedDestination"]
 
 LARGEST: Final = 500 * 1024 * 1024
 """Bytes of one Python file (Microsoft Learn, "Limits on packages")."""
@@ -226,18 +226,3 @@ class FeedDestination(IndexDestination):
             )
             self.notes += (note,)
             return False
-
-    def retention(self) -> Retention | str | None:
-        """Ask which versions the feed keeps.
-
-        Returns:
-            None where it keeps all; the reason, sentences, where it cannot be read.
-
-        Raises:
-            StepError: Nobody can sign in.
-        """
-        self._must_sign_in()
-        try:
-            return self.service.retention()
-        except (ServiceRefused, ServiceUnavailable) as error:
-            return f"Its retention policy could not be read. {error.message}"

@@ -27,6 +27,7 @@ from wheelstep.stages.rehearsing import (
 )
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey, Surveyed
+from wheelstep.stages.upstreams import check_names
 from wheelstep.stages.vendoring import Vendoring
 
 __all__ = ["plan"]
@@ -60,6 +61,7 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
     new = {row.project.normalized for row in found.packages if row.package is not None}
     all_names = [row.name for row in found.packages]
     connecting = Connecting(run, all_names)
+    check_names(run, {row.name: row.version for row in found.packages if row.name in new | lacks})
     if new or lacks or changed:
         connecting.check(definitions=bool(found.definitions.kinds))
     fresh = new | more | lacks
