@@ -127,6 +127,14 @@ def test_a_feed_that_was_added_is_filled_from_the_other_by_hash(
     assert len(place.two.seen("POST")) == 1
 
 
+def test_who_may_only_read_a_feed_copies_from_it(place: Place) -> None:
+    content = place.put(place.one)
+    place.settings("two", "one")
+    assert statuses(place.publish(TOKEN_ONE=place.one.read_only_token)) == ["copied", "identical"]
+    assert place.two.files[WHEEL].content == content
+    assert {one.password for one in place.one.requests} == {place.one.read_only_token}
+
+
 def test_a_folder_is_filled_from_a_feed_and_a_feed_from_a_folder(place: Place) -> None:
     content = place.put(place.one)
     place.settings("one", "folder")
