@@ -75,7 +75,7 @@ class Descriptions:
         if found is None:
             return []
         api, request = found
-        return [_reason(error) for error in api.iter_request_errors(request)]
+        return [reason(error) for error in api.iter_request_errors(request)]
 
     def answer_violations(
         self, asked: tuple[str, str, Mapping[str, str], bytes], status: int, body: bytes
@@ -92,7 +92,7 @@ class Descriptions:
             return []
         api, request = found
         response = MockResponse(_settable(body), status, content_type="application/json")
-        return [_reason(error) for error in api.iter_response_errors(request, response)]
+        return [reason(error) for error in api.iter_response_errors(request, response)]
 
     def _request(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes
@@ -106,7 +106,7 @@ class Descriptions:
         version = asked.get("api-version", "")
         described = _nearest(space, version)
         api, templates = _loaded(self.folder / DESCRIBED[space][described])
-        canonical = next((c for t in templates if (c := _as_described(t, path))), None)
+        canonical = next((c for t in templates if (c := as_described(t, path))), None)
         if canonical is None:
             return None
         if version in VERSIONS[space]:
@@ -134,7 +134,7 @@ def _nearest(space: str, version: str) -> str:
     return max((one for one in versions if one <= version), default=versions[0])
 
 
-def _as_described(template: str, path: str) -> str | None:
+def as_described(template: str, path: str) -> str | None:
     """The path with the template's own spelling (ARM compares without case), None: another."""
     ours, theirs = template.split("/"), path.rstrip("/").split("/")
     if len(ours) != len(theirs):
@@ -162,7 +162,7 @@ NAMING = {"required", "unevaluatedProperties", "additionalProperties"}
 """Of these the message names keys; of the others it repeats the value, which may be a secret."""
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """What an error says, without the values that were sent."""
     return " / ".join(dict.fromkeys(_told(error)))
 

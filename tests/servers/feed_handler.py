@@ -214,6 +214,8 @@ class Handler(BaseHTTPRequestHandler):
             self._go_wrong(fault)
             return True
         answer = rest_answer(self.state, asked)
+        with self.state.lock:
+            self.state.exchanges.append((asked, answer))
         if fault:
             self._go_wrong(fault)
         elif answer.refused:

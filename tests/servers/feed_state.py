@@ -8,7 +8,7 @@ import uuid
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 __all__ = ["Access", "Fault", "FeedServer", "Recorded", "Route", "Scope", "Stored"]
 
@@ -146,6 +146,9 @@ class FeedServer:
     recycled: set[tuple[str, str]] = field(default_factory=set)
     """Of these the ones in the recycle bin still."""
     requests: list[Recorded] = field(default_factory=list)
+    exchanges: list[tuple[Any, Any]] = field(default_factory=list)
+    """REST calls with what was answered: `Asked` and `RestAnswer` of tests/servers/feed_access.py,
+    which builds on this file."""
     lock: threading.RLock = field(default_factory=threading.RLock)
     faults: dict[Route, deque[Fault]] = field(default_factory=dict)
 

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
 from wheelstep.destinations.feed_address import FeedAddress
-from wheelstep.destinations.feed_refusals import missing_part
-from wheelstep.destinations.feed_service import FeedService
+from wheelstep.destinations.feed_conflicts import (
+    MOST_VERSIONS,
+    at_upstream,
+    deleted,
+    says_deleted,
+    says_full,
+    says_upstream,
+    too_many_versions,
+)
+from wheelstep.destinations.feed_refusals import TOLD, FeedAsker, missing_part, refused
+from wheelstep.destinations.feed_service import READ, WRITE, FeedService
 from wheelstep.destinations.index import IndexDestination
-from wheelstep.destinations.refusals import Reader, type_key, words
-from wheelstep.errors import ServiceRefused, ServiceUnavailable
+from wheelstep.destinations.refusals import Reader
+from wheelstep.errors import ServiceRefused, ServiceUnavailable, StepError
 from wheelstep.ground.credentials import SignIn, same_organization
 from wheelstep.ground.index_page import SUPPRESS_SIGN_IN
+from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.transport import Credentials, Response, Transport
-from wheelstep.model import Index, Wheel
+from wheelstep.model import Index, Listed, Wheel
 
 __all__ = ["FeedDestination"]
 
@@ -69,6 +80,8 @@ class FeedDestination(IndexDestination):
         self.notes: tuple[str, ...] = ()
         """What `index()` could not find out, for the summary."""
         self._index: Index | None = None
+        self._upstream_said: set[str] = set()
+        """Files of which the feed said that an upstream has their version."""
         self._index_guard = threading.Lock()
 
     @property
@@ -113,23 +126,84 @@ class FeedDestination(IndexDestination):
         """Say whether an answer means that the file is there already.
 
         Every 409 does, by `typeKey` PackageAlreadyExistsException (uv #8817) or another, but for
-        the one that says that the version was deleted: it is reserved for ever.
+        those that say that the version was deleted, and that it may have no more of them.
 
         Raises:
-            ServiceRefused: The version was deleted from the feed.
+            ServiceRefused: The version was deleted from the feed, or there is no room for it.
         """
+        if says_full(response):
+            raise too_many_versions(wheel, self.asker(), None)
         if response.status != HTTPStatus.CONFLICT:
             return False
-        key = type_key(response)
-        if "already" not in key.lower() and "deleted" in f"{key} {words(response)}".lower():
-            raise ServiceRefused(
-                f"{self.name} does not take {wheel.file}: version {wheel.version} of {wheel.name} "
-                "was deleted from the feed, and a feed never takes a deleted version again.",
-                code="version-deleted",
-                cure="Raise the version; or restore the old one from the feed's recycle bin within "
-                "30 days, if it is what you want.",
-            )
+        if says_deleted(response):
+            raise deleted(wheel, self.asker(), recycled=self._recycled(wheel))
+        if says_upstream(response):
+            with self._index_guard:
+                self._upstream_said.add(wheel.file)
         return True
+
+    def _recycled(self, wheel: Wheel) -> bool | None:
+        try:
+            return self.service.recycled(wheel.name, wheel.version)
+        except (ServiceRefused, ServiceUnavailable):
+            return None
+
+    def reserved(self, wheel: Wheel) -> StepError | None:
+        """Say why a wheel that is said to be there already is not listed: the version was deleted,
+        or an upstream has it. None where it may show up yet, or where the service does not say."""
+        said = wheel.file in self._upstream_said
+        try:
+            known = self.service.version(wheel.name, wheel.version)
+            if known is not None and known.deleted:
+                return deleted(wheel, self.asker(), recycled=self._recycled(wheel))
+            upstreams = known.source if known else ()
+            if not upstreams and said:
+                facts = self.service.feed()
+                upstreams = tuple(
+                    one.name for one in facts.upstreams if one.works and one.protocol == "pypi"
+                )
+        except (ServiceRefused, ServiceUnavailable):
+            upstreams = ()
+        return at_upstream(wheel, self.asker(), upstreams) if upstreams or said else None
+
+    def no_room(self, wheel: Wheel, listed: Sequence[Listed]) -> StepError | None:
+        """Say why there is no room for one more version of a package: it has 5,000.
+
+        The page lists those that upstreams have, too: the service's own list decides.
+        """
+        shown = {version for one in listed if (version := _version_of(one.file))}
+        if len(shown) < MOST_VERSIONS or wheel.version in shown:
+            return None
+        try:
+            known = self.service.versions(wheel.name)
+        except (ServiceRefused, ServiceUnavailable):
+            return None  # the upload tells
+        count = sum(not one.deleted for one in known)
+        return too_many_versions(wheel, self.asker(), count) if count >= MOST_VERSIONS else None
+
+    def upload_refusal(self, file: str, response: Response) -> StepError:
+        """Return the error for an upload that was not taken."""
+        if response.status in TOLD:
+            return refused(response, f"publishing {file}", self.asker())
+        return super().upload_refusal(file, response)
+
+    def reading_refusal(self, url: str, response: Response) -> StepError:
+        """Return the error for an answer to a reader that is no page and no file."""
+        ours = same_organization(self.address.collection[0], url)
+        if response.status in TOLD and ours:
+            return refused(response, f"reading {without_credentials(url)}", self.asker(READ))
+        return super().reading_refusal(url, response)
+
+    def asker(self, scope: str = WRITE) -> FeedAsker:
+        """Return what the prose has to know.
+
+        Args:
+            scope: What a token has to be made for.
+        """
+        who = self.signed_in()
+        if who is None:
+            return FeedAsker(self.name, self.address, "nobody", lambda: "", scope)
+        return self.service.asker(scope)
 
     def is_missing_page(self, response: Response) -> bool:
         """Say whether an answer means that the feed has no such package: a 404 says the same of a
@@ -226,3 +300,11 @@ class FeedDestination(IndexDestination):
             )
             self.notes += (note,)
             return False
+
+
+def _version_of(file: str) -> str | None:
+    """Return the version that a wheel's file name says; other files are of no interest."""
+    try:
+        return str(parse_wheel_filename(file)[1])
+    except InvalidWheelFilename:
+        return None

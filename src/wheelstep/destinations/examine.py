@@ -23,6 +23,7 @@ from wheelstep.destinations.decide import (
     decide,
 )
 from wheelstep.destinations.interface import Destination
+from wheelstep.destinations.reserved import TellsReserved
 from wheelstep.destinations.store import sha256_of
 from wheelstep.errors import BuildFailed, Refused, SettingError, StepError, raise_all
 from wheelstep.model import Listed, Wheel
@@ -290,6 +291,10 @@ def examine(
             case Upload(wheel=wheel) | Copy(wheel=wheel):
                 if reason := destination.unacceptable(wheel):
                     errors.append(_not_acceptable(wheel.file, destination, reason))
+                elif isinstance(destination, TellsReserved):
+                    listed = looks[destination.place].get(wheel.name, ())
+                    if full := destination.no_room(wheel, listed):
+                        errors.append(full)
             case Identical() | Adopt() | Compare() | Unobtainable():
                 pass
     raise_all(errors)

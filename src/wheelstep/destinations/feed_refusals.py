@@ -18,7 +18,7 @@ from wheelstep.ground.credentials import organization_of
 from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.transport import Response, refusal
 
-__all__ = ["FeedAsker", "Part", "missing_part", "refused"]
+__all__ = ["TOLD", "FeedAsker", "Part", "missing_part", "refused"]
 
 Part = Literal["organization", "project", "feed", "view", "package"]
 
@@ -139,7 +139,8 @@ def _unknown_token(response: Response, doing: str, asker: FeedAsker) -> ServiceR
     )
     who = UNAUTHORIZED.search(text)
     expired = EXPIRED.search(text) is not None
-    if not expired and (name := asker.name_of()):
+    known = response.status == HTTPStatus.UNAUTHORIZED and not expired
+    if known and (name := asker.name_of()):
         return RightMissing(
             f"{asker.name} refuses {doing} ({response.status}) although it knows the token: it is "
             f"one of '{name}', signed in with {asker.source}, and was not made for this at "
@@ -159,7 +160,7 @@ def _unknown_token(response: Response, doing: str, asker: FeedAsker) -> ServiceR
     else:
         why = "it does not know the token"
         cure = (
-            "The token is wrong, has expired, has been revoked, or is of another organization than "
+            "The token is wrong, has expired, has been revoked, or does not belong to "
             f"{asker.organization}. {renew}"
         )
     return ServiceRefused(
@@ -206,7 +207,7 @@ def _right_missing(response: Response, doing: str, asker: FeedAsker) -> RightMis
         )
     else:
         role = PUBLISHER
-    lack = f"lacks the right {right}" if right else "may not"
+    lack = f"lacks the right {right}" if right else "may not do this"
     return RightMissing(
         f"{asker.name} refuses {doing} (403): {who}, signed in with {asker.source}, {lack} at "
         f"{asker.feed}.{'' if lacks else _quote(response)}",
@@ -240,31 +241,31 @@ def _not_there(response: Response, doing: str, asker: FeedAsker) -> ServiceRefus
         "Check organization, project and feed in publish-to, part by part; a feed of the "
         "organization has no project in its URL, and one of a project has it. "
     )
-    what, cure = f"what was asked for at {asker.feed}", parts + again
+    what, cure = f"{asker.feed} is not there", parts + again
     match part:
         case "organization":
-            what = f"{asker.organization} is"
+            what = f"{asker.organization} is not there"
             cure = f"Check how the organization is spelled in publish-to, part by part. {again}"
         case "project":
-            what = f"{asker.organization} has no project '{project or ''}', or it is"
+            what = f"{asker.organization} has no project '{project or ''}'"
             cure = f"{parts}A project that the sign-in may not see is not found either. {again}"
         case "feed":
             inside = f"the project '{project}' of " if project else ""
-            what = f"{inside}{asker.organization} has no feed '{address.feed}', or it is"
+            what = f"{inside}{asker.organization} has no feed '{address.feed}'"
             cure = f"{parts}A feed that the sign-in may not see is not found either. {again}"
         case "view":
-            what = f"{asker.feed} has no such view, or it is"
+            what = f"{asker.feed} has no such view"
             cure = (
                 f"Look at the feed's views ({address.portal_url}, Feed settings, Views), and make "
                 "it there, or correct view."
             )
         case "package":
-            what = f"{asker.feed} has no such package or version, or it is"
+            what = f"{asker.feed} has no such package or version"
             cure = f"Look for it in the feed ({address.portal_url}) and in its recycle bin."
         case None:
-            what = f"{asker.feed} is"
+            pass
     return ServiceRefused(
-        f"{asker.name}: {doing}: {what} not there, or the sign-in ({asker.source}) may not see it: "
+        f"{asker.name}: {doing}: {what}, or the sign-in ({asker.source}) may not see it: "
         f"{response.status}.{_quote(response)}",
         code="not-found" if part != "view" else "view-not-found",
         cure=cure,
@@ -306,6 +307,7 @@ def _over_quota(response: Response, doing: str, asker: FeedAsker) -> ServiceRefu
 
 
 TOLD: Final[Mapping[int, Callable[[Response, str, FeedAsker], StepError]]] = {
+    HTTPStatus.NON_AUTHORITATIVE_INFORMATION: _unknown_token,
     HTTPStatus.UNAUTHORIZED: _unknown_token,
     HTTPStatus.PAYMENT_REQUIRED: _over_quota,
     HTTPStatus.FORBIDDEN: _right_missing,

@@ -7,8 +7,7 @@ Policies; host feeds.dev.azure.com) and "Artifacts Package Types - Python" (pkgs
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
@@ -18,6 +17,15 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from wheelstep.destinations.feed_address import FeedAddress
+from wheelstep.destinations.feed_facts import (
+    FeedFacts,
+    FeedVersion,
+    KnownVersion,
+    Retention,
+    Upstream,
+    known_of,
+    upstream_of,
+)
 from wheelstep.destinations.feed_refusals import FeedAsker, missing_part, refused
 from wheelstep.errors import ServiceRefused, StepError
 from wheelstep.ground.azure_devops import Area, client_for
@@ -26,6 +34,9 @@ from wheelstep.ground.secret import redact
 from wheelstep.ground.transport import PASSING, Credentials, Response, Transport
 
 __all__ = [
+    "MANAGE",
+    "READ",
+    "WRITE",
     "FeedFacts",
     "FeedService",
     "FeedVersion",
@@ -42,75 +53,6 @@ MANAGE: Final = "Packaging: Read, write, & manage"
 """Scopes of personal access tokens, as the page where they are made names vso.packaging,
 vso.packaging_write and vso.packaging_manage."""
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """Where a feed takes packages from."""
-
-    id: str
-    name: str
-    protocol: str
-    """In lower case: "pypi", "npm", ..."""
-    public: bool
-    """True: a public index; False: another feed."""
-    location: str
-    works: bool
-    """False when it is disabled or was deleted."""
-
-
-@dataclass(frozen=True, slots=True)
-class FeedFacts:
-    """A feed's settings."""
-
-    id: str
-    name: str
-    upstream_enabled: bool
-    upstreams: tuple[Upstream, ...]
-    """As they are listed, of every kind of package."""
-
-    @property
-    def public_upstreams(self) -> tuple[str, ...]:
-        """Names of the public Python indexes whose packages it serves."""
-        return tuple(
-            one.name
-            for one in self.upstreams
-            if self.upstream_enabled and one.works and one.public and one.protocol == "pypi"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """Which versions a feed keeps of each package."""
-
-    newest: int
-    """So many."""
-    days: int
-    """And those that were downloaded within so many days."""
-
-
-@dataclass(frozen=True, slots=True)
-class FeedVersion:
-    """One version of a package, as the feed knows it."""
-
-    views: tuple[str, ...]
-    """Names of the views that show it."""
-    deleted: bool
-    """In the recycle bin, or gone from there: its number stays reserved."""
-    source: tuple[str, ...]
-    """Names of the upstreams it came through, the nearest first; none: published here."""
-
-
-@dataclass(frozen=True, slots=True)
-class KnownVersion:
-    """One of a package's versions in a list of them all."""
-
-    version: str
-    deleted: bool
-    upstream: str | None
-    """Name (or else id) of the upstream it was taken from; None: published here."""
-    views: tuple[str, ...]
-    published: datetime | None
 
 
 class _AbsentError(Exception):
@@ -161,7 +103,7 @@ class FeedService:
             id=str(found.id or ""),
             name=str(found.name or self._feed),
             upstream_enabled=found.upstream_enabled is not False,
-            upstreams=tuple(_upstream(one) for one in found.upstream_sources or ()),
+            upstreams=tuple(upstream_of(one) for one in found.upstream_sources or ()),
         )
 
     def views(self) -> tuple[str, ...]:
@@ -256,7 +198,7 @@ class FeedService:
         ]
         origins = {str(version.direct_upstream_source_id or "") for version in listed} - {""}
         names = {one.id: one.name for one in self.feed().upstreams} if origins else {}
-        return tuple(_known(one, names) for one in listed if one.version)
+        return tuple(known_of(one, names) for one in listed if one.version)
 
     def upstreaming(self, name: str) -> bool:
         """Say whether versions of public upstreams are taken for a package although it is in the
@@ -395,8 +337,9 @@ class FeedService:
 
     def _refused(self, doing: str, scope: str, response: Response, *, nameless: bool) -> StepError:
         if response.status < HTTPStatus.MULTIPLE_CHOICES:
-            # the sign-in page, in the place of a 401
-            response = replace(response, status=HTTPStatus.UNAUTHORIZED, body=b"", reason="")
+            # the sign-in page, in the place of a 401, whatever its own status
+            page = HTTPStatus.NON_AUTHORITATIVE_INFORMATION
+            response = replace(response, status=page, body=b"", reason="")
         return refused(response, doing, self.asker(scope, nameless=nameless))
 
     def _credentials(self, url: str) -> Credentials | None:
@@ -415,28 +358,6 @@ def _is_data(response: Response) -> bool:
         response.status < HTTPStatus.MULTIPLE_CHOICES
         and response.status != HTTPStatus.NON_AUTHORITATIVE_INFORMATION
         and not page
-    )
-
-
-def _upstream(source: Any) -> Upstream:
-    return Upstream(
-        id=str(source.id or "").lower(),
-        name=str(source.name or source.id or ""),
-        protocol=str(source.protocol or "").lower(),
-        public=str(source.upstream_source_type or "").lower() == "public",
-        location=str(source.display_location or source.location or ""),
-        works=str(source.status or "ok").lower() == "ok" and source.deleted_date is None,
-    )
-
-
-def _known(version: Any, names: Mapping[str, str]) -> KnownVersion:
-    origin = str(version.direct_upstream_source_id or "").lower()
-    return KnownVersion(
-        version=str(version.version),
-        deleted=bool(version.is_deleted),
-        upstream=names.get(origin, origin) or None,
-        views=tuple(str(view.name) for view in version.views or () if view.name),
-        published=version.publish_date,
     )
 
 
@@ -462,4 +383,6 @@ def _same(one: str, other: str) -> bool:
 
 
 def _short(error: Exception) -> str:
-    return redact(" ".join(str(error).split()))[:200].rstrip(".")
+    inner = error.args[0] if error.args else error
+    text = str(inner[0] if isinstance(inner, tuple) and inner else error)  # as msrest wraps others
+    return redact(" ".join(text.split()))[:200].rstrip(".")

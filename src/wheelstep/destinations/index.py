@@ -23,7 +23,7 @@ from wheelstep.destinations.refusals import (
     upload_refused,
 )
 from wheelstep.destinations.twine_adapter import TwineUploader
-from wheelstep.errors import CannotHere, Refused, ServiceRefused
+from wheelstep.errors import CannotHere, Refused, ServiceRefused, StepError
 from wheelstep.ground import simple_index
 from wheelstep.ground.credentials import SignIn
 from wheelstep.ground.index_page import SEEN, ask, files_on
@@ -131,7 +131,7 @@ class IndexDestination:
                 stream_to=partial,
             )
             if response.status != HTTPStatus.OK:
-                raise reading_refused(listed.url, response, self.reader())
+                raise self.reading_refusal(listed.url, response)
             if listed.sha256 is not None and (found := _sha256(partial)) != listed.sha256:
                 raise Refused(
                     f"{self.name} served {listed.file} with other bytes than it lists: SHA-256 "
@@ -165,13 +165,21 @@ class IndexDestination:
             return True
         if self.is_taken(wheel, response):
             return False
-        raise upload_refused(self.upload_url, wheel.file, response, self.reader())
+        raise self.upload_refusal(wheel.file, response)
 
     # -- what a kind of index words or knows otherwise
 
     def is_taken(self, wheel: Wheel, response: Response) -> bool:  # noqa: ARG002
         """Say whether an answer means that the file is there already."""
         return already_there(response)
+
+    def upload_refusal(self, file: str, response: Response) -> StepError:
+        """Return the error for an upload that was not taken."""
+        return upload_refused(self.upload_url, file, response, self.reader())
+
+    def reading_refusal(self, url: str, response: Response) -> StepError:
+        """Return the error for an answer to a reader that is no page and no file."""
+        return reading_refused(url, response, self.reader())
 
     def is_missing_page(self, response: Response) -> bool:
         """Say whether an answer means that the index has no such project."""
@@ -227,7 +235,7 @@ class IndexDestination:
         if self.is_elsewhere(response) or self.is_missing_page(response):
             return None
         if response.status != HTTPStatus.OK:
-            raise reading_refused(url, response, self.reader())
+            raise self.reading_refusal(url, response)
         return files_on(response)
 
     def is_elsewhere(self, response: Response) -> bool:

@@ -29,7 +29,8 @@ from wheelstep.destinations.examine import (
     taken,
 )
 from wheelstep.destinations.interface import Destination, ReadBack, WritesPages
-from wheelstep.errors import CannotHere, Refused, ServiceRefused, ServiceUnavailable
+from wheelstep.destinations.reserved import TellsReserved
+from wheelstep.errors import CannotHere, Refused, ServiceRefused, ServiceUnavailable, StepError
 from wheelstep.ground.clock import Clock, SystemClock, backoff
 from wheelstep.model import Listed, Outcome, Wheel
 
@@ -253,7 +254,7 @@ class _Uploading:
     def _there_already(self, destination: Destination, wheel: Wheel) -> _Done:
         """Find out what a service means by "there already": never taken on trust."""
         work, content_of = self.examination.work, self.examination.content_of
-        for _ in self._until_deadline():
+        for attempt in self._until_deadline():
             looks = {destination.place: destination.look([wheel.name])}
             (action,) = decide([wheel], looks)
             if isinstance(action, Compare):
@@ -266,6 +267,8 @@ class _Uploading:
                 return destination, action.wheel, Outcome.IDENTICAL
             if isinstance(action, Adopt):
                 return destination, action.wheel, Outcome.ADOPTED
+            if attempt == 1 and (why := _reserved(destination, wheel)) is not None:
+                raise why
         raise ServiceRefused(
             f"{destination.name} says that it has {wheel.file} already, but its page does not list "
             f"it, not even after {self.visible_within:.0f} s. A deleted version stays reserved, "
@@ -346,6 +349,10 @@ class _Uploading:
         shutil.rmtree(path.parent)
         if sha256 != wheel.sha256:
             raise _changed(wheel, destination, sha256, "what is read back has")
+
+
+def _reserved(destination: Destination, wheel: Wheel) -> StepError | None:
+    return destination.reserved(wheel) if isinstance(destination, TellsReserved) else None
 
 
 def _changed(wheel: Wheel, destination: Destination, sha256: str, how: str) -> Refused:
