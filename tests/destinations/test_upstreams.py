@@ -27,7 +27,7 @@ FREE: frozenset[str] = frozenset()
         (Name("acme", None, None, [], ["9.9"]), "dependency-confusion"),
         # not published yet
         (Name("acme", THEIRS, False, [], [], "1.0.0"), "safe"),
-        (Name("acme", THEIRS, False, [], [], "9.9"), "version-reserved"),
+        (Name("acme", THEIRS, False, [], [], "9.9"), "version-at-upstream"),
         (Name("acme", FREE, False, [], [], "1.0.0"), "safe"),
         (Name("acme", None, False, [], [], "1.0.0"), "unknown"),
         # what could not be read is never safe

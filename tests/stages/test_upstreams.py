@@ -148,7 +148,7 @@ def test_a_version_that_the_upstream_has_could_not_be_uploaded(place: Place) -> 
     place.in_public("1.1.0")
     with pytest.raises(ServiceRefused) as caught:
         check_names(place.run(), RELEASING)
-    assert caught.value.code == "version-reserved"
+    assert caught.value.code == "version-at-upstream"
     assert caught.value.packages == ("acme-core",)
 
 

@@ -14,11 +14,10 @@ from typing import Final
 
 from packaging.version import InvalidVersion, Version
 
-__all__ = ["FULL", "NEARLY_FULL", "Fate", "Kept", "fate_of"]
+__all__ = ["NEARLY_FULL", "Fate", "Kept", "fate_of"]
 
-FULL: Final = 5000
-"""Versions of one package that a feed takes (Microsoft Learn, "Size and count limits")."""
 NEARLY_FULL: Final = 4500
+"""Versions of one package from which on it is told that a feed takes no more one day."""
 IMPLICIT: Final = "local"
 """The view that shows everything: nothing is promoted to it."""
 EARLIEST: Final = dt.datetime.min.replace(tzinfo=dt.UTC)

@@ -17,7 +17,7 @@ __all__ = ["FINDINGS", "Finding", "Name", "judge"]
 
 FINDINGS: Final = {
     "dependency-confusion": "Whoever owns the public name decides what is installed.",
-    "version-reserved": "The upload is refused (409) after everything was built and rehearsed.",
+    "version-at-upstream": "The upload is refused (409) after everything was built and rehearsed.",
     "upstream-open": "Whoever registers the name there gets into the feed.",
 }
 """What may go wrong, by code, and what that breaks."""
@@ -49,7 +49,7 @@ class Name:
 class Finding:
     """What came of it."""
 
-    kind: Literal["safe", "unknown", "dependency-confusion", "version-reserved", "upstream-open"]
+    kind: Literal["safe", "unknown", "dependency-confusion", "version-at-upstream", "upstream-open"]
     message: str
     """Whole sentences, the name in them."""
     cure: str = ""
@@ -88,7 +88,7 @@ def judge(one: Name, upstream: str, *, active: bool = True) -> Finding:  # noqa:
         and one.version in (one.public or ())
     ):
         return Finding(
-            "version-reserved",
+            "version-at-upstream",
             f"{upstream} has {name} {one.version} of somebody else, and a feed takes no version "
             "that one of its upstreams has.",
             "Raise the version above those there, or give the package another name.",

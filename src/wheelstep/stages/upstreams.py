@@ -158,7 +158,7 @@ def _said(run: Run, feed: FeedDestination, name: str, finding: Finding) -> list[
         case "upstream-open":
             run.warn(finding.kind, f"{message} {FINDINGS[finding.kind]}", cure=finding.cure)
             return []
-        case "version-reserved":
+        case "version-at-upstream":
             reserved = ServiceRefused(message, code=finding.kind, cure=finding.cure)
             reserved.packages = (name,)
             return [reserved]

@@ -11,7 +11,8 @@ from typing import Final
 
 from wheelstep.definitions.source import without_secrets
 from wheelstep.destinations.artifacts_feed import FeedDestination
-from wheelstep.destinations.retention import FULL, NEARLY_FULL, Kept, fate_of
+from wheelstep.destinations.feed_conflicts import MOST_VERSIONS as FULL
+from wheelstep.destinations.retention import NEARLY_FULL, Kept, fate_of
 from wheelstep.destinations.upstreams import FINDINGS, Finding
 from wheelstep.errors import StepError
 from wheelstep.ground.checks import Group
@@ -25,7 +26,7 @@ FEEDS: Final = Group("destinations")
 RETENTION_PLACE: Final = "In Azure DevOps: Artifacts, the feed, Feed settings, Feed details."
 BUILDS_FAIL: Final = "An image that pins it cannot be built."
 AT_ONCE: Final = 8
-EXIT_CODES: Final = {"dependency-confusion": 4, "version-reserved": 5, "upstream-open": 0}
+EXIT_CODES: Final = {"dependency-confusion": 4, "version-at-upstream": 5, "upstream-open": 0}
 
 
 def feed_tasks(known: Known, one: FeedDestination, name: str) -> Iterator[Task]:
@@ -249,7 +250,7 @@ def _room(known: Known, packages: _Packages, name: str) -> Sequence[Check]:
                 FEEDS.fault(
                     subject,
                     f"It has {count} versions of {package}, and takes {FULL} of a package.",
-                    code="versions-full" if count >= FULL else "versions-nearly-full",
+                    code="too-many-versions" if count >= FULL else "versions-nearly-full",
                     breaks="The next release is refused."
                     if count >= FULL
                     else f"After {FULL - count} more, releases are refused.",
