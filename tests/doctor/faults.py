@@ -88,10 +88,9 @@ def _may_not_push(world: World) -> None:
     world.repo.git("remote", "set-url", "origin", world.remote("reader"))
 
 
-def _external_versions(world: World) -> None:
+def _saved_from_outside(world: World) -> None:
     file = "acme_core-9.9-py3-none-any.whl"
-    world.public["/simple/acme-core/"] = f'<a href="/{file}">{file}</a>'.encode()
-    world.feed.external_versions.add("acme-core")
+    world.feed.files[file] = Stored("acme-core", "9.9", file, b"PK", None, 0, source="PyPI")
 
 
 def _not_kept(world: World) -> None:
@@ -129,10 +128,10 @@ FAULTS = (
         ends="resource-not-found",
     ),
     Fault(
-        "a feed that takes a public package of our name",
+        "a public package of our name in the feed",
         "dependency-confusion",
         4,
-        _external_versions,
+        _saved_from_outside,
     ),
     Fault("a pinned version that retention deletes", "pinned-not-kept", 0, _not_kept),
     Fault("no right to push", "push-forbidden", 5, _may_not_push, late=True),
