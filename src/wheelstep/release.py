@@ -29,6 +29,7 @@ from wheelstep.repositories.land import land
 from wheelstep.stages.building import added, build, rebuilt
 from wheelstep.stages.connecting.connect import Connecting
 from wheelstep.stages.definitions import check_place, edits_for, edits_on, show_edits
+from wheelstep.stages.elsewhere import as_served
 from wheelstep.stages.git_source import repository_url, with_sources
 from wheelstep.stages.landing import (
     check_head_is_shared,
@@ -90,6 +91,9 @@ def release(run: Run, *, pin: bool = True) -> None:
         if pin:
             unserved = check_serving(run, found.definitions.kinds)
             run.report.add([unserved] if unserved else [])
+        elif not run.trigger.pull_request:  # which asks no private index
+            with run.stage("check"):
+                found = as_served(run, found, work)
         if run.planning:
             from wheelstep.stages.planning import plan
 
@@ -153,7 +157,7 @@ class Release:
                 run.repository.prove()
                 check_head_is_shared(run, self.found.tree.commit)
                 self.connecting.check(definitions=bool(self.found.definitions.kinds))
-            check_early(run, self.found)
+            check_early(run, self.found, lacks)
             if pin:
                 check_reads(run, self.found.definitions.kinds)
         with run.stage("build"):
@@ -179,12 +183,14 @@ class Release:
             wheels = [wheel for one in self.built.values() for wheel in one.wheels]
             with run.stage("examine"):
                 examination = examine_wheels(run, self.found, [*wheels, *recorded], self.work)
+        with run.stage("examine"):
+            # fetched once and found right, before anything is stored anywhere
+            examination, copies = at_hand(examination, run.transfers)
         if pin:
             with run.stage("rehearse"):
                 if run.settings.rehearse != "off":
-                    examination, copies = at_hand(examination, run.transfers)
-                    wheels = [*wheels, *copies, *at_hand_for_views(run, recorded, self.work)]
-                self.rehearse(wheels)
+                    copies = (*copies, *at_hand_for_views(run, recorded, self.work))
+                self.rehearse([*wheels, *copies])
         with run.stage("publish"):
             self._upload(examination)
         if self.promoting.feeds:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.doctor.world import CONDA, World, shallow
+from tests.servers.feed import Stored
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,17 @@ def _may_not_push(world: World) -> None:
     world.repo.git("remote", "set-url", "origin", world.remote("reader"))
 
 
+def _saved_from_outside(world: World) -> None:
+    file = "acme_core-9.9-py3-none-any.whl"
+    world.feed.files[file] = Stored("acme-core", "9.9", file, b"PK", None, 0, source="PyPI")
+
+
+def _not_kept(world: World) -> None:
+    world.feed.retention = {"countLimit": 1}
+    file = "acme_features-0.9.1-py3-none-any.whl"
+    world.feed.files[file] = Stored("acme-features", "0.9.1", file, b"PK", None, 0)
+
+
 FAULTS = (
     Fault("closed storage and no build compute", "build-compute-not-set", 0, _no_build_compute),
     Fault("a closed registry that is not Premium", "registry-not-premium", 0, _standard_registry),
@@ -115,6 +127,13 @@ FAULTS = (
         _wrong_workspace,
         ends="resource-not-found",
     ),
+    Fault(
+        "a public package of our name in the feed",
+        "dependency-confusion",
+        4,
+        _saved_from_outside,
+    ),
+    Fault("a pinned version that retention deletes", "pinned-not-kept", 0, _not_kept),
     Fault("no right to push", "push-forbidden", 5, _may_not_push, late=True),
 )
 
@@ -126,6 +145,11 @@ EXCLUDED: dict[frozenset[str], str] = {
     frozenset({"build-compute-gpu", "build-compute-missing"}): "one that is not there has no size",
     frozenset({"connection-missing", "connection-expired"}): "one that is not there has no date",
     frozenset({"connection-missing", "connection-broken"}): "the closer one covers the feed",
+    **{
+        frozenset({unread, told}): "a feed that cannot be read tells nothing of itself"
+        for unread in ("not-authorized", "not-found")
+        for told in ("dependency-confusion", "pinned-not-kept")
+    },
     frozenset({"not-authorized", "not-found"}): "a feed that is not there tells of no rights",
 }
 """Pairs of codes of which one cannot be there beside the other, and why."""

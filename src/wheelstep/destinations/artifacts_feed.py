@@ -24,7 +24,7 @@ from wheelstep.destinations.feed_conflicts import (
     too_many_versions,
 )
 from wheelstep.destinations.feed_refusals import TOLD, FeedAsker, missing_part, refused
-from wheelstep.destinations.feed_service import READ, WRITE, FeedService, Retention
+from wheelstep.destinations.feed_service import READ, WRITE, FeedService
 from wheelstep.destinations.index import IndexDestination
 from wheelstep.destinations.refusals import Reader
 from wheelstep.destinations.views import is_of, listing_urls, view_place
@@ -35,7 +35,7 @@ from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.transport import Credentials, Response, Transport
 from wheelstep.model import Index, Listed, Wheel
 
-__all__ = ["FeedDestination", "Retention"]
+__all__ = ["FeedDestination"]
 
 LARGEST: Final = 500 * 1024 * 1024
 """Bytes of one Python file (Microsoft Learn, "Limits on packages")."""
@@ -334,21 +334,6 @@ class FeedDestination(IndexDestination):
             )
             self.notes += (note,)
             return False
-
-    def retention(self) -> Retention | str | None:
-        """Ask which versions the feed keeps.
-
-        Returns:
-            None where it keeps all; the reason, sentences, where it cannot be read.
-
-        Raises:
-            StepError: Nobody can sign in.
-        """
-        self._must_sign_in()
-        try:
-            return self.service.retention()
-        except (ServiceRefused, ServiceUnavailable) as error:
-            return f"Its retention policy could not be read. {error.message}"
 
 
 def _version_of(file: str) -> str | None:

@@ -90,7 +90,8 @@ def _wheel_files(dist: Path) -> list[Path]:
         raise SettingError(
             f"The folder {dist.name} (`dist`) is not there, so there are no prebuilt wheels.",
             code="no-dist",
-            cure="Download the wheels of the build jobs into it first, or point `dist` at them.",
+            cure="Run `wheelstep build`, or download the wheels of the build jobs into it, or "
+            "point `dist` at them.",
         ) from error
     except OSError as error:
         raise CannotHere.from_os_error(error, "looking for prebuilt wheels") from error
@@ -118,7 +119,8 @@ def _missing(package: Package, dist: Path) -> BuildFailed:
         f"There is no wheel of {package.name} {Version(package.version)} ({package.directory}) in "
         f"{dist.name}.",
         code="wheel-missing",
-        cure="Let the build jobs hand it over, or leave the package out with `!` in `packages`.",
+        cure="Run `wheelstep build`, or let the build jobs hand it over, or leave the package out "
+        "with `!` in `packages`.",
     )
     error.packages = (package.name,)
     return error

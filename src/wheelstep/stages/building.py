@@ -7,6 +7,7 @@ from pathlib import Path
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
+from wheelstep.errors import CannotHere, StepError, raise_all
 from wheelstep.model import Package
 from wheelstep.packages.environments import BuildEnvironments
 from wheelstep.packages.export import export
@@ -15,7 +16,7 @@ from wheelstep.packages.sources import fingerprint, locate, tree_fingerprint_at
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey, Surveyed
 
-__all__ = ["added", "build", "rebuilt"]
+__all__ = ["added", "build", "in_dist", "rebuilt"]
 
 
 def build(run: Run, survey: Survey, environments: BuildEnvironments) -> list[Built]:
@@ -45,6 +46,11 @@ def added(run: Run, survey: Survey) -> list[Surveyed]:
     return rows
 
 
+def in_dist(run: Run, row: Surveyed) -> bool:
+    """Tell whether `dist` holds a wheel of a package at its version."""
+    return run.dist.is_dir() and any(_is_of(path.name, row) for path in run.dist.glob("*.whl"))
+
+
 def _is_of(file: str, row: Surveyed) -> bool:
     try:
         name, version, *_ = parse_wheel_filename(file)
@@ -62,6 +68,8 @@ def _package_of(run: Run, survey: Survey, row: Surveyed) -> Package:
 def _made(
     run: Run, survey: Survey, packages: Sequence[Package], environments: BuildEnvironments
 ) -> list[Built]:
+    if not packages and not run.dist.is_dir():
+        return []
     if run.settings.prebuilt:
         from wheelstep.packages.prebuilt import prebuilt_wheels
 
@@ -107,7 +115,26 @@ def rebuilt(
     """Build unchanged packages that a destination lacks and none can hand over any more.
 
     Raises:
+        CannotHere: With `prebuilt`, when `dist` does not hold them either.
         StepError: As `build`.
     """
+    if run.settings.prebuilt:
+        raise_all([_nowhere(run, row) for row in rows if not in_dist(run, row)])
     packages = [_package_of(run, survey, row) for row in rows]
     return _made(run, survey, packages, environments)
+
+
+def _nowhere(run: Run, row: Surveyed) -> StepError:
+    places = {place for one in (row.locked.wheels if row.locked else ()) for place in one.places}
+    former = sorted(places - {one.place for one in run.destinations})
+    text = f"No destination has {row.project.name} {row.version}, nor has {run.settings.dist}."
+    cure = "Run `wheelstep release`, which builds it again."
+    if former:
+        text += f" The record has it in {', '.join(former)}, which is no destination now."
+        cure = (
+            f"To copy it, name {former[0]} in `publish-to` as well, with its token. To build it "
+            "again, run `wheelstep release`."
+        )
+    error = CannotHere(text, code="wheel-missing", cure=cure, file=row.project.file or None)
+    error.packages = (row.name,)
+    return error

@@ -28,6 +28,7 @@ from wheelstep.stages.rehearsing import (
 )
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey, Surveyed
+from wheelstep.stages.upstreams import check_names
 from wheelstep.stages.vendoring import Vendoring
 from wheelstep.stages.views import check_reads, check_views, index_of, places_of
 
@@ -63,6 +64,7 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
     new = {row.project.normalized for row in found.packages if row.package is not None}
     all_names = [row.name for row in found.packages]
     connecting = Connecting(run, all_names)
+    check_names(run, {row.name: row.version for row in found.packages if row.name in new | lacks})
     if new or lacks:
         check_reads(run, found.definitions.kinds)
     say_planned_promotions(run, found)

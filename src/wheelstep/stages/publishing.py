@@ -26,6 +26,7 @@ from wheelstep.packages.sources import files_that_differ
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey
 from wheelstep.stages.views import check_views, places_of
+from wheelstep.stages.upstreams import check_names
 
 __all__ = [
     "check_early",
@@ -73,10 +74,16 @@ def lacking(run: Run, survey: Survey) -> list[str]:
     return names
 
 
-def check_early(run: Run, found: Survey) -> None:
+def check_early(run: Run, found: Survey, lacks: Sequence[str] = ()) -> None:
     """Find out before anything is built what would stop the release afterwards: a token that cannot
     read, a feed or a view that is not there, a version that a destination does not take, a platform
-    that does not exist. Whether a token may write shows only when it does.
+    that does not exist, a public package that a feed could serve under one of our names. Whether a
+    token may write shows only when it does.
+
+    Args:
+        run: The run.
+        found: The packages.
+        lacks: Unchanged ones that some destination does not have.
 
     Raises:
         StepError: What would stop it.
@@ -86,6 +93,14 @@ def check_early(run: Run, found: Survey) -> None:
     reachable(run.destinations, [name for name, _ in new], run.transfers)
     check_views(run)
     _tell_who_was_passed_over(run)
+    check_names(
+        run,
+        {
+            row.name: row.version
+            for row in found.packages
+            if row.package is not None or row.name in lacks
+        },
+    )
     if found.definitions.kinds and run.settings.rehearse == "on":
         check_platform(run.settings.platform, uv_environment(run.environment))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from wheelstep.destinations.artifacts_feed import FeedDestination, Retention
+from wheelstep.destinations.artifacts_feed import FeedDestination
 from wheelstep.destinations.examine import each_once, unacceptable_version
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.index import IndexDestination
@@ -23,6 +23,7 @@ from wheelstep.ground.checks import Group
 from wheelstep.ground.index_page import SEEN, SUPPRESS_SIGN_IN
 from wheelstep.ground.proxies import is_below
 from wheelstep.model import Check
+from wheelstep.stages.doctor.feeds import feed_tasks
 from wheelstep.stages.doctor.known import Known, Task
 from wheelstep.stages.serving import check_serving, refuse_nameless
 
@@ -56,8 +57,7 @@ def destination_tasks(known: Known) -> Iterator[Task]:
             yield Task(subject, name, partial(_read, known, one), "read", ENDS)
             yield Task(subject, f"{name}: write", partial(_write, one), "publish")
         if isinstance(one, FeedDestination):
-            yield Task(subject, f"{name}: upstreams", partial(_upstreams, one), "rehearse")
-            yield Task(subject, f"{name}: retention", partial(_retention, one), "publish")
+            yield from feed_tasks(known, one, name)
             if one.view:
                 yield Task(subject, f"{name}: view", partial(_view, one), "read", ENDS)
         if one.consumer_url:
@@ -229,25 +229,6 @@ def _write(one: IndexDestination) -> Sequence[Check]:
     ]
 
 
-def _upstreams(one: FeedDestination) -> Sequence[Check]:
-    subject = f"{_named(one)}: upstreams"
-    index = one.index()
-    if one.notes:
-        return [
-            DESTINATIONS.unknown(
-                subject,
-                " ".join(one.notes),
-                "Without a public upstream, definitions need a second index for public packages.",
-                "In Azure DevOps: Artifacts, the feed, Feed settings, Upstream sources.",
-            )
-        ]
-    if index.public_upstream:
-        message = "It serves public packages, too: definitions need no other index."
-    else:
-        message = "It has no public upstream: definitions name it beside the public index."
-    return [DESTINATIONS.ok(subject, message)]
-
-
 def _view(one: FeedDestination) -> Sequence[Check]:
     """Say whether the view is there, and what is known of the right to promote: a feed does not
     tell it without a try."""
@@ -266,21 +247,6 @@ def _view(one: FeedDestination) -> Sequence[Check]:
             one.reader().right_cure,
         ),
     ]
-
-
-def _retention(one: FeedDestination) -> Sequence[Check]:
-    subject = f"{_named(one)}: retention"
-    breaks = "Versions that definitions pin may be deleted one day, and their images not build."
-    place = "In Azure DevOps: Artifacts, the feed, Feed settings, Retention."
-    match one.retention():
-        case None:
-            return [DESTINATIONS.ok(subject, "It keeps every version.")]
-        case Retention(newest=newest, days=days):
-            also = f", and those that were downloaded within {days} days" if days else ""
-            message = f"It keeps the {newest} newest versions of each package{also}."
-            return [DESTINATIONS.ok(subject, f"{message} Promoted versions stay.")]
-        case str(why):
-            return [DESTINATIONS.unknown(subject, why, breaks, place)]
 
 
 def _open(known: Known, one: Destination) -> Sequence[Check]:

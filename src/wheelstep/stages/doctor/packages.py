@@ -16,8 +16,9 @@ from wheelstep.ground.uv import run_uv, uv_error, working_folder
 from wheelstep.model import Check, Project, Sources
 from wheelstep.packages.sources import Rules
 from wheelstep.packages.versions import reads_history, versions_of
-from wheelstep.rehearsal.pages import Asked, Page, Pages
+from wheelstep.rehearsal.pages import Page
 from wheelstep.stages.doctor.known import Known, Task
+from wheelstep.stages.upstreams import public_pages
 
 __all__ = ["package_tasks"]
 
@@ -116,18 +117,11 @@ def _names(known: Known) -> Sequence[Check]:
         return []  # said of the packages
     if run.settings.no_public_index:
         return [PACKAGES.ok(subject, "`public-index` is none: no name is looked up.")]
-    public = known.public()
-    configured = [url for url in public.index_urls if url] if public.names_an_index else []
-    url = configured[0] if configured else known.default()
-    if url is None:
+    found = public_pages(run, known.transport, names, known.public(), known.default)
+    if found is None:
         message = "Which index stands for the public one cannot be told."
         return [PACKAGES.unknown(subject, message, cure="Set `public-index`.")]
-    who = next((one for one in public.credentials if url.startswith(one.url)), None)
-    pages = Pages(known.transport)
-    asked = {name: Asked(url, name, who) for name in names}
-    with ThreadPoolExecutor(run.transfers) as pool:
-        pages.read_all(asked.values(), pool)
-    return _public(subject, {name: pages.of(one) for name, one in asked.items()})
+    return _public(subject, found)
 
 
 def _public(subject: str, found: dict[str, Page]) -> list[Check]:
