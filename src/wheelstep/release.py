@@ -181,6 +181,8 @@ class Release:
         with run.stage("publish"):
             self._upload(examination)
         self.note_packages()
+        if visible := run.report.visible():
+            run.report.timings["visible"] = max(visible.values())
 
     def _upload(self, examination: Examination) -> None:
         so_far: list[Published] = []

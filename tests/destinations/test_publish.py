@@ -12,9 +12,10 @@ import pytest
 
 from tests.destinations.wheels import content_of, make_wheel, record_of
 from wheelstep.destinations.decide import Unobtainable
-from wheelstep.destinations.examine import VersionTaken, examine, in_parallel
+from wheelstep.destinations.examine import VersionTaken, examine
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.interface import Destination, Wanted
+from wheelstep.destinations.jobs import in_parallel
 from wheelstep.destinations.publish import missing_at, publish, upload
 from wheelstep.errors import (
     BuildFailed,

@@ -10,7 +10,7 @@ from wheelstep.model import Problem
 from wheelstep.report import PackageRow, Report
 from wheelstep.stages.comparing import changes_text
 
-__all__ = ["changed_images", "gathered", "show", "verdict"]
+__all__ = ["changed_images", "gathered", "show", "verdict", "visible"]
 
 
 def show(report: Report, host: Host) -> None:
@@ -19,7 +19,7 @@ def show(report: Report, host: Host) -> None:
     for package in report.packages:
         for line in _package(package, width):
             host.say(line)
-    for line in _connections(report):
+    for line in (*visible(report), *_connections(report)):
         host.say(line)
     for row in report.definitions:
         if row.diff:
@@ -38,6 +38,12 @@ def show(report: Report, host: Host) -> None:
     if report.packages or report.definitions or report.status in {"failed", "cancelled"}:
         host.say("")
     host.say(verdict(report))
+
+
+def visible(report: Report) -> Iterator[str]:
+    """Yield how long it took until consumers could see what is new, a sentence per destination."""
+    for name, seconds in report.visible().items():
+        yield f"{name} listed what is new, with its hashes, {seconds:.1f} s after it was stored."
 
 
 def _connections(report: Report) -> Iterator[str]:

@@ -114,7 +114,14 @@ def package_row(
     for one in published:
         if one.wheel.file in wheels:
             wheels[one.wheel.file].published.append(
-                PublishedRow(one.destination.name, one.url, one.outcome.value)
+                PublishedRow(
+                    one.destination.name,
+                    one.url,
+                    one.outcome.value,
+                    visible_after=None
+                    if one.visible_after is None
+                    else round(one.visible_after, 3),
+                )
             )
     return PackageRow(
         row.project.name, row.version, row.project.directory, status, list(wheels.values())
