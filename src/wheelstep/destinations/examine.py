@@ -121,8 +121,8 @@ def reachable(
 
     Args:
         destinations: Each place once.
-        names: Normalised names of the packages to be released; at least one, otherwise an index
-            is asked nothing.
+        names: Normalised names of the packages to be released. One is asked for, which tells all
+            that is to be found out; without any, an index is asked nothing.
         parallel: Destinations asked at once.
 
     Raises:
@@ -130,7 +130,7 @@ def reachable(
         SettingError: A destination is given twice.
     """
     each_once(destinations)
-    look_at(destinations, names, parallel)
+    look_at(destinations, names[:1], parallel)
 
 
 def unacceptable_version(
