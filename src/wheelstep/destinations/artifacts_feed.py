@@ -71,7 +71,7 @@ class FeedDestination(IndexDestination):
             transport: The HTTP policy.
             sign_in: Returns who we are, asked when it is needed first; None: nobody.
             serve_url: Where consumers read it, when not at the feed.
-            parallel: How many pages are read at once.
+            parallel: How many files are transferred at once.
         """
         super().__init__(
             name=name,
