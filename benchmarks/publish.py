@@ -8,6 +8,13 @@ checks every wheel against its RECORD and for secrets, looks whether the version
 waits until the feed lists the hash, and reads every file back: that is what its defaults cost, and
 `read-back none` leaves the last of it out. Prints medians, their ratios to the faster peer, and the
 most memory a process had at once; ends with 1 where a bound is missed.
+
+Seen last, on two processors that others kept busy (so these flatter whoever computes little):
+300 wheels of 300 packages with 100 ms for each answer 0.43 of uv's time, 0.36 without reading back;
+without latency 2.7 times twine's and 11 times uv's. What is left is our own computing, 3.4 s of a
+processor for 1,200 requests and 300 wheels, where uv takes 0.3 s for 300 requests: the requests
+themselves (requests takes 0.55 ms for one, http.client 0.09), a git for each package, imports.
+All bounds without latency are missed. Memory was 60 MB.
 """
 
 from __future__ import annotations
