@@ -196,6 +196,8 @@ class Release:
         if self.promoting.feeds:
             self._promote(pin=pin)
         self.note_packages()
+        if visible := run.report.visible():
+            run.report.timings["visible"] = max(visible.values())
 
     def _promote(self, *, pin: bool) -> None:
         """Promote what is published, once the definitions have resolved to what is served."""

@@ -33,6 +33,9 @@ class PublishedRow:
     url: str | None
     status: str
     promoted_to: str | None = None
+    visible_after: float | None = None
+    """Seconds from its being stored until the index listed it with its hash; None where it stood
+    there before, and where we write the pages ourselves."""
 
 
 @dataclass(slots=True)
@@ -142,6 +145,15 @@ class Report:
                 if row.status == "changed":
                     row.status = "found-not-edited" if row.path in left else "unchanged"
                 row.diff = ""
+
+    def visible(self) -> dict[str, float]:
+        """Return how long the slowest new file took to be listed, in seconds, by destination."""
+        longest: dict[str, float] = {}
+        for package in self.packages:
+            for row in (row for wheel in package.wheels for row in wheel.published):
+                if row.visible_after is not None:
+                    longest[row.to] = max(longest.get(row.to, 0.0), row.visible_after)
+        return longest
 
     @property
     def changed(self) -> bool:

@@ -12,9 +12,10 @@ import pytest
 
 from tests.destinations.wheels import content_of, make_wheel, record_of
 from wheelstep.destinations.decide import Unobtainable
-from wheelstep.destinations.examine import VersionTaken, examine, in_parallel
+from wheelstep.destinations.examine import VersionTaken, examine
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.interface import Destination, Wanted
+from wheelstep.destinations.jobs import in_parallel
 from wheelstep.destinations.publish import missing_at, publish, upload
 from wheelstep.errors import (
     BuildFailed,
@@ -348,3 +349,76 @@ def test_a_defect_in_a_job_is_not_hidden() -> None:
 
     with pytest.raises(ZeroDivisionError):
         in_parallel([defect], 4)
+
+
+def test_how_long_it_took_to_be_visible_is_known(releasing: Releasing) -> None:
+    memory, folder, wheel = MemoryIndex(), releasing.folder(), releasing.wheel()
+    memory.hidden_for = 5
+    work = releasing.root
+    (late, own) = publish(
+        [wheel], [memory, folder], content_of=content_of, work=work, clock=releasing.clock
+    )
+    assert late.visible_after == releasing.clock.now > 0.5
+    assert own.visible_after is None, "its pages are ours"
+    again = publish([wheel], [memory], content_of=content_of, work=work, clock=releasing.clock)
+    assert again[0].visible_after is None, "it stood there before"
+
+
+def test_a_feed_has_not_listed_a_file_before_it_lists_its_hash(releasing: Releasing) -> None:
+    class Feed(MemoryIndex):
+        kind = "feed"
+
+        def look(self, names: Sequence[str]) -> Mapping[str, Sequence[Listed]]:
+            self.hashes = self.hashes or releasing.clock.now > 2
+            return super().look(names)
+
+    feed = Feed(hashes=False)
+    assert releasing.publish([releasing.wheel()], feed) == [("memory", Outcome.UPLOADED)]
+    assert releasing.clock.now > 2
+
+    class Never(MemoryIndex):
+        kind = "feed"
+
+    with pytest.raises(ServiceUnavailable, match="without its SHA-256 for 300 s") as caught:
+        releasing.publish([releasing.wheel("other")], Never(hashes=False))
+    assert caught.value.code == "not-visible"
+
+
+def test_a_page_is_read_when_the_last_of_its_files_is_stored(releasing: Releasing) -> None:
+    class Counting(MemoryIndex):
+        looks = 0
+
+        def look(self, names: Sequence[str]) -> Mapping[str, Sequence[Listed]]:
+            self.looks += 1
+            return super().look(names)
+
+    memory = Counting()
+    releasing.publish([releasing.wheel(f"p{n % 2}", f"1.{n}") for n in range(20)], memory)
+    assert memory.looks == 1 + 2, "one before, and then one for each project"
+
+
+def test_a_failure_ends_the_waiting_for_what_is_not_visible(releasing: Releasing) -> None:
+    """The one upload fails while the other's page is waited for."""
+    waits = threading.Event()
+
+    class Stuck(MemoryIndex):
+        def look(self, names: Sequence[str]) -> Mapping[str, Sequence[Listed]]:
+            if self.puts:
+                waits.set()
+                return {name: [] for name in names}
+            return super().look(names)
+
+        def put(self, wheel: Wheel) -> bool:
+            if wheel.name == "bad":
+                waits.wait(10)
+                raise ServiceRefused("No.", code="not-authorized")
+            return super().put(wheel)
+
+    class Slow(InstantClock):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds / 1000)
+
+    releasing.clock = Slow()
+    with pytest.raises(ServiceRefused, match=r"No\."):
+        releasing.publish([releasing.wheel(), releasing.wheel("bad")], Stuck())
+    assert releasing.clock.now < 300

@@ -9,7 +9,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from wheelstep.commands.show import changed_images, gathered, promoted_to, show, verdict
+from wheelstep.commands.show import (
+    changed_images,
+    gathered,
+    promoted_to,
+    show,
+    verdict,
+    visible,
+)
 from wheelstep.commands.show_checks import checks_page, conclusion, show_checks
 from wheelstep.errors import CannotHere
 from wheelstep.ground.checks import problem_of
@@ -98,7 +105,7 @@ def summary(report: Report) -> str:
                 f"| {_cell(package.name)} | {_cell(package.version)} | {package.status} "
                 f"| {files} | {published} |"
             )
-        parts.append("")
+        parts += ["", *(f"- {_cell(line)}" for line in visible(report)), ""]
     if report.connections:
         parts += ["| connection | workspace | target | expires | status |", "|---|---|---|---|---|"]
         parts += [

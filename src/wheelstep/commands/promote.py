@@ -8,7 +8,8 @@ from pathlib import Path
 
 from wheelstep.commands.released import Named, files_of, named_versions, version_of
 from wheelstep.destinations.artifacts_feed import FeedDestination
-from wheelstep.destinations.examine import fetched, in_parallel
+from wheelstep.destinations.examine import fetched
+from wheelstep.destinations.jobs import in_parallel
 from wheelstep.destinations.promote import lacking_in_view
 from wheelstep.destinations.promote import promote as promote_in
 from wheelstep.errors import SettingError

@@ -11,7 +11,7 @@ from wheelstep.model import Problem
 from wheelstep.report import PackageRow, PublishedRow, Report
 from wheelstep.stages.comparing import changes_text
 
-__all__ = ["changed_images", "gathered", "promoted_to", "show", "verdict"]
+__all__ = ["changed_images", "gathered", "promoted_to", "show", "verdict", "visible"]
 
 NOTHING_TO_DO: Final = {
     "connect": "the workspaces have it as it is wanted",
@@ -26,7 +26,7 @@ def show(report: Report, host: Host) -> None:
     for package in report.packages:
         for line in _package(package, width):
             host.say(line)
-    for line in _connections(report):
+    for line in (*visible(report), *_connections(report)):
         host.say(line)
     for row in report.definitions:
         if row.diff:
@@ -45,6 +45,12 @@ def show(report: Report, host: Host) -> None:
     if report.packages or report.definitions or report.status in {"failed", "cancelled"}:
         host.say("")
     host.say(verdict(report))
+
+
+def visible(report: Report) -> Iterator[str]:
+    """Yield how long it took until consumers could see what is new, a sentence per destination."""
+    for name, seconds in report.visible().items():
+        yield f"{name} listed what is new, with its hashes, {seconds:.1f} s after it was stored."
 
 
 def _connections(report: Report) -> Iterator[str]:

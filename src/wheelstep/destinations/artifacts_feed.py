@@ -69,7 +69,7 @@ class FeedDestination(IndexDestination):
             sign_in: Returns who we are, asked when it is needed first; None: nobody.
             serve_url: Where consumers read it, when not at the feed.
             view: The view that versions are promoted to; None for none.
-            parallel: How many pages are read at once.
+            parallel: How many files are transferred at once.
             hint: What else to try where there is no such feed, a sentence.
         """
         super().__init__(

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import secrets
-import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 from wheelstep.destinations.decide import (
     Action,
@@ -23,6 +20,7 @@ from wheelstep.destinations.decide import (
     decide,
 )
 from wheelstep.destinations.interface import Destination
+from wheelstep.destinations.jobs import in_parallel
 from wheelstep.destinations.reserved import TellsReserved
 from wheelstep.destinations.store import sha256_of
 from wheelstep.errors import BuildFailed, Refused, SettingError, StepError, raise_all
@@ -34,7 +32,6 @@ __all__ = [
     "VersionTaken",
     "each_once",
     "examine",
-    "in_parallel",
     "reachable",
     "taken",
     "unacceptable_version",
@@ -42,8 +39,6 @@ __all__ = [
 
 ContentOf = Callable[[Path], str]
 """Returns the content hash of a wheel, see packages/content.py; may raise a StepError."""
-
-T = TypeVar("T")
 
 
 class VersionTaken(Refused):
@@ -107,52 +102,6 @@ class Examination:
         return next(one for one in self.destinations if one.place == place)
 
 
-def in_parallel(jobs: Iterable[Callable[[], T]], parallel: int) -> list[T]:
-    """Run jobs in threads and return their results in order.
-
-    After the first failure what has not begun is not begun.
-
-    Raises:
-        StepError: All that failed, in order.
-    """
-    waiting = list(jobs)
-    if not waiting:
-        return []
-    failed = threading.Event()
-
-    def guarded(job: Callable[[], T]) -> list[T]:
-        """Return the result in a list; an empty one when something failed before."""
-        if failed.is_set():
-            return []
-        try:
-            return [job()]
-        except BaseException:
-            failed.set()
-            raise
-
-    pool = ThreadPoolExecutor(min(max(1, parallel), len(waiting)), "transfer")
-    futures = [pool.submit(guarded, job) for job in waiting]
-    try:
-        wait(futures, return_when=FIRST_EXCEPTION)
-    except BaseException:
-        # a signal: a server that does not answer is not waited for; cli.py ends with the process
-        failed.set()
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown(wait=True, cancel_futures=True)
-    errors: list[StepError] = []
-    for future in futures:
-        match None if future.cancelled() else future.exception():
-            case None:
-                pass
-            case StepError() as error:
-                errors.append(error)
-            case other:
-                raise other
-    raise_all(errors)
-    return [result for future in futures for result in future.result()]
-
-
 def look_at(
     destinations: Sequence[Destination], names: Sequence[str], parallel: int
 ) -> dict[str, Mapping[str, Sequence[Listed]]]:
@@ -173,8 +122,8 @@ def reachable(
 
     Args:
         destinations: Each place once.
-        names: Normalised names of the packages to be released; at least one, otherwise an index
-            is asked nothing.
+        names: Normalised names of the packages to be released. One is asked for, which tells all
+            that is to be found out; without any, an index is asked nothing.
         parallel: Destinations asked at once.
 
     Raises:
@@ -182,7 +131,7 @@ def reachable(
         SettingError: A destination is given twice.
     """
     each_once(destinations)
-    look_at(destinations, names, parallel)
+    look_at(destinations, names[:1], parallel)
 
 
 def unacceptable_version(

@@ -66,7 +66,7 @@ class IndexDestination:
             transport: The HTTP policy.
             sign_in: Returns who we are, asked when it is needed first; None: nobody.
             serve_url: Where consumers read it, when not at `simple_url`.
-            parallel: How many pages are read at once.
+            parallel: How many files are transferred at once.
         """
         self.name = name
         self.upload_url = upload_url
@@ -107,7 +107,8 @@ class IndexDestination:
         unique = list(dict.fromkeys(names))
         self.signed_in()  # once, before many threads find out that nobody is
         if len(unique) > 1:
-            with ThreadPoolExecutor(min(self.parallel, len(unique))) as pool:
+            # pages are small: twice as many at once as files
+            with ThreadPoolExecutor(min(self.parallel * 2, len(unique))) as pool:
                 pages = list(pool.map(partial(self._page, base), unique))
         else:
             # in this thread: it keeps its connection, which matters while a file is waited for

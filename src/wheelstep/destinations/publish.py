@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 from wheelstep.destinations.decide import (
     Adopt,
@@ -24,20 +24,18 @@ from wheelstep.destinations.examine import (
     compared,
     examine,
     fetched,
-    in_parallel,
     look_at,
     taken,
 )
 from wheelstep.destinations.interface import Destination, ReadBack, WritesPages
+from wheelstep.destinations.jobs import Jobs, in_parallel
 from wheelstep.destinations.reserved import TellsReserved
-from wheelstep.errors import CannotHere, Refused, ServiceRefused, ServiceUnavailable, StepError
-from wheelstep.ground.clock import Clock, SystemClock, attempts
+from wheelstep.destinations.visible import VISIBLE_WITHIN, Seen, Waiting, changed
+from wheelstep.errors import CannotHere, ServiceRefused, StepError
+from wheelstep.ground.clock import Clock, SystemClock
 from wheelstep.model import Listed, Outcome, Wheel
 
 __all__ = ["Missing", "Published", "at_hand", "missing_at", "publish", "upload"]
-
-VISIBLE_WITHIN: Final = 300.0
-"""Seconds that a file may take to show up on its page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +49,9 @@ class Published:
     url: str | None
     """Where consumers read it, without credentials; None where that cannot be named (a folder of
     this machine) or is not known yet."""
+    visible_after: float | None = None
+    """Seconds from its being stored until the index listed it with its hash; None where it stood
+    there before, and where we write the pages ourselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,74 +165,111 @@ def upload(
             code="wheel-missing",
             cure="Build the package, and publish it then.",
         )
-    uploading = _Uploading(examination, clock or SystemClock(), visible_within, read_back, tell)
-
-    def put(action: object) -> _Done:
-        destination, wheel, outcome = done = uploading.put(action)
-        url = destination.public_url(wheel.file) if isinstance(destination, WritesPages) else None
-        if isinstance(action, (Identical, Adopt)):
-            url = _url(destination, action.listed)
-        stored(Published(wheel, destination, outcome, url))
-        return done
-
-    done = in_parallel([lambda a=a: put(a) for a in examination.actions], parallel)  # type: ignore[misc]
-    by_place = {one.place: [d for d in done if d[0] is one] for one in examination.destinations}
-    listed: dict[str, dict[str, Listed]] = dict(
-        zip(
-            by_place,
-            in_parallel(
-                [lambda items=items: uploading.show(items) for items in by_place.values()],  # type: ignore[misc]
-                parallel,
-            ),
-            strict=True,
-        )
+    uploading = _Uploading(
+        examination,
+        clock=clock or SystemClock(),
+        visible_within=visible_within,
+        read_back=read_back,
+        tell=tell,
+        stored=stored,
     )
-    if read_back != "none":
-        in_parallel(
-            [lambda d=d: uploading.read(d, listed[d[0].place][d[1].file]) for d in done],  # type: ignore[misc]
-            parallel,
-        )
-    return tuple(
-        Published(
-            wheel, destination, outcome, _url(destination, listed[destination.place][wheel.file])
-        )
-        for destination, wheel, outcome in done
-    )
+    return uploading(parallel)
 
 
-def _url(destination: Destination, listed: Listed) -> str | None:
-    if isinstance(destination, WritesPages):
-        return destination.public_url(listed.file)
-    return listed.url
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """One wheel that is known to stand at a destination."""
 
-
-_Done = tuple[Destination, Wheel, Outcome]
+    destination: Destination
+    wheel: Wheel
+    outcome: Outcome
+    at: float | None = None
+    """When this run had stored it, by the clock's `monotonic()`; None where it stood before, and
+    where we write the pages."""
 
 
 class _Uploading:
-    """What the threads of one upload share; frozen after it is made."""
+    """One upload, whose threads share it.
+
+    Each file goes its way alone: what is stored and listed is read back while others are sent. A
+    page is read when the last of its files is stored, and by threads that send nothing: waiting
+    for one keeps no upload from going on.
+    """
 
     def __init__(
         self,
         examination: Examination,
+        *,
         clock: Clock,
         visible_within: float,
         read_back: ReadBack,
         tell: Callable[[str], None],
+        stored: Callable[[Published], None],
     ) -> None:
         self.examination = examination
         self.clock = clock
-        self.visible_within = visible_within
         self.read_back = read_back
         self.tell = tell
+        self.stored = stored
+        self.waiting = Waiting(clock, visible_within, read_back, lambda: self.jobs.failed)
+        self.done: dict[int, _Stored] = {}
+        """By the action's number, as `seen`."""
+        self.seen: dict[int, Seen] = {}
+        self.guard = threading.Lock()
+        self.groups: dict[tuple[str, str], list[int]] = {}
+        """What shares a page that a service writes: (place, project) -> actions."""
 
-    def put(self, action: object) -> _Done:
+    def __call__(self, parallel: int) -> tuple[Published, ...]:
+        """Do everything."""
+        actions, ours = self.examination.actions, list[int]()
+        for number, action in enumerate(actions):
+            if isinstance(self.examination.destination(action.to), WritesPages):
+                ours.append(number)
+            else:
+                self.groups.setdefault((action.to, action.wheel.name), []).append(number)
+        with Jobs(transfer=parallel, page=parallel) as self.jobs:
+            for number in range(len(actions)):
+                self.jobs.add("transfer", lambda n=number: self.put(n), number)  # type: ignore[misc]
+        # pages of ours are written last, when all is stored everywhere
+        with Jobs(transfer=parallel, page=parallel) as self.jobs:
+            for one in self.examination.destinations:
+                if numbers := [number for number in ours if actions[number].to == one.place]:
+                    self.jobs.add("page", lambda n=numbers: self.show(n), numbers[0])  # type: ignore[misc]
+        return tuple(self.published(number) for number in range(len(actions)))
+
+    def published(self, number: int) -> Published:
+        """Return what became of an action."""
+        done, seen = self.done[number], self.seen[number]
+        return Published(
+            done.wheel,
+            done.destination,
+            done.outcome,
+            _url(done.destination, seen.listed),
+            max(0.0, seen.at - done.at) if done.at is not None else None,
+        )
+
+    def put(self, number: int) -> None:
         """Do one action, up to its being stored."""
+        action = self.examination.actions[number]
+        done = self._put(action)
+        where = done.destination
+        url = where.public_url(done.wheel.file) if isinstance(where, WritesPages) else None
+        if isinstance(action, (Identical, Adopt)):
+            url = _url(where, action.listed)
+        self.stored(Published(done.wheel, where, done.outcome, url))
+        group = self.groups.get((action.to, action.wheel.name), [])
+        with self.guard:
+            self.done[number] = done
+            whole = bool(group) and all(each in self.done for each in group)
+        if whole:
+            self.jobs.add("page", lambda: self.show(group), group[0])
+
+    def _put(self, action: object) -> _Stored:
         match action:
             case Identical(wheel=wheel, to=to):
-                return self.examination.destination(to), wheel, Outcome.IDENTICAL
+                return _Stored(self.examination.destination(to), wheel, Outcome.IDENTICAL)
             case Adopt(wheel=wheel, to=to):
-                return self.examination.destination(to), wheel, Outcome.ADOPTED
+                return _Stored(self.examination.destination(to), wheel, Outcome.ADOPTED)
             case Upload(wheel=wheel, to=to):
                 return self._store(self.examination.destination(to), wheel, Outcome.UPLOADED)
             case Copy(wheel=wheel, to=to, source=source, listed=listed):
@@ -245,16 +283,18 @@ class _Uploading:
             case _:
                 raise TypeError(action)  # examine left nothing else
 
-    def _store(self, destination: Destination, wheel: Wheel, outcome: Outcome) -> _Done:
+    def _store(self, destination: Destination, wheel: Wheel, outcome: Outcome) -> _Stored:
         if destination.put(wheel):
             self.tell(f"{wheel.file} {outcome.value} to {destination.name}")
-            return destination, wheel, outcome
+            # how soon a page of ours is written says nothing about a service
+            at = None if isinstance(destination, WritesPages) else self.clock.monotonic()
+            return _Stored(destination, wheel, outcome, at)
         return self._there_already(destination, wheel)
 
-    def _there_already(self, destination: Destination, wheel: Wheel) -> _Done:
+    def _there_already(self, destination: Destination, wheel: Wheel) -> _Stored:
         """Find out what a service means by "there already": never taken on trust."""
         work, content_of = self.examination.work, self.examination.content_of
-        for attempt in self._until_deadline():
+        for attempt in self.waiting.attempts():
             looks = {destination.place: destination.look([wheel.name])}
             (action,) = decide([wheel], looks)
             if isinstance(action, Compare):
@@ -264,103 +304,64 @@ class _Uploading:
                 if isinstance(action, Conflict):
                     raise taken(action, destination, path)
             if isinstance(action, Identical):
-                return destination, action.wheel, Outcome.IDENTICAL
+                return _Stored(destination, action.wheel, Outcome.IDENTICAL)
             if isinstance(action, Adopt):
-                return destination, action.wheel, Outcome.ADOPTED
+                return _Stored(destination, action.wheel, Outcome.ADOPTED)
             if attempt == 1 and (why := _reserved(destination, wheel)) is not None:
                 raise why
         raise ServiceRefused(
             f"{destination.name} says that it has {wheel.file} already, but its page does not list "
-            f"it, not even after {self.visible_within:.0f} s. A deleted version stays reserved, "
+            f"it, not even after {self.waiting.within:.0f} s. A deleted version stays reserved, "
             "and so does one that an upstream of the feed holds.",
             code="version-reserved",
             cure="Raise the version; or look for it in the feed's recycle bin and its upstreams.",
         )
 
-    def _until_deadline(self) -> Iterable[int]:
-        """Count attempts, waiting longer and longer between them, until the time is over."""
-        return attempts(self.clock, self.visible_within)
+    def show(self, numbers: Sequence[int]) -> None:
+        """Bring pages up to date, wait until they list every file, and have it read back.
 
-    def show(self, done: Sequence[_Done]) -> dict[str, Listed]:
-        """Bring one destination's pages up to date and wait until they list every file.
-
-        Returns:
-            How each file is listed, by the file's name.
+        Args:
+            numbers: Actions at one destination, all of them done.
         """
-        if not done:
-            return {}
-        destination = done[0][0]
+        wheels = [self.done[number].wheel for number in numbers]
+        destination = self.done[numbers[0]].destination
         if isinstance(destination, WritesPages):
-            destination.finish(sorted({wheel.name for _, wheel, _ in done}))
-        shown: dict[str, Listed] = {}
-        missing = [wheel for _, wheel, _ in done]
-        for _ in self._until_deadline():
-            listed = self._listed(destination, sorted({wheel.name for wheel in missing}))
-            still = []
-            for wheel in missing:
-                if (found := find(wheel, listed.get(wheel.name, ()))) is None:
-                    still.append(wheel)
-                    continue
-                if found.sha256 not in {None, wheel.sha256}:
-                    raise _changed(wheel, destination, found.sha256 or "", "its page lists it with")
-                shown[wheel.file] = found
-            missing = still
-            if not missing:
-                return shown
-        raise self._not_visible(destination, missing)
+            destination.finish(sorted({wheel.name for wheel in wheels}))
+        seen = self.waiting.until_listed(destination, wheels)
+        for number, wheel in zip(numbers, wheels, strict=True):
+            if (one := seen.get(wheel.file)) is None:
+                continue  # stopped: something else has failed
+            self.seen[number] = one
+            if self.read_back != "none":
+                self.jobs.add("transfer", lambda n=number: self.read(n), number)  # type: ignore[misc]
 
-    def _listed(
-        self, destination: Destination, names: Sequence[str]
-    ) -> Mapping[str, Sequence[Listed]]:
-        if isinstance(destination, WritesPages):
-            return destination.served(names, "serve" if self.read_back == "serve" else "write")
-        return destination.look(names)
-
-    def _not_visible(
-        self, destination: Destination, missing: Sequence[Wheel]
-    ) -> ServiceUnavailable:
-        files = ", ".join(wheel.file for wheel in missing)
-        elsewhere = (
-            " Where this machine cannot see what consumers see, set read-back to write or none."
-            if self.read_back == "serve" and isinstance(destination, WritesPages)
-            else ""
-        )
-        return ServiceUnavailable(
-            f"{destination.name} has stored {files}, but did not list it within "
-            f"{self.visible_within:.0f} s.",
-            code="not-visible",
-            cure=f"Run it again: nothing is uploaded twice.{elsewhere}",
-        )
-
-    def read(self, done: _Done, listed: Listed) -> None:
+    def read(self, number: int) -> None:
         """Download one file as consumers do, and compare its hash."""
-        destination, wheel, outcome = done
-        if outcome is Outcome.ADOPTED and not isinstance(destination, WritesPages):
+        done = self.done[number]
+        if done.outcome is Outcome.ADOPTED and not isinstance(done.destination, WritesPages):
             return  # it was just read from there
-        path, sha256 = fetched(destination, listed, self.examination.work)
+        listed, work = self.seen[number].listed, self.examination.work
+        path, sha256 = fetched(done.destination, listed, work)
         shutil.rmtree(path.parent)
-        if sha256 != wheel.sha256:
-            raise _changed(wheel, destination, sha256, "what is read back has")
+        if sha256 != done.wheel.sha256:
+            raise changed(done.wheel, done.destination, sha256, "what is read back has")
 
 
 def _reserved(destination: Destination, wheel: Wheel) -> StepError | None:
     return destination.reserved(wheel) if isinstance(destination, TellsReserved) else None
 
 
-def _changed(wheel: Wheel, destination: Destination, sha256: str, how: str) -> Refused:
-    return Refused(
-        f"{wheel.file} in {destination.name} is not what was published: {how} the SHA-256 "
-        f"{sha256}, and {wheel.sha256} was published.",
-        code="hash-mismatch",
-        cure="Find out who replaced it, or what changes files on the way; then raise the version.",
-    )
+def _url(destination: Destination, listed: Listed) -> str | None:
+    if isinstance(destination, WritesPages):
+        return destination.public_url(listed.file)
+    return listed.url
 
 
 def _fetched_as(wheel: Wheel, listed: Listed, source: Destination, work: Path) -> Path:
     """Fetch a file that has to have a certain hash."""
     path, sha256 = fetched(source, listed, work)
     if sha256 != wheel.sha256:
-        raise _changed(wheel, source, sha256, "what is read there has")
+        raise changed(wheel, source, sha256, "what is read there has")
     return path
 
 

@@ -285,7 +285,7 @@ class Transport:
         """
         from requests import RequestException
 
-        failed = 0
+        failed, since = 0, self.budget.answers
         while True:
             failed += 1
             broken: RequestException | None = None
@@ -300,11 +300,12 @@ class Transport:
                 broken = error
             if response is not None:
                 if settled(response.status) or response.status not in PASSING:
+                    self.budget.answered()
                     return response
                 if not repeatable and response.status not in UNTOUCHED:
                     return response
                 asked = answers.retry_after(response.headers, self.clock.time())
-            wait = self.budget.wait_for(failed, self.clock.monotonic(), asked)
+            wait = self.budget.wait_for(failed, self.clock.monotonic(), asked, since=since)
             if wait is None:
                 if response is not None:
                     return response

@@ -307,7 +307,7 @@ def _scan(
     Returns:
         SHA-256 (hex) by member name.
     """
-    secrets = [form for form in known_forms() if len(form) >= SHORTEST_SEARCHED]
+    secrets = _searched(known_forms())
     places = [form for folder in forbidden_paths for form in _spellings(folder)]
     digests: dict[str, str] = {}
     found: list[str] = []
@@ -348,6 +348,15 @@ def _scan(
         built += [name] if leaks else []
     _raise_found(path, found, built, pointers)
     return digests
+
+
+def _searched(forms: Sequence[bytes]) -> list[bytes]:
+    """Return what has to be searched for: a form with another one inside is found by that one."""
+    searched: list[bytes] = []
+    for form in sorted(forms, key=len):
+        if len(form) >= SHORTEST_SEARCHED and not any(short in form for short in searched):
+            searched.append(form)
+    return searched
 
 
 def _raise_found(

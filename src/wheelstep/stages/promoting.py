@@ -8,8 +8,9 @@ from pathlib import Path
 
 from wheelstep.destinations.artifacts_feed import FeedDestination
 from wheelstep.destinations.decide import find
-from wheelstep.destinations.examine import fetched, in_parallel
+from wheelstep.destinations.examine import fetched
 from wheelstep.destinations.interface import Destination
+from wheelstep.destinations.jobs import in_parallel
 from wheelstep.destinations.promote import promote
 from wheelstep.destinations.publish import Published
 from wheelstep.model import Listed, Wheel

@@ -25,8 +25,8 @@ from wheelstep.packages.content import content_hash, differing_members
 from wheelstep.packages.sources import files_that_differ
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey
-from wheelstep.stages.views import check_views, places_of
 from wheelstep.stages.upstreams import check_names
+from wheelstep.stages.views import check_views, places_of
 
 __all__ = [
     "check_early",

@@ -137,6 +137,9 @@ def package_row(
                     one.url,
                     one.outcome.value,
                     view_of(one.destination.place),
+                    visible_after=None
+                    if one.visible_after is None
+                    else round(one.visible_after, 3),
                 )
             )
     return PackageRow(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
@@ -11,7 +12,7 @@ from packaging.version import InvalidVersion, Version
 
 from wheelstep.definitions.interface import Found, Kind
 from wheelstep.lock import FILE, Lock, Locked
-from wheelstep.model import Package, Project
+from wheelstep.model import Package, Project, Sources
 from wheelstep.packages.discover import discover
 from wheelstep.packages.environments import BuildEnvironments
 from wheelstep.packages.sources import (
@@ -181,10 +182,14 @@ def _look_closer(
     """Find the commit to build from and the version of packages that may have changed."""
     if not projects:
         return {}
-    located = {
-        project.normalized: locate(run.git, project, rules, trees[project.normalized], tree=tree)
-        for project in projects
-    }
+
+    def where(project: Project) -> Sources:
+        return locate(run.git, project, rules, trees[project.normalized], tree=tree)
+
+    # each is a git of its own, which is what costs
+    with ThreadPoolExecutor(max(1, run.builds)) as pool:
+        found = list(pool.map(where, projects))
+    located = {project.normalized: one for project, one in zip(projects, found, strict=True)}
     versions = versions_of(
         run.git,
         projects,
@@ -197,11 +202,11 @@ def _look_closer(
     )
     packages = {}
     for project in projects:
-        sources, found = located[project.normalized], versions[project.normalized]
+        sources, version = located[project.normalized], versions[project.normalized]
         # a later tag may decide the version; the time stays that of the sources
-        sources = replace(sources, commit=found.commit)
+        sources = replace(sources, commit=version.commit)
         packages[project.normalized] = Package(
-            project, found.version, sources, fingerprint(sources.tree, found.version)
+            project, version.version, sources, fingerprint(sources.tree, version.version)
         )
     return packages
 
