@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +12,11 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.servers.arm import Arm
+
+# Thousands of interpreters are started here: where a machine forbids it to keep what is compiled,
+# each would compile all that it imports, which takes three times as long as all the rest.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @pytest.fixture(scope="session")
