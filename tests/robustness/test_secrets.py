@@ -4,10 +4,12 @@ with it. The search is first shown to find one that is planted in each place."""
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import pytest
 from tests.release.kit import Repo
 from tests.robustness.kit import HOOK, Hosted, Started, own_backend, package, start
 from tests.robustness.oracle import MASKING, Watch, files_with, forms, history_with, text_with
+from tests.servers.git_http import USERS
 
 FEED_TOKEN = 'feed+t0ken/"56%&=7'
 """With signs that URLs, JSON and forms write in another way."""
@@ -142,6 +145,9 @@ def test_a_release_keeps_its_secrets(
     unreleased: Hosted, host: str, as_json: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unreleased.feed, "token", FEED_TOKEN)
+    # no other test that runs now gives this one to a process of its own
+    own = replace(USERS["ci"], password=f"ci-pass-{tmp_path.stat().st_ino}-{os.getpid()}")
+    monkeypatch.setitem(USERS, "ci", own)
     repository_token = unreleased.server.password("ci")
     repo, dump, log = unreleased.clone("clone"), tmp_path / "dump", tmp_path / "children"
     repo.commit(
