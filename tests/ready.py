@@ -24,9 +24,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 __all__ = ["Waiting", "fits", "run"]
 
@@ -87,11 +88,19 @@ def run(
         "environment": dict(environment),
         "umask": umask,
     }
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error:
-        code = next(_waiting()).run(json.dumps(request).encode(), out, error, timeout)
-        for file in (out, error):
-            file.seek(0)
-        return code, out.read(), error.read()
+    # pipes, as a host has them: to a file no secret is named that is to be blanked
+    pipes = [os.pipe(), os.pipe()]
+    with ThreadPoolExecutor(len(pipes)) as pool:
+        out, error = (pool.submit(_all_of, reads) for reads, _ in pipes)
+        code = next(_waiting()).run(
+            json.dumps(request).encode(), [writes for _, writes in pipes], timeout
+        )
+        return code, out.result(), error.result()
+
+
+def _all_of(reads: int) -> bytes:
+    with os.fdopen(reads, "rb") as file:
+        return file.read()
 
 
 @cache
@@ -110,6 +119,9 @@ class Waiting:
                 [sys.executable, __file__, str(theirs.fileno())],
                 env=_start(),
                 stdin=subprocess.DEVNULL,
+                # Python opens its streams for the kind of file that is there at its start
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
@@ -118,18 +130,19 @@ class Waiting:
     def close(self) -> None:
         """End it."""
         self._channel.close()
-        self._process.wait()
+        said, _ = self._process.communicate()
+        sys.stderr.write(said.decode())
 
-    def run(self, request: bytes, out: IO[bytes], error: IO[bytes], timeout: float) -> int:
-        """Let it fork and run; return the exit code."""
-        assert len(request) < LARGEST, len(request)
+    def run(self, request: bytes, said: Sequence[int], timeout: float) -> int:
+        """Let it fork and run, with what is said going to two pipes; return the exit code."""
         told, tells = os.pipe()
         with os.fdopen(told, "rb", buffering=0) as answer:
             try:
-                files = [out.fileno(), error.fileno(), tells]
-                socket.send_fds(self._channel, [request], files)
+                assert len(request) < LARGEST, len(request)
+                socket.send_fds(self._channel, [request], [*said, tells])
             finally:
-                os.close(tells)
+                for file in (*said, tells):
+                    os.close(file)
             number = int(answer.read(20))
             if not select.select([answer], [], [], timeout)[0]:
                 os.kill(number, signal.SIGKILL)
@@ -171,6 +184,8 @@ def _begin(request: dict[str, Any], out: int, error: int, tells: int) -> list[st
     """Fork the run, and tell its number and how it ended; return in the run only."""
     number = os.fork()
     if number:
+        os.close(out)
+        os.close(error)
         os.write(tells, f"{number}".encode().ljust(20))
         _, status = os.waitpid(number, 0)
         os.write(tells, f"{os.waitstatus_to_exitcode(status)}".encode().ljust(20))
