@@ -18,6 +18,8 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+from tests import ready
+
 Files = Mapping[str, str | bytes | None]
 
 OURS = (
@@ -211,11 +213,21 @@ class Repo:
         extra: Mapping[str, str] | None = None,
         python: Sequence[str] = (),
     ) -> tuple[int, str, str]:
-        """Run wheelstep as it is; `python` are options for the interpreter."""
+        """Run wheelstep as it is; `python` are options for an interpreter that is started anew."""
+        environment = dict(self.environment) | dict(extra or {})
+        if not python and ready.fits(environment):
+            code, out, said = ready.run(
+                arguments,
+                directory=self.root,
+                environment=environment,
+                umask=self.umask,
+                timeout=120,
+            )
+            return code, out.decode(), said.decode()
         done = subprocess.run(
             [sys.executable, *python, "-m", "wheelstep", *arguments],
             cwd=self.root,
-            env=dict(self.environment) | dict(extra or {}),
+            env=environment,
             umask=self.umask,
             capture_output=True,
             check=False,
