@@ -118,7 +118,7 @@ CASES = (
     Unanswered(
         "a feed whose settings fail",
         ": upstreams",
-        lambda world: world.feed.fault("api", *[Fault("status", 500)] * 9),
+        lambda world: world.feed.fault("api", *[Fault("status", 500)] * 200),
     ),
     Unanswered(
         "an index that shows nothing yet",

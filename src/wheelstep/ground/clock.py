@@ -6,12 +6,15 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Final, Protocol
 
 from wheelstep.errors import StoppedBySignal
 from wheelstep.ground.stopping import on_stop
 
 __all__ = ["Clock", "RetryBudget", "SystemClock", "attempts", "backoff"]
+
+SOON: Final = 4.0
+"""Seconds."""
 
 
 class Clock(Protocol):
@@ -147,7 +150,9 @@ class RetryBudget:
         """Return the seconds to wait before the next attempt, or None to give up.
 
         Where a third of all answers fails, one request in 700 fails six times, and a release makes
-        more than that: while others are answered a request gets twice the attempts.
+        more than that: while others are answered a request gets twice the attempts. A service that
+        answers others needs no long pause, and what always fails is told of soon: these further
+        attempts wait `SOON` at most.
 
         Args:
             attempt: How many attempts failed so far, from 1.
@@ -158,7 +163,8 @@ class RetryBudget:
         others = since is not None and self.answers > since
         if attempt >= (self.attempts * 2 if others else self.attempts):
             return None
-        wait = backoff(attempt, first=self._first, most=self._most, chance=self._chance)
+        most = min(self._most, SOON) if attempt >= self.attempts else self._most
+        wait = backoff(attempt, first=self._first, most=most, chance=self._chance)
         if asked is not None:
             # never earlier than asked, and not all clients in the same instant
             wait = asked + min(wait, 1.0)
