@@ -22,7 +22,6 @@ from wheelstep.destinations.decide import (
 from wheelstep.destinations.interface import Destination
 from wheelstep.destinations.jobs import in_parallel
 from wheelstep.destinations.reserved import TellsReserved
-from wheelstep.destinations.store import sha256_of
 from wheelstep.errors import BuildFailed, Refused, SettingError, StepError, raise_all
 from wheelstep.model import Listed, Wheel
 
@@ -169,8 +168,7 @@ def fetched(destination: Destination, listed: Listed, work: Path) -> tuple[Path,
     folder.mkdir(parents=True)
     # the file's own name: what reads wheels takes name and version from it
     target = folder / Path(listed.file).name
-    destination.fetch(listed, target)
-    return target, sha256_of(target)
+    return target, destination.fetch(listed, target)
 
 
 def compared(

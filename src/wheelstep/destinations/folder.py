@@ -160,8 +160,8 @@ class FolderDestination:
         page = self._store.read(f"{SIMPLE}/{name}/index.html")
         return parse(page, "text/html", f"{self.local_index}{name}/") if page is not None else []
 
-    def fetch(self, listed: Listed, target: Path) -> None:
-        """Write a listed file to `target`, verified.
+    def fetch(self, listed: Listed, target: Path | None) -> str:
+        """Read a listed file, verified.
 
         Raises:
             Refused: What is there has another hash than the page says.
@@ -174,15 +174,22 @@ class FolderDestination:
             if not _path_in(listed.url).resolve().is_relative_to(self.folder.resolve()):
                 raise _elsewhere(listed)
             try:
-                shutil.copyfile(_path_in(listed.url), target)
+                if target is not None:
+                    shutil.copyfile(_path_in(listed.url), target)
+                found = sha256_of(target or _path_in(listed.url))
             except OSError as error:
                 raise CannotHere.from_os_error(error, "reading a wheel back") from error
         else:
-            self._transport.request(
-                "GET", listed.url, credentials=self._credentials, stream_to=target
-            )
-        if listed.sha256 and (found := sha256_of(target)) != listed.sha256:
-            target.unlink(missing_ok=True)
+            found = self._transport.request(
+                "GET",
+                listed.url,
+                credentials=self._credentials,
+                stream_to=target,
+                hash_only=True,
+            ).sha256
+        if listed.sha256 not in {None, found}:
+            if target is not None:
+                target.unlink(missing_ok=True)
             raise Refused(
                 f"{listed.file} at {without_credentials(listed.url)} has the SHA-256 {found}, and "
                 f"the page that lists it says {listed.sha256}: one of them was changed.",
@@ -190,6 +197,7 @@ class FolderDestination:
                 cure="Find out who changed it; then put the right file back, or remove the wheel "
                 f"and {SIMPLE}/{project_of(listed.file)}/ and run it again.",
             )
+        return found
 
     # -- writing --------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ PEP 691. Both URLs are known: nothing is guessed from answers.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +22,7 @@ from wheelstep.destinations.refusals import (
     reading_refused,
     upload_refused,
 )
-from wheelstep.destinations.twine_adapter import TwineUploader
+from wheelstep.destinations.upload_form import UploadForm
 from wheelstep.errors import CannotHere, Refused, ServiceRefused, StepError
 from wheelstep.ground import simple_index
 from wheelstep.ground.credentials import SignIn
@@ -36,6 +35,9 @@ __all__ = ["IndexDestination"]
 
 FINAL: Final = frozenset(range(300, 500)) - {408, 429}
 """What another attempt would get again."""
+ANSWERED: Final = FINAL | frozenset(range(200, 300))
+SLOWEST_ANSWER: Final = 300.0
+"""Seconds without a byte after the last one was sent: an index checks a large wheel meanwhile."""
 
 
 class IndexDestination:
@@ -76,7 +78,6 @@ class IndexDestination:
         self.serve_url = serve_url
         self.parallel = parallel
         self._sign_in = sign_in
-        self._uploader = TwineUploader(upload_url, transport)
         self._guard = threading.Lock()
 
     # -- what the interface asks
@@ -117,8 +118,8 @@ class IndexDestination:
             self._prove_it_is_there()
         return {name: page or [] for name, page in zip(unique, pages, strict=True)}
 
-    def fetch(self, listed: Listed, target: Path) -> None:
-        """Write a listed file to `target`, verified against its SHA-256 where one is listed.
+    def fetch(self, listed: Listed, target: Path | None) -> str:
+        """Download a listed file, verified against its SHA-256 where one is listed.
 
         Raises:
             Refused: The file is not the one that is listed.
@@ -126,30 +127,36 @@ class IndexDestination:
             ServiceUnavailable: No answer within the retry budget.
             CannotHere: `target` cannot be written.
         """
-        partial = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}.part")
+        part = target and target.with_name(
+            f".{target.name}.{os.getpid()}.{threading.get_ident()}.part"
+        )
         try:
             response = self.transport.request(
                 "GET",
                 listed.url,
                 credentials=self.credentials_for(listed.url),
                 accept_statuses=SEEN,
-                stream_to=partial,
+                stream_to=part,
+                hash_only=True,
             )
             if response.status != HTTPStatus.OK:
                 raise self.reading_refusal(listed.url, response)
-            if listed.sha256 is not None and (found := _sha256(partial)) != listed.sha256:
+            if listed.sha256 not in {None, response.sha256}:
                 raise Refused(
                     f"{self.name} served {listed.file} with other bytes than it lists: SHA-256 "
-                    f"{found} instead of {listed.sha256}.",
+                    f"{response.sha256} instead of {listed.sha256}.",
                     code="hash-mismatch",
                     cure="Run it again; if it stays so, a cache on the way or the index itself is "
                     "damaged: do not use the file before its owner has looked at it.",
                 )
-            partial.replace(target)
+            if part and target:
+                part.replace(target)
         except OSError as error:
             raise CannotHere.from_os_error(error, f"fetching {listed.file}") from error
         finally:
-            partial.unlink(missing_ok=True)
+            if part:
+                part.unlink(missing_ok=True)
+        return response.sha256
 
     def put(self, wheel: Wheel) -> bool:
         """Publish one wheel (its `path` is set).
@@ -160,12 +167,22 @@ class IndexDestination:
         Raises:
             ServiceRefused: Not authorised, no index there, redirected.
             ServiceUnavailable: No answer within the retry budget.
-            BuildFailed: The index finds the wheel or its metadata invalid.
+            BuildFailed: The index, or twine, finds the wheel or its metadata invalid.
+            CannotHere: The wheel cannot be read, or is no longer what it was.
         """
         if wheel.path is None:
             raise ValueError(f"{wheel.file} is not on this machine")
-        who = self.credentials_for(self.upload_url)
-        response = self._uploader.upload(wheel.path, wheel.sha256, who)
+        form = UploadForm(wheel.path, wheel.sha256)
+        response = self.transport.request(
+            "POST",
+            self.upload_url,
+            credentials=self.credentials_for(self.upload_url),
+            body=form,
+            headers={"Content-Type": form.content_type},
+            ok=ANSWERED,
+            patience=SLOWEST_ANSWER,
+            refused=lambda _, response: self.upload_refusal(wheel.file, response),
+        )
         if HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
             return True
         if self.is_taken(wheel, response):
@@ -279,8 +296,3 @@ class IndexDestination:
                 code="not-found",
                 cure=self.reader().place_cure,
             )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -77,8 +77,16 @@ class Destination(Protocol):
             ServiceUnavailable: No answer within the retry budget.
         """
 
-    def fetch(self, listed: Listed, target: Path) -> None:
-        """Write a listed file to `target`, verified against its SHA-256 where one is listed."""
+    def fetch(self, listed: Listed, target: Path | None) -> str:
+        """Read a listed file as consumers do, verified against its SHA-256 where one is listed.
+
+        Args:
+            listed: From `look`.
+            target: Where to write it; None keeps nothing.
+
+        Returns:
+            Its SHA-256, hex.
+        """
 
     def put(self, wheel: Wheel) -> bool:
         """Publish one wheel (its `path` is set); safe to call from several threads.

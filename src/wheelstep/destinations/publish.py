@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -227,11 +226,11 @@ class _Uploading:
                 ours.append(number)
             else:
                 self.groups.setdefault((action.to, action.wheel.name), []).append(number)
-        with Jobs(transfer=parallel, page=parallel) as self.jobs:
+        with Jobs(send=parallel, page=parallel, read=parallel) as self.jobs:
             for number in range(len(actions)):
-                self.jobs.add("transfer", lambda n=number: self.put(n), number)  # type: ignore[misc]
+                self.jobs.add("send", lambda n=number: self.put(n), number)  # type: ignore[misc]
         # pages of ours are written last, when all is stored everywhere
-        with Jobs(transfer=parallel, page=parallel) as self.jobs:
+        with Jobs(page=parallel, read=parallel) as self.jobs:
             for one in self.examination.destinations:
                 if numbers := [number for number in ours if actions[number].to == one.place]:
                     self.jobs.add("page", lambda n=numbers: self.show(n), numbers[0])  # type: ignore[misc]
@@ -333,16 +332,14 @@ class _Uploading:
                 continue  # stopped: something else has failed
             self.seen[number] = one
             if self.read_back != "none":
-                self.jobs.add("transfer", lambda n=number: self.read(n), number)  # type: ignore[misc]
+                self.jobs.add("read", lambda n=number: self.read(n), number)  # type: ignore[misc]
 
     def read(self, number: int) -> None:
         """Download one file as consumers do, and compare its hash."""
         done = self.done[number]
         if done.outcome is Outcome.ADOPTED and not isinstance(done.destination, WritesPages):
             return  # it was just read from there
-        listed, work = self.seen[number].listed, self.examination.work
-        path, sha256 = fetched(done.destination, listed, work)
-        shutil.rmtree(path.parent)
+        sha256 = done.destination.fetch(self.seen[number].listed, None)
         if sha256 != done.wheel.sha256:
             raise changed(done.wheel, done.destination, sha256, "what is read back has")
 

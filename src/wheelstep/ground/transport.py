@@ -8,18 +8,14 @@ another place. What a service could not do just now is tried again, with jitter,
 from __future__ import annotations
 
 import base64
-import contextlib
-import threading
-import weakref
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import wheelstep
 from wheelstep.errors import (
-    CannotHere,
     ServiceRefused,
     ServiceUnavailable,
     SettingError,
@@ -29,6 +25,7 @@ from wheelstep.ground import answers
 from wheelstep.ground.clock import Clock, RetryBudget, SystemClock
 from wheelstep.ground.proxies import authorities_for, is_below, proxy_for
 from wheelstep.ground.secret import Secret, redact, without_credentials
+from wheelstep.ground.sending import Body, FileBody, Sender, page_of, written
 
 if TYPE_CHECKING:
     import requests
@@ -44,12 +41,6 @@ UNTOUCHED: Final = frozenset({429, 503})
 """Of these, the ones that say that the request was not worked on."""
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTS: Final = 10
-PIECE: Final = 1 << 18
-"""Bytes read from the network at a time."""
-PAGE_PIECE: Final = 1 << 14
-"""The same for pages, which may be compressed: a piece can unpack to a thousand times its size."""
-LARGEST_PAGE: Final = 64 << 20
-"""Bytes, unpacked, that are taken into memory; the largest page of the public index has a third."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +87,8 @@ class Response:
     """Where it came from, after redirects; may hold a query that is not to be shown."""
     reason: str = ""
     """The phrase after the status: some indexes put their message there."""
+    sha256: str = ""
+    """Hex; of a body that was streamed."""
 
     @classmethod
     def of(cls, answer: requests.Response, body: bytes | None = None) -> Response:
@@ -118,9 +111,11 @@ class _Request:
     url: str
     headers: Mapping[str, str]
     credentials: Credentials | None
-    body: bytes | Path | None
+    body: bytes | Body | None
     ok: Collection[int]
+    streamed: bool
     stream_to: Path | None
+    patience: float | None
 
 
 def refusal(method: str, response: Response) -> ServiceRefused | ServiceUnavailable:
@@ -136,7 +131,8 @@ def refusal(method: str, response: Response) -> ServiceRefused | ServiceUnavaila
 
 
 class Transport:
-    """What sends requests; safe to use from several threads (one session for each)."""
+    """What sends requests; safe to use from several threads, which share its
+    connections."""
 
     def __init__(
         self,
@@ -158,9 +154,7 @@ class Transport:
         self.budget = budget or RetryBudget()
         self.clock: Clock = clock or SystemClock()
         self.timeout = timeout
-        self._thread = threading.local()
-        self._guard = threading.Lock()
-        self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
+        self._sender = self.sender()
 
     def __enter__(self) -> Self:
         return self
@@ -169,12 +163,12 @@ class Transport:
         self.close()
 
     def close(self) -> None:
-        """Close every thread's connections; the transport can be used again afterwards."""
-        with self._guard:
-            sessions = list(self._sessions)
-            self._thread = threading.local()
-        for session in sessions:
-            session.close()
+        """Close the connections; the transport can be used again afterwards."""
+        self._sender.close()
+
+    def sender(self) -> Sender:
+        """Return what sends; tests that lead elsewhere bring their own."""
+        return Sender()
 
     def prepare(self, session: requests.Session) -> None:
         """Put a session under this policy: nothing from the process's environment, no retries of
@@ -186,14 +180,12 @@ class Transport:
         """
         from http.cookiejar import DefaultCookiePolicy
 
-        from requests.adapters import HTTPAdapter
-
         session.trust_env = False
         session.verify = authorities_for(self.environment)
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         session.headers["User-Agent"] = USER_AGENT
         for scheme in ("https://", "http://"):
-            session.mount(scheme, HTTPAdapter(max_retries=0))
+            session.mount(scheme, self._sender.new_adapter())
 
     def proxies(self, url: str) -> dict[str, str]:
         """Return the proxy for a URL in the form that requests wants.
@@ -211,11 +203,13 @@ class Transport:
         *,
         headers: Mapping[str, str] | None = None,
         credentials: Credentials | None = None,
-        body: bytes | Path | None = None,
+        body: bytes | Path | Body | None = None,
         ok: Collection[int] = range(200, 300),
         accept_statuses: Collection[int] = (),
         stream_to: Path | None = None,
+        hash_only: bool = False,
         repeatable: bool = True,
+        patience: float | None = None,
         refused: Callable[[str, Response], StepError] = refusal,
     ) -> Response:
         """Send a request, again where a service could not answer just now.
@@ -228,9 +222,12 @@ class Transport:
             body: What to send; a path is streamed.
             ok: Statuses that mean success.
             accept_statuses: Further statuses that the caller wants to see; never tried again.
-            stream_to: Where to write the body of a successful answer, instead of into memory.
+            stream_to: Where to write the body of a successful answer, instead of into memory; the
+                response's `sha256` is that of what was written.
+            hash_only: The same for a body that nobody keeps.
             repeatable: False when sending it twice could do harm: then only answers that say that
                 it was not worked on, and connections that never came about, are tried again.
+            patience: Seconds without a byte that an answer may take, where the default is too few.
             refused: Makes the error for a status that is not wanted, from method and answer.
 
         Raises:
@@ -243,7 +240,17 @@ class Transport:
         wanted = frozenset(accept_statuses)
 
         def send(who: Credentials | None) -> Response:
-            asked = _Request(method, clean, dict(headers or {}), who, body, ok, stream_to)
+            asked = _Request(
+                method,
+                clean,
+                dict(headers or {}),
+                who,
+                FileBody(body) if isinstance(body, Path) else body,
+                ok,
+                streamed=hash_only or stream_to is not None,
+                stream_to=stream_to,
+                patience=patience,
+            )
             return self.retrying(
                 f"{method} {without_credentials(clean)}",
                 lambda: self._follow(asked),
@@ -335,84 +342,26 @@ class Transport:
 
     def _send(self, asked: _Request, url: str, headers: Mapping[str, str]) -> Response:
         sent = {"User-Agent": USER_AGENT, **headers}
-        if asked.stream_to is not None:
+        if asked.streamed:
             # a wheel must arrive as it is: some servers compress what is compressed
             sent.setdefault("Accept-Encoding", "identity")
         elif asked.method == "GET":
             sent.setdefault("Cache-Control", "no-cache")
         if asked.credentials and (header := asked.credentials.header_for(url)):
             sent["Authorization"] = header
-        with contextlib.ExitStack() as stack:
-            body: bytes | BinaryIO | None = None
-            if isinstance(asked.body, Path):
-                try:
-                    body = stack.enter_context(asked.body.open("rb"))
-                except OSError as error:
-                    raise CannotHere.from_os_error(error, "reading a file to send") from error
-            else:
-                body = asked.body
-            answer = self._session().request(
-                asked.method,
-                url,
-                headers=sent,
-                data=body,
-                proxies=self.proxies(url),
-                timeout=self.timeout,
-                allow_redirects=False,
-                stream=True,
-            )
-            stack.callback(answer.close)
-            if asked.stream_to is None or answer.status_code not in asked.ok:
-                return Response.of(answer, _whole(answer, url))
-            _write(asked.stream_to, answer.iter_content(PIECE))
-            return Response.of(answer, b"")
-
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._thread, "session", None)
-        if session is None:
-            import requests
-
-            session = requests.Session()
-            self.prepare(session)
-            with self._guard:
-                self._sessions.add(session)
-                self._thread.session = session
-        return session
-
-
-def _whole(answer: requests.Response, url: str) -> bytes:
-    """Return an answer's body.
-
-    Raises:
-        ServiceRefused: It does not end where any page would.
-    """
-    body = bytearray()
-    for piece in answer.iter_content(PAGE_PIECE):
-        body += piece
-        if len(body) > LARGEST_PAGE:
-            raise answers.too_large(url, LARGEST_PAGE)
-    return bytes(body)
-
-
-def _write(target: Path, pieces: Iterator[bytes]) -> None:
-    """Write a download; a file that is not whole does not stay."""
-    doing = "writing a download"
-    try:
-        out = target.open("wb")
-    except OSError as error:
-        raise CannotHere.from_os_error(error, doing) from error
-    whole = False
-    try:
-        with out:
-            for piece in pieces:
-                try:
-                    out.write(piece)
-                except OSError as error:
-                    raise CannotHere.from_os_error(error, doing) from error
-        whole = True
-    finally:
-        if not whole:
-            target.unlink(missing_ok=True)
+        with self._sender.send(
+            asked.method,
+            url,
+            headers=sent,
+            body=asked.body,
+            verify=authorities_for(self.environment),
+            proxies=self.proxies(url),
+            timeout=(self.timeout[0], asked.patience or self.timeout[1]),
+        ) as answer:
+            if asked.streamed and answer.status_code in asked.ok:
+                sha256 = written(answer, asked.stream_to)
+                return replace(Response.of(answer, b""), sha256=sha256)
+            return Response.of(answer, page_of(answer, url))
 
 
 def _without_user(url: str) -> str:

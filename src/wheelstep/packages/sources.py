@@ -22,6 +22,7 @@ from wheelstep.packages.tree import Tree, is_below, parse_tree, read_tree, resol
 
 __all__ = [
     "Rules",
+    "at_root",
     "commit_time",
     "files_that_differ",
     "fingerprint",
@@ -188,6 +189,19 @@ def touched(git: Git, project: Project, rules: Rules, tree: Tree) -> tuple[str, 
         return tree.commit, commit_time(git, tree.commit)
     epoch, _, commit = out.partition(" ")
     return commit, int(epoch)
+
+
+def at_root(git: Git, tree: Tree) -> tuple[str, int] | None:
+    """Return the head and its commit time where it is all the history there is, as in a clone of
+    depth 1 (what checkouts of both hosts make by default): one git call for all packages.
+
+    Returns:
+        None where there are commits before.
+    """
+    epoch, commit, *parents = git.text(
+        "rev-list", "-1", "--timestamp", "--parents", tree.commit
+    ).split()
+    return None if parents else (commit, int(epoch))
 
 
 def commit_time(git: Git, commit: str) -> int:

@@ -35,28 +35,33 @@ def added(run: Run, survey: Survey) -> list[Surveyed]:
     job has built the version for one more Python or platform."""
     if not run.settings.prebuilt or not run.dist.is_dir():
         return []
-    names = {path.name for path in run.dist.glob("*.whl")}
+    there: dict[tuple[str, str], set[str]] = {}
+    for path in run.dist.glob("*.whl"):
+        if (of := _of(path.name)) is not None:
+            there.setdefault(of, set()).add(path.name)
     rows = []
     for row in survey.packages:
         if row.package is not None or row.locked is None:
             continue
         known = {wheel.file for wheel in row.locked.wheels}
-        if any(_is_of(name, row) for name in names - known):
+        if there.get((row.name, row.version), set()) - known:
             rows.append(row)
     return rows
 
 
-def in_dist(run: Run, row: Surveyed) -> bool:
-    """Tell whether `dist` holds a wheel of a package at its version."""
-    return run.dist.is_dir() and any(_is_of(path.name, row) for path in run.dist.glob("*.whl"))
+def in_dist(run: Run) -> frozenset[tuple[str, str]]:
+    """Return which packages, each a name and a version, `dist` holds wheels of."""
+    if not run.dist.is_dir():
+        return frozenset()
+    return frozenset(of for path in run.dist.glob("*.whl") if (of := _of(path.name)))
 
 
-def _is_of(file: str, row: Surveyed) -> bool:
+def _of(file: str) -> tuple[str, str] | None:
     try:
         name, version, *_ = parse_wheel_filename(file)
     except InvalidWheelFilename:
-        return False
-    return name == row.name and str(version) == row.version
+        return None
+    return name, str(version)
 
 
 def _package_of(run: Run, survey: Survey, row: Surveyed) -> Package:
@@ -119,7 +124,8 @@ def rebuilt(
         StepError: As `build`.
     """
     if run.settings.prebuilt:
-        raise_all([_nowhere(run, row) for row in rows if not in_dist(run, row)])
+        made = in_dist(run)
+        raise_all([_nowhere(run, row) for row in rows if (row.name, row.version) not in made])
     packages = [_package_of(run, survey, row) for row in rows]
     return _made(run, survey, packages, environments)
 

@@ -39,7 +39,10 @@ def as_served(run: Run, found: Survey, work: Path) -> Survey:
         SettingError: A destination is given twice.
         StepError: As `Destination.look` and `fetch`.
     """
-    rows = [row for row in found.packages if row.package is None or not in_dist(run, row)]
+    made = in_dist(run)
+    rows = [
+        row for row in found.packages if row.package is None or (row.name, row.version) not in made
+    ]
     if not rows or not run.destinations:
         return found
     each_once(run.destinations)

@@ -17,6 +17,7 @@ from wheelstep.packages.discover import discover
 from wheelstep.packages.environments import BuildEnvironments
 from wheelstep.packages.sources import (
     Rules,
+    at_root,
     fingerprint,
     locate,
     tree_fingerprint_at,
@@ -186,10 +187,13 @@ def _look_closer(
     def where(project: Project) -> Sources:
         return locate(run.git, project, rules, trees[project.normalized], tree=tree)
 
-    # each is a git of its own, which is what costs
-    with ThreadPoolExecutor(max(1, run.builds)) as pool:
-        found = list(pool.map(where, projects))
-    located = {project.normalized: one for project, one in zip(projects, found, strict=True)}
+    if (root := at_root(run.git, tree)) is not None:
+        located = {one.normalized: Sources(trees[one.normalized], *root) for one in projects}
+    else:
+        # each is a git of its own, which is what costs
+        with ThreadPoolExecutor(max(1, run.builds)) as pool:
+            found = list(pool.map(where, projects))
+        located = {project.normalized: one for project, one in zip(projects, found, strict=True)}
     versions = versions_of(
         run.git,
         projects,
