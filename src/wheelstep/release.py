@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 from wheelstep.definitions.interface import Read
 from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.examine import Examination
-from wheelstep.destinations.interface import WritesPages
+from wheelstep.destinations.interface import writes_pages
 from wheelstep.destinations.publish import Published, at_hand
 from wheelstep.errors import StepError
 from wheelstep.lock import FILE, Lock, Locked
@@ -306,14 +306,14 @@ class Release:
                 if one.url is not None and one.destination is first
             }
         missing = {wheel.name for wheel in wheels if wheel.file not in found}
-        if missing and not isinstance(first, WritesPages):
+        if missing and not writes_pages(first):
             for listed in first.look(sorted(missing)).values():
                 found |= {one.file: one.url for one in listed}
         return found
 
     def _public(self, wheels: Sequence[Wheel]) -> dict[str, str]:
         first = self.run.destinations[0] if self.run.destinations else None
-        if not isinstance(first, WritesPages):
+        if first is None or not writes_pages(first):
             return {}
         urls = {wheel.file: first.public_url(wheel.file) for wheel in wheels}
         return {file: url for file, url in urls.items() if url is not None}

@@ -17,6 +17,7 @@ from wheelstep.destinations.artifacts_feed import FeedDestination
 from wheelstep.destinations.interface import Wanted
 from wheelstep.destinations.table import destination_of
 from wheelstep.ground.secret import Secret
+from wheelstep.ground.sending import Sender
 from wheelstep.ground.transport import RetryBudget, Transport
 
 __all__ = ["FEED", "AtAzure", "at_azure"]
@@ -40,12 +41,13 @@ class _Arrives(HTTPAdapter):
         return answer
 
 
-class _ToStandIn(Transport):
-    hosts: dict[str, str]
+class _Sender(Sender):
+    def __init__(self, hosts: dict[str, str]) -> None:
+        super().__init__()
+        self.hosts = hosts
 
-    def prepare(self, session: requests.Session) -> None:
-        super().prepare(session)
-        session.mount("https://", _Arrives(self.hosts))
+    def new_adapter(self) -> HTTPAdapter:
+        return _Arrives(self.hosts)
 
 
 class AtAzure:
@@ -70,11 +72,10 @@ class AtAzure:
 def at_azure() -> Iterator[AtAzure]:
     """Run the stand-in with its two hosts, reached by Azure's names."""
     with feed_server(two_hosts=True) as server:
-        transport = _ToStandIn({}, budget=RetryBudget(attempts=2), clock=QuickClock())
-        transport.hosts = {
-            "pkgs.dev.azure.com": server.base,
-            "feeds.dev.azure.com": server.feeds_base,
-        }
+        sender = _Sender(
+            {"pkgs.dev.azure.com": server.base, "feeds.dev.azure.com": server.feeds_base}
+        )
+        transport = Transport({}, budget=RetryBudget(attempts=2), clock=QuickClock(), sender=sender)
         server.base = "https://pkgs.dev.azure.com"  # links to files name it
         with transport:
             yield AtAzure(server, transport)

@@ -18,7 +18,7 @@ import pytest
 
 from tests.destinations.wheels import content_of, make_wheel
 from wheelstep.destinations.folder import FolderDestination
-from wheelstep.destinations.interface import Wanted, WritesPages
+from wheelstep.destinations.interface import Wanted, writes_pages
 from wheelstep.destinations.publish import publish
 from wheelstep.errors import CannotHere, Refused, ServiceRefused, SettingError
 from wheelstep.ground.secret import Secret
@@ -280,7 +280,7 @@ def test_names_and_places(tmp_path: Path) -> None:
     inside = folder_at(tmp_path / "repository", "./built/../index")
     by_url = folder_at(tmp_path / "repository", outside.as_uri())
 
-    assert isinstance(inside, WritesPages)
+    assert writes_pages(inside)
     assert by_url.folder == outside
     assert by_url.place == outside.as_uri()
     assert folder_at(tmp_path, "index").place == "index"

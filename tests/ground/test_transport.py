@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -279,22 +280,58 @@ def test_certificates_that_are_not_there() -> None:
         transport.request("GET", "https://host.invalid/")
 
 
-def test_one_session_for_each_thread(transport: Transport) -> None:
+def test_threads_share_connections(transport: Transport) -> None:
     with Web(Answer()) as web:
-        seen: list[object] = []
 
         def ask() -> None:
-            transport.request("GET", web.url)
-            transport.request("GET", web.url)
-            seen.append(transport._session())
+            assert transport.request("GET", web.url).status == 200
 
-        threads = [threading.Thread(target=ask) for _ in range(4)]
-        for thread in threads:
+        for _ in range(4):  # one after the other: what one has opened, the next one uses
+            thread = threading.Thread(target=ask)
             thread.start()
-        for thread in threads:
             thread.join()
+        assert len(web.connections) == 1
         transport.close()
-    assert len(set(map(id, seen))) == 4
+        ask()
+        assert len(web.connections) == 2
+
+
+def test_a_body_in_pieces_is_sent_anew_for_every_attempt(transport: Transport) -> None:
+    class Pieces:
+        def __len__(self) -> int:
+            return 6
+
+        def __iter__(self) -> Iterator[bytes]:
+            yield from (b"abc", b"", b"def")
+
+    with Web(Answer(503), Answer(drop=True), Answer()) as web:
+        transport.request("POST", web.url, body=Pieces())
+        assert [asked.body for asked in web.asked] == [b"abcdef"] * 3
+        assert {asked.headers["Content-Length"] for asked in web.asked} == {"6"}
+
+
+def test_a_body_that_cannot_be_read_is_not_tried_again(transport: Transport) -> None:
+    class Broken:
+        def __len__(self) -> int:
+            return 6
+
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"abc"
+            raise CannotHere("The disk is gone.", code="disk", cure="Find it.")
+
+    with Web(Answer()) as web:
+        with pytest.raises(CannotHere, match="The disk is gone"):
+            transport.request("POST", web.url, body=Broken())
+        transport.close()
+    assert [asked.body for asked in web.asked] in ([], [b"abc"])
+
+
+def test_a_download_for_its_hash_alone(transport: Transport) -> None:
+    with Web(Answer(body=b"wheel")) as web:
+        response = transport.request("GET", web.url, hash_only=True)
+    assert response.body == b""
+    assert response.sha256 == hashlib.sha256(b"wheel").hexdigest()
+    assert web.asked[0].headers["Accept-Encoding"] == "identity"
 
 
 def test_a_stop_ends_the_wait() -> None:

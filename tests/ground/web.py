@@ -59,11 +59,16 @@ class Web:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.asked: list[Asked] = []
+        self.connections: list[object] = []
         waiting = list(answers)
         web = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                web.connections.append(self.client_address)
 
             def handle_any(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))

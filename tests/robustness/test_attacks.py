@@ -39,7 +39,8 @@ from wheelstep.ground.public_index import (
     uv_index_variables,
 )
 from wheelstep.ground.secret import Secret
-from wheelstep.ground.transport import LARGEST_PAGE, Transport
+from wheelstep.ground.sending import LARGEST_PAGE
+from wheelstep.ground.transport import Transport
 from wheelstep.ground.uv import compile_requirements
 from wheelstep.hosts import host_of
 from wheelstep.model import Listed, Problem

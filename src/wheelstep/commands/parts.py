@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from wheelstep.commands.released import Named, files_of, named_versions, version_of
 from wheelstep.definitions.plan import Edits
-from wheelstep.destinations.interface import Destination, WritesPages
+from wheelstep.destinations.interface import Destination, writes_pages
 from wheelstep.errors import SettingError
 from wheelstep.lock import FILE, Lock
 from wheelstep.model import Change, Listed, Pin, Wheel
@@ -192,7 +192,7 @@ def _latest(run: Run) -> tuple[list[Pin], frozenset[str]]:
 
 def _urls(destination: Destination, files: Sequence[Listed]) -> dict[str, str]:
     """Return where consumers read files, by file name; none for those they cannot read."""
-    if not isinstance(destination, WritesPages):
+    if not writes_pages(destination):
         return {one.file: one.url for one in files}
     named = {one.file: destination.public_url(one.file) for one in files}
     return {file: url for file, url in named.items() if url is not None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, Protocol, runtime_checkable
+from typing import Final, Literal, Protocol, TypeGuard
 
 from wheelstep.ground.secret import Secret
 from wheelstep.model import Index, Listed, Wheel
@@ -18,6 +18,7 @@ __all__ = [
     "ReadBack",
     "Wanted",
     "WritesPages",
+    "writes_pages",
 ]
 
 ReadBack = Literal["serve", "write", "none"]
@@ -141,7 +142,6 @@ class HasViews(Destination, Protocol):
         """Return what a view lists now, as `look` does of the feed itself."""
 
 
-@runtime_checkable
 class WritesPages(Destination, Protocol):
     """A destination whose index pages we write ourselves (a folder, a mirror): `put` stores files,
     `finish` lists them. Other destinations list by themselves, and `look` shows what they list."""
@@ -170,3 +170,9 @@ class WritesPages(Destination, Protocol):
 
     def public_url(self, file: str) -> str | None:
         """Return the URL at which consumers read a wheel, None where it cannot be named."""
+
+
+def writes_pages(destination: Destination) -> TypeGuard[WritesPages]:
+    """Tell whether we write a destination's pages; asked for every file, so it looks at no more
+    than the method."""
+    return hasattr(destination, "finish")

@@ -26,7 +26,7 @@ from wheelstep.destinations.examine import (
     look_at,
     taken,
 )
-from wheelstep.destinations.interface import Destination, ReadBack, WritesPages
+from wheelstep.destinations.interface import Destination, ReadBack, writes_pages
 from wheelstep.destinations.jobs import Jobs, in_parallel
 from wheelstep.destinations.reserved import TellsReserved
 from wheelstep.destinations.visible import VISIBLE_WITHIN, Seen, Waiting, changed
@@ -222,7 +222,7 @@ class _Uploading:
         """Do everything."""
         actions, ours = self.examination.actions, list[int]()
         for number, action in enumerate(actions):
-            if isinstance(self.examination.destination(action.to), WritesPages):
+            if writes_pages(self.examination.destination(action.to)):
                 ours.append(number)
             else:
                 self.groups.setdefault((action.to, action.wheel.name), []).append(number)
@@ -252,7 +252,7 @@ class _Uploading:
         action = self.examination.actions[number]
         done = self._put(action)
         where = done.destination
-        url = where.public_url(done.wheel.file) if isinstance(where, WritesPages) else None
+        url = where.public_url(done.wheel.file) if writes_pages(where) else None
         if isinstance(action, (Identical, Adopt)):
             url = _url(where, action.listed)
         self.stored(Published(done.wheel, where, done.outcome, url))
@@ -286,7 +286,7 @@ class _Uploading:
         if destination.put(wheel):
             self.tell(f"{wheel.file} {outcome.value} to {destination.name}")
             # how soon a page of ours is written says nothing about a service
-            at = None if isinstance(destination, WritesPages) else self.clock.monotonic()
+            at = None if writes_pages(destination) else self.clock.monotonic()
             return _Stored(destination, wheel, outcome, at)
         return self._there_already(destination, wheel)
 
@@ -324,7 +324,7 @@ class _Uploading:
         """
         wheels = [self.done[number].wheel for number in numbers]
         destination = self.done[numbers[0]].destination
-        if isinstance(destination, WritesPages):
+        if writes_pages(destination):
             destination.finish(sorted({wheel.name for wheel in wheels}))
         seen = self.waiting.until_listed(destination, wheels)
         for number, wheel in zip(numbers, wheels, strict=True):
@@ -337,7 +337,7 @@ class _Uploading:
     def read(self, number: int) -> None:
         """Download one file as consumers do, and compare its hash."""
         done = self.done[number]
-        if done.outcome is Outcome.ADOPTED and not isinstance(done.destination, WritesPages):
+        if done.outcome is Outcome.ADOPTED and not writes_pages(done.destination):
             return  # it was just read from there
         sha256 = done.destination.fetch(self.seen[number].listed, None)
         if sha256 != done.wheel.sha256:
@@ -349,7 +349,7 @@ def _reserved(destination: Destination, wheel: Wheel) -> StepError | None:
 
 
 def _url(destination: Destination, listed: Listed) -> str | None:
-    if isinstance(destination, WritesPages):
+    if writes_pages(destination):
         return destination.public_url(listed.file)
     return listed.url
 

@@ -217,6 +217,7 @@ def _feed(wanted: Wanted, context: _Context) -> Destination:
     form = plain(wanted.written or wanted.url)
     job = (context.environment.get(name, "") for name in COLLECTION_NAMES)
     address = FeedAddress.parse(form.text, collections=job)
+    match = matcher(address)
 
     def sign_in() -> SignIn | None:
         if wanted.anonymous:
@@ -228,7 +229,7 @@ def _feed(wanted: Wanted, context: _Context) -> Destination:
             job_token=context.job_token,
             environment=context.environment,
             entra=context.entra,
-            match=matcher(address),
+            match=match,
             connection=context.connection,
             choice=context.choice,
         )

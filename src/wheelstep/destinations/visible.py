@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wheelstep.destinations.decide import find
-from wheelstep.destinations.interface import Destination, ReadBack, WritesPages
+from wheelstep.destinations.interface import Destination, ReadBack, writes_pages
 from wheelstep.errors import Refused, ServiceUnavailable
 from wheelstep.ground.clock import Clock, attempts
 from wheelstep.model import Listed, Wheel
@@ -88,7 +88,7 @@ class Waiting:
     def _listed(
         self, destination: Destination, names: Sequence[str]
     ) -> Mapping[str, Sequence[Listed]]:
-        if isinstance(destination, WritesPages):
+        if writes_pages(destination):
             return destination.served(names, "serve" if self.read_back == "serve" else "write")
         return destination.look(names)
 
@@ -98,7 +98,7 @@ class Waiting:
         files = ", ".join(wheel.file for wheel in missing)
         elsewhere = (
             " Where this machine cannot see what consumers see, set read-back to write or none."
-            if self.read_back == "serve" and isinstance(destination, WritesPages)
+            if self.read_back == "serve" and writes_pages(destination)
             else ""
         )
         why = (

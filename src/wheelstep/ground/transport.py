@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -68,10 +69,14 @@ class Credentials:
         """Return the Basic Authorization header (RFC 7617, UTF-8), None where it may not go."""
         if not is_below(url, self.prefix):
             return None
-        pair = f"{self.user}:{self.secret.reveal()}"
-        value = base64.b64encode(pair.encode()).decode("ascii")
-        Secret(value)  # an error's text may hold the header
-        return f"Basic {value}"
+        return _basic(self.user, self.secret)
+
+
+@lru_cache
+def _basic(user: str, secret: Secret) -> str:
+    value = base64.b64encode(f"{user}:{secret.reveal()}".encode()).decode("ascii")
+    Secret(value)  # an error's text may hold the header
+    return f"Basic {value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +146,7 @@ class Transport:
         budget: RetryBudget | None = None,
         clock: Clock | None = None,
         timeout: tuple[float, float] = (10, 60),
+        sender: Sender | None = None,
     ) -> None:
         """Prepare; nothing is imported or opened yet.
 
@@ -149,12 +155,13 @@ class Transport:
             budget: The run's; an own one when None.
             clock: What waits between attempts.
             timeout: Seconds to connect, and seconds without a byte while reading.
+            sender: What sends; tests that lead elsewhere bring their own.
         """
         self.environment = environment
         self.budget = budget or RetryBudget()
         self.clock: Clock = clock or SystemClock()
         self.timeout = timeout
-        self._sender = self.sender()
+        self._sender = sender or Sender()
 
     def __enter__(self) -> Self:
         return self
@@ -165,10 +172,6 @@ class Transport:
     def close(self) -> None:
         """Close the connections; the transport can be used again afterwards."""
         self._sender.close()
-
-    def sender(self) -> Sender:
-        """Return what sends; tests that lead elsewhere bring their own."""
-        return Sender()
 
     def prepare(self, session: requests.Session) -> None:
         """Put a session under this policy: nothing from the process's environment, no retries of
