@@ -14,7 +14,7 @@ POINTS = [number / 7 + 1 / 14 for number in range(7)]
 
 NAMED = {
     "proved, nothing uploaded": r"http\.client\.send",
-    "uploaded, not seen": r"mkdir .*/wheelstep-[^/]*/[0-9a-f]{12}'",
+    "uploaded, not read back": r"http\.client\.send b'GET [^ ]*/download/",
     "not pushed": r"Popen .*'--force-with-lease",
     "pushed, and the checkout behind": r"Popen .*'update-ref', '-m'",
 }

@@ -33,6 +33,11 @@ def _deed(event: str, arguments: tuple[object, ...]) -> str | None:
         return f"{event} {about!r}" if flags & WRITES else None
     if event not in DEEDS:
         return None
+    if event == "http.client.send":
+        # the request's first line, and no more: what follows holds a token
+        sent = arguments[1]
+        first = sent.partition(b"\r")[0][:200] if isinstance(sent, bytes) else b""
+        return f"{event} {first!r}"
     if event in {"os.remove", "os.rmdir"} and not Path(os.fsdecode(str(about))).is_absolute():
         return None  # a temporary folder that is cleared: one deed stands for all of it
     return f"{event} {arguments[1] if event == 'subprocess.Popen' else about!r}"
