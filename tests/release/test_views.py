@@ -120,14 +120,29 @@ def test_a_view_that_is_set_later_gets_what_was_released_before(
     assert repo.release(extra=settings(feed)).status == "nothing-to-do"
 
 
-def test_nothing_is_promoted_that_does_not_resolve_as_served(repo: Repo, feed: FeedServer) -> None:
+def test_nothing_is_published_that_does_not_resolve(repo: Repo, feed: FeedServer) -> None:
     reads(repo, feed.simple_url)
     text = repo.read(CONDA).replace("- acme-two==0.9", "- acme-two==0.9\n      - missing-1==7")
     repo.commit({CONDA: text.encode()})
     ran = repo.wheelstep("release", extra=settings(feed))
     assert ran.code == 7, ran.said
+    assert feed.files == {}
+
+
+def test_nothing_is_promoted_that_does_not_resolve_as_served(repo: Repo, feed: FeedServer) -> None:
+    reads(repo, feed.simple_url)
+    head = repo.head
+    feed.says_python = ">=99"  # the wheels themselves resolve; what the feed says of them does not
+    ran = repo.wheelstep("release", extra=settings(feed))
+    assert ran.code == 7, ran.said
+    assert promoted(ran)[ONE] == [("uploaded", None)]
     assert feed.seen("POST", "packagesbatch") == []
     assert not any(shown(feed).values())
+    assert repo.head == head
+    feed.says_python = None
+    again = repo.release(extra=settings(feed))
+    assert promoted(again)[ONE] == [("identical", "Release")]
+    assert repo.head != head
 
 
 @pytest.mark.parametrize(

@@ -189,11 +189,8 @@ class Handler(BaseHTTPRequestHandler):
                 f"{self._collection()}{scope}/_packaging/{state.feed_id}"
                 f"/pypi/download/{stored.name}/{stored.version}/{stored.file}#sha256={stored.sha256}"
             )
-            python = (
-                f' data-requires-python="{html.escape(stored.requires_python)}"'
-                if stored.requires_python
-                else ""
-            )
+            requires = state.says_python or stored.requires_python
+            python = f' data-requires-python="{html.escape(requires)}"' if requires else ""
             links.append(f'<a href="{html.escape(url)}"{python}>{stored.file}</a><br/>')
         self._page(f"Links for {name}", links)
 

@@ -136,6 +136,8 @@ class FeedServer:
     """Seconds before every answer."""
     largest: int = 500 * 1024 * 1024
     """Bytes; a bigger upload is answered with 413."""
+    says_python: str | None = None
+    """What its pages say of every file's Requires-Python, in the place of what was uploaded."""
     visible_after: int = 0
     """A new file is missing from its simple page for so many reads."""
     files: dict[str, Stored] = field(default_factory=dict)
