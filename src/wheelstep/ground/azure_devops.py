@@ -19,6 +19,8 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, Final, Literal
 
+from wheelstep.errors import ServiceRefused
+from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.transport import Response
 
 __all__ = ["Area", "Send", "client_for", "import_clients"]
@@ -70,18 +72,26 @@ def client_for(area: Area, base: str, send: Send) -> Any:
     module, name = CLIENTS[area]
     client = getattr(sys.modules[module], name)(base, None)
     client.config.keep_alive = True  # else it closes sessions that there are not
-    client.config.pipeline = _Line(send)
+    client.config.pipeline = _Line(send, base)
     return client
 
 
 class _Line:
     """What a client sends through, in the place of msrest's pipeline."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, base: str) -> None:
         self.send = send
+        self.base = f"{base.rstrip('/').lower()}/"
 
     def run(self, request: Any, **_: object) -> Any:
-        """Send one of msrest's requests and return what its service client unwraps."""
+        """Send one of msrest's requests and return what its service client unwraps.
+
+        Raises:
+            ServiceRefused: The organization's host does not list the route.
+        """
+        if not request.url.lower().startswith(self.base):
+            # the client looks for it at the host as a whole then, where nothing of ours is
+            raise _no_route(self.base, _routes.get(f"{self.base}_apis"))
         headers = {n: v for n, v in request.headers.items() if n.lower() != "content-length"}
         body = request.data.encode() if isinstance(request.data, str) else request.data
         if request.method == "OPTIONS":
@@ -95,6 +105,16 @@ class _Line:
         return SimpleNamespace(
             http_response=SimpleNamespace(internal_response=_Answer(response)), context=None
         )
+
+
+def _no_route(base: str, routes: Response | None) -> ServiceRefused:
+    count = len(routes.body) if routes else 0
+    return ServiceRefused(
+        f"{without_credentials(base)} does not list the call that is needed among those that it "
+        f"has ({count} bytes of them).",
+        code="call-missing",
+        cure="Azure DevOps Server before 2022 lacks some; a proxy may answer in its place.",
+    )
 
 
 class _Answer:
