@@ -84,3 +84,58 @@ def test_a_package_with_nearly_as_many_versions_as_a_feed_takes_is_told_in_time(
         (check,) = healthy.doctor().of(subject)
     assert (check.code, check.exit_code) == ("versions-nearly-full", 0)
     assert "After 499 more, releases are refused." in check.breaks
+
+
+def test_a_package_with_as_many_versions_as_a_feed_takes_ends_the_next_release(
+    tmp_path: Path, authority: Path
+) -> None:
+    with world(tmp_path, authority) as healthy:
+        for number in range(4999):
+            file = f"acme_core-0.{number}-py3-none-any.whl"
+            healthy.feed.files[file] = Stored("acme-core", f"0.{number}", file, b"PK", None, 0)
+        ran = healthy.doctor()
+        (check,) = ran.of(f"the feed {healthy.feed.simple_url}: versions")
+    assert (check.code, check.exit_code) == ("too-many-versions", 5)
+    assert "It has 5000 versions of acme-core" in check.message
+    assert ran.report.exit_code == 5
+
+
+def test_a_name_that_whoever_registers_it_gets_into_the_feed_is_told(
+    tmp_path: Path, authority: Path
+) -> None:
+    with world(tmp_path, authority) as healthy:
+        healthy.feed.public_upstream = True
+        healthy.feed.external_versions.add("acme-core")
+        ran = healthy.doctor()
+        (check,) = ran.of(f"the feed {healthy.feed.simple_url}: acme-core")
+    assert (check.code, check.exit_code) == ("upstream-open", 0)
+    assert "Whoever registers the name there gets into the feed" in check.breaks
+    assert "dependency-confusion" not in ran.faults
+
+
+def test_a_view_is_looked_for_and_definitions_that_read_another_one_are_named(
+    tmp_path: Path, authority: Path
+) -> None:
+    with world(tmp_path, authority) as healthy:
+        view = f"the feed {healthy.feed.simple_url}: view"
+        healthy.edit("wheelstep.toml", 'commit = "push"', 'commit = "push"\nview = "release"')
+        ran = healthy.doctor()
+        (check,) = ran.of(view)
+        assert (check.status, check.message) == ("ok", "The view release is there.")
+        (check,) = ran.of(f"the feed {healthy.feed.simple_url}: promote")
+        assert check.status == "unknown"
+        assert ran.faults == set()
+        # another one than the definition reads
+        at = healthy.feed.simple_url
+        healthy.edit(CONDA, at, at.replace("/pypi/", "@Prerelease/pypi/"))
+        check = healthy.doctor().fault("view-not-promoted")
+        assert (check.exit_code, check.file, check.line) == (2, CONDA, 7)
+        assert "reads the view Prerelease" in check.message
+        assert "promotes to the view release" in check.message
+        healthy.edit(CONDA, "@Prerelease/", "@RELEASE/")
+        assert "view-not-promoted" not in healthy.doctor().faults
+        # none that is there
+        healthy.edit("wheelstep.toml", 'view = "release"', 'view = "Golden"')
+        (check,) = healthy.doctor().of(view)
+    assert (check.code, check.exit_code) == ("view-missing", 2)
+    assert "Local, Prerelease, Release" in check.message

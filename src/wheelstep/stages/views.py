@@ -23,6 +23,7 @@ __all__ = [
     "listing_urls",
     "places_of",
     "reads_promoted_view",
+    "unseen",
     "with_views",
 ]
 
@@ -139,21 +140,34 @@ def check_reads(run: Run, kinds: Sequence[Kind]) -> None:
     Raises:
         SettingError: There are any; of all of them.
     """
-    if run.settings.pin != "version":
-        return  # no definition looks for a released wheel in an index
-    if not any(isinstance(one, FeedDestination) for one in run.destinations):
-        return
     read = run.snapshot.read
+    raise_all([error for kind in kinds for error in unseen(run, kind, read)])
+
+
+def unseen(run: Run, kind: Kind, read: Read) -> list[SettingError]:
+    """Return what is wrong with a definition that reads a view where what is released will not be.
+
+    Args:
+        run: The run.
+        kind: The definition.
+        read: Reads a file of the repository.
+
+    Raises:
+        StepError: It cannot be read.
+    """
+    if run.settings.pin != "version":
+        return []  # no definition looks for a released wheel in an index
+    if not any(isinstance(one, FeedDestination) for one in run.destinations):
+        return []
+    data = read(kind.path) or b""
+    if b"_packaging/" not in data:
+        return []  # a file that it takes in is a definition of its own
     errors: list[SettingError] = []
-    for kind in kinds:
-        data = read(kind.path) or b""
-        if b"_packaging/" not in data:
-            continue  # a file that it takes in is a definition of its own
-        for section in kind.form.read(kind.path, data).sections:
-            named = list(_indexes(run, kind.path, section.pip_lines, read))
-            if named and not any(one.listing for one in named):
-                errors.append(_unseen(kind.path, section.line, named[-1]))
-    raise_all(list({error.message: error for error in errors}.values()))
+    for section in kind.form.read(kind.path, data).sections:
+        named = list(_indexes(run, kind.path, section.pip_lines, read))
+        if named and not any(one.listing for one in named):
+            errors.append(_unseen(kind.path, section.line, named[-1]))
+    return list({error.message: error for error in errors}.values())
 
 
 def _unseen(path: str, line: int, named: _Named) -> SettingError:

@@ -27,7 +27,7 @@ from wheelstep.repositories.interface import Snapshot
 from wheelstep.stages.definitions import reader_of
 from wheelstep.stages.doctor.known import ATTEMPTS, PATIENCE, Definitions, Known, Task
 from wheelstep.stages.rehearsing import look_only, read_after, subjects_of
-from wheelstep.stages.views import index_of
+from wheelstep.stages.views import index_of, unseen
 
 __all__ = ["definition_tasks", "look_at_definitions"]
 
@@ -187,6 +187,7 @@ def definition_tasks(known: Known) -> Iterator[Task]:
     ends = RELEASE_ENDS
     yield Task("definitions", "definitions", partial(_unfound, known), "find", ends)
     yield Task("definitions", "definitions", partial(_as_they_are, known), "rehearse", ends)
+    yield Task("definitions", "views", partial(_unseen, known), "read", ends)
     if known.run.settings.rehearse != "off":
         yield Task("definitions", "platform", partial(_platform, known), "read", ends)
         yield Task("definitions", "indexes", partial(_as_pip_sees_them, known), "rehearse", IMAGE)
@@ -231,6 +232,23 @@ def _as_they_are(known: Known) -> Sequence[Check]:
         and (ours := sorted({one.name for one in edit.reading.requirements} & names))
     ]
     return [*faults, *fine]
+
+
+def _unseen(known: Known) -> Sequence[Check]:
+    """Name the definitions that read a view in which what is released will not be."""
+
+    def read(path: str) -> bytes | None:
+        data = known.head().read(path)
+        return None if data is None else without_secrets(data)
+
+    checks: list[Check] = []
+    for kind in known.found().kinds:
+        try:
+            errors = unseen(known.run, kind, read)
+        except StepError:
+            continue  # said already
+        checks += _errors(errors)
+    return checks
 
 
 def _in_place(edit: PlannedEdit) -> Iterator[Problem]:
