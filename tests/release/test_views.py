@@ -175,6 +175,52 @@ def test_a_view_in_publish_to_is_promoted_to(repo: Repo, feed: FeedServer) -> No
     assert f"--index-url {view_url(feed)}" in repo.read(CONDA)
 
 
+def test_definitions_that_change_to_the_view_are_proved_with_what_the_feed_has(
+    repo: Repo, feed: FeedServer
+) -> None:
+    reads(repo, feed.simple_url)
+    repo.release(extra=settings(feed, WHEELSTEP_VIEW=""))
+    reads(repo, view_url(feed, "release"))  # the service does not mind the case of a view
+    feed.requests.clear()
+    ran = repo.release(extra=settings(feed))
+    assert promoted(ran)[ONE] == [("identical", "Release")]
+    assert shown(feed) == {"acme-one": {"release"}, "acme-two": {"release"}}
+    paths = [one.path for one in feed.requests]
+    fetched = next(number for number, path in enumerate(paths) if path.endswith(ONE))
+    promotion = next(number for number, path in enumerate(paths) if "packagesbatch" in path)
+    assert fetched < promotion, "rehearsed with the wheels laid over the view, before it shows them"
+    assert f"{CONDA}: resolved" in ran.said
+
+
+def test_a_view_in_serve_url_is_promoted_to(repo: Repo, feed: FeedServer) -> None:
+    url = view_url(feed)
+    ran = repo.release(extra=settings(feed, WHEELSTEP_VIEW="", WHEELSTEP_SERVE_URL=url))
+    assert promoted(ran)[ONE] == [("uploaded", "Release")]
+    assert shown(feed) == {"acme-one": {"release"}, "acme-two": {"release"}}
+    assert repo.read(CONDA).count("index-url") == 1
+    again = repo.release(extra=settings(feed, WHEELSTEP_VIEW="", WHEELSTEP_SERVE_URL=url))
+    assert again.status == "nothing-to-do"
+
+
+def test_a_pull_request_is_told_of_the_promotion_and_promotes_nothing(
+    repo: Repo, feed: FeedServer
+) -> None:
+    job = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_EVENT_NAME": "pull_request",
+        "GITHUB_REF": "refs/pull/7/merge",
+        "GITHUB_SERVER_URL": "https://github.com",
+    }
+    head = repo.head
+    ran = repo.wheelstep("release", extra=settings(feed) | job)
+    assert (ran.code, ran.status) == (0, "planned"), ran.said
+    told = ran.problem("promotion-planned")["message"]
+    assert "acme-one 1.0, acme-two 1.0 would be promoted to the view Release" in told
+    assert feed.files == {}
+    assert not [one for one in feed.requests if one.method not in {"GET", "OPTIONS"}]
+    assert repo.head == head
+
+
 def test_promote_takes_versions_that_are_in_the_feed(repo: Repo, feed: FeedServer) -> None:
     reads(repo, feed.simple_url)
     published = repo.wheelstep("release", extra=settings(feed, WHEELSTEP_VIEW=""))
