@@ -21,6 +21,7 @@ __all__ = ["main"]
 NAMING_VERSIONS = {
     "pin": "take this released version instead of the newest",
     "promote": "the released version to promote",
+    "publish": "copy this released version to the destinations that lack it, without building",
 }
 """Commands that take versions, and what they do with them."""
 

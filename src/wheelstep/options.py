@@ -32,7 +32,7 @@ COMMANDS: Final[dict[Command, str]] = {
     "release": "build, rehearse, publish, connect, pin and commit",
     "plan": "show what release would do; change nothing",
     "build": "packages -> wheels in --dist",
-    "publish": "wheels in --dist -> every destination",
+    "publish": "wheels in --dist -> every destination; NAME==VERSION copies a released version",
     "connect": "the workspace connections that Azure ML authenticates with",
     "pin": "edit the environment definitions; NAME==VERSION takes a released version",
     "promote": "NAME==VERSION, released earlier, to the feed view of the option view",

@@ -3,107 +3,21 @@ feed alone. Run in this process, over feeds that are served."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
 from tests.destinations.wheels import make_wheel
-from tests.release.kit import Repo
-from tests.servers.feed import Fault, FeedServer, Stored, feed_server
-from wheelstep.commands.parts import publish
+from tests.servers.feed import Fault
+from tests.stages.copying_kit import WHEEL, Place, place_in, statuses
 from wheelstep.errors import CannotHere, Refused, ServiceRefused, SettingError, StepError
-from wheelstep.hosts.terminal import Terminal
-from wheelstep.lock import FILE, Lock, Locked, LockedWheel
-from wheelstep.release import environments_of
-from wheelstep.report import Report
-from wheelstep.settings import load
-from wheelstep.stages.run import Run, open_run
-from wheelstep.stages.survey import survey
-
-WHEEL = "acme_core-1.0.0-py3-none-any.whl"
-PACKAGE = {
-    "packages/core/pyproject.toml": """\
-        [build-system]
-        requires = ["nothing-builds-here"]
-        build-backend = "nothing_builds_here"
-        [project]
-        name = "acme-core"
-        version = "1.0.0"
-        """,
-    "packages/core/acme_core.py": "VALUE = 1\n",
-    ".gitignore": "/dist/\n",
-}
-
-
-@dataclass
-class Place:
-    """A repository with one package, two feeds and a folder."""
-
-    repo: Repo
-    one: FeedServer
-    two: FeedServer
-
-    def settings(self, *names: str) -> None:
-        """Let these be the destinations, each feed with a token of its own, and commit that."""
-        rows = {
-            "one": f"url = 'feed+{self.one.simple_url}'\ntoken-env = 'TOKEN_ONE'",
-            "two": f"url = 'feed+{self.two.simple_url}'\ntoken-env = 'TOKEN_TWO'",
-            "folder": "url = '../index'",
-        }
-        tables = "".join(f"[[publish-to]]\nname = '{name}'\n{rows[name]}\n" for name in names)
-        self.repo.commit({"wheelstep.toml": f"packages = ['packages/*']\n{tables}"})
-
-    def run(self, command: Literal["publish", "release"], **extra: str) -> Run:
-        tokens = {"TOKEN_ONE": self.one.token, "TOKEN_TWO": self.two.token}
-        environment = {**self.repo.environment, **tokens, **extra}
-        host = Terminal(environment, io.StringIO(), io.StringIO())
-        given = load(command, {}, environment=environment, host=host, directory=self.repo.root)
-        return open_run(given, host, environment, Report(command))
-
-    def publish(self, **extra: str) -> Report:
-        run = self.run("publish", **extra)
-        publish(run)
-        return run.report
-
-    def record(self, *places: str) -> None:
-        """Commit a record of the wheel that the first feed has, as a release leaves it."""
-        stored = self.one.files[WHEEL]
-        run = self.run("release")
-        with environments_of(run) as environments:
-            (row,) = survey(run, environments).packages
-        assert row.package is not None
-        wheel = LockedWheel(WHEEL, stored.sha256, "", len(stored.content), None, places)
-        block = Locked("acme-core", "1.0.0", row.package.fingerprint, row.package.sources.commit,
-                       None, (), (wheel,))  # fmt: skip
-        self.repo.commit({FILE: Lock().with_packages(block).render()})
-
-    def put(self, feed: FeedServer, code: str = "", tool: str = "by hand") -> bytes:
-        made = make_wheel(
-            self.repo.place / "made" / tool, "acme-core", "1.0.0", code=code, tool=tool
-        )
-        assert made.path is not None
-        content = made.path.read_bytes()
-        feed.files[WHEEL] = Stored("acme-core", "1.0.0", WHEEL, content, None, 0)
-        return content
-
-    @property
-    def in_folder(self) -> Path:
-        return self.repo.index / "wheels" / WHEEL
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    with feed_server() as one, feed_server(project=None) as two:
-        one.token, two.token = "token-of-one-1", "token-of-two-2"
-        yield Place(Repo.create(tmp_path, PACKAGE), one, two)
-
-
-def statuses(report: Report) -> list[str]:
-    return [each.status for row in report.packages for one in row.wheels for each in one.published]
+    with place_in(tmp_path) as made:
+        yield made
 
 
 @pytest.mark.parametrize("recorded", [True, False], ids=["recorded", "no record"])

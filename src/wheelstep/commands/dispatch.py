@@ -54,6 +54,10 @@ def run(  # noqa: C901, PLR0917 - a case for each command; what comes from outsi
             from wheelstep.release import release
 
             release(this)
+        case "publish" if flags.get("released"):
+            from wheelstep.commands.copy_released import copy_released
+
+            copy_released(this, cast("list[str]", flags["released"]))
         case "publish":
             from wheelstep.commands.parts import publish
 

@@ -11,7 +11,7 @@ from wheelstep.destinations.interface import Destination
 from wheelstep.errors import SettingError
 from wheelstep.model import Listed
 
-__all__ = ["Named", "files_of", "named_versions", "version_of"]
+__all__ = ["Named", "files_of", "named_versions", "not_released", "version_of"]
 
 Named = tuple[str, Version]
 """A package's normalised name, and a version of it."""
@@ -62,10 +62,22 @@ def files_of(
     files = [one for one in listed.get(name, ()) if version_of(one) == asked]
     if files:
         return files
-    known = sorted({found for one in listed.get(name, ()) if (found := version_of(one))})
+    raise not_released(destination.name, listed.get(name, ()), named)
+
+
+def not_released(place: str, listed: Sequence[Listed], named: Named) -> SettingError:
+    """Return the error for a version that is not where it has to be.
+
+    Args:
+        place: Where, for people.
+        listed: What is listed there of the package.
+        named: The version.
+    """
+    name, asked = named
+    known = sorted({found for one in listed if (found := version_of(one))})
     last = ", ".join(map(str, known[-SHOWN:]))
-    raise SettingError(
-        f"{name} {asked} is not in {destination.name}"
+    return SettingError(
+        f"{name} {asked} is not in {place}"
         + (f"; there are {last}." if known else ", nor any other of it."),
         code="not-released",
         cure="Release it first, or name a version that is there.",

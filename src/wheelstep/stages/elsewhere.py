@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
@@ -19,7 +19,7 @@ from wheelstep.stages.building import in_dist
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey, Surveyed
 
-__all__ = ["as_served"]
+__all__ = ["Looks", "Served", "as_served", "served_wheels"]
 
 Looks = Mapping[str, Mapping[str, Sequence[Listed]]]
 
@@ -62,11 +62,13 @@ def _known(run: Run, row: Surveyed, looks: Looks, work: Path) -> Surveyed:
             ),
         )
         return replace(row, locked=locked)
-    listed = _listed(run, row, looks)
-    if not listed or row.package is None:
+    if row.package is None:
         return row
-    wheels = tuple(_wheel(run, row, one, source, looks, work) for one, source in listed)
-    _say_not_compared(run, row, listed[0][1])
+    there = served_wheels(run, row.name, Version(row.version), looks, work)
+    if not there:
+        return row
+    wheels = tuple(one.wheel for one in there)
+    _say_not_compared(run, row, there[0].source)
     return replace(
         row,
         status="unchanged",
@@ -103,32 +105,63 @@ def _places(run: Run, wheel: Wheel, looks: Looks, recorded: Sequence[str] = ()) 
     return tuple(sorted(there))
 
 
-def _listed(run: Run, row: Surveyed, looks: Looks) -> list[tuple[Listed, Destination]]:
-    """Return each wheel of a package's version, and the first destination that has it."""
-    first: dict[object, tuple[Listed, Destination]] = {}
-    for destination in run.destinations:
-        for one in looks[destination.place].get(row.name, ()):
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A wheel as a destination has it."""
+
+    wheel: Wheel
+    """Its content is known only where destinations differ on its hash."""
+    source: Destination
+    """The first destination that has it."""
+
+
+def served_wheels(
+    run: Run, name: str, version: Version, looks: Looks, work: Path
+) -> tuple[Served, ...]:
+    """Return each wheel of a version that any destination has.
+
+    It is read where the listings say too little to compare it with those of other destinations.
+
+    Args:
+        run: The run.
+        name: Normalised.
+        version: Of the package.
+        looks: What every destination lists, by place and name.
+        work: For files that are read.
+
+    Raises:
+        StepError: As `Destination.fetch`.
+    """
+    first: dict[object, Served] = {}
+    for source in run.destinations:
+        for listed in looks[source.place].get(name, ()):
             try:
-                key = parse_wheel_filename(one.file)
+                key = parse_wheel_filename(listed.file)
             except InvalidWheelFilename:
                 continue  # a source archive
-            if key[1] == Version(row.version):
-                first.setdefault(key, (one, destination))
-    return list(first.values())
+            if key[1] == version and key not in first:
+                first[key] = Served(
+                    _wheel(run, (name, key[1]), listed, source, looks, work), source
+                )
+    return tuple(first.values())
 
 
 def _wheel(  # noqa: PLR0917 - what is known of one wheel
-    run: Run, row: Surveyed, listed: Listed, source: Destination, looks: Looks, work: Path
+    run: Run,
+    of: tuple[str, Version],
+    listed: Listed,
+    source: Destination,
+    looks: Looks,
+    work: Path,
 ) -> Wheel:
-    """Return what is to be known of a listed wheel; it is read where the listings say too little to
-    compare it with those of other destinations."""
     sha256, content, size = listed.sha256, "", listed.size or 0
-    probe = Wheel(listed.file, row.name, row.version, sha256 or "", "", size)
-    others = [find(probe, looks[one.place].get(row.name, ())) for one in run.destinations]
+    name, version = of[0], str(of[1])
+    probe = Wheel(listed.file, name, version, sha256 or "", "", size)
+    others = [find(probe, looks[one.place].get(name, ())) for one in run.destinations]
     if sha256 is None or any(one is not None and one.sha256 != sha256 for one in others):
         path, sha256 = fetched(source, listed, work)
         content, size = content_hash(path), path.stat().st_size
-    return Wheel(listed.file, row.name, row.version, sha256, content, size, listed.requires_python)
+    return Wheel(listed.file, name, version, sha256, content, size, listed.requires_python)
 
 
 def _say_not_compared(run: Run, row: Surveyed, source: Destination) -> None:

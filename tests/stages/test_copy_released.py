@@ -1,0 +1,82 @@
+"""`publish NAME==VERSION`: a version released earlier, to a destination that lacks it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.feed import Fault
+from tests.stages.copying_kit import Place, place_in, statuses
+from wheelstep.commands.copy_released import copy_released
+from wheelstep.errors import Refused, ServiceRefused, SettingError
+
+OLD = "acme_core-0.9-py3-none-any.whl"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    with place_in(tmp_path) as made:
+        yield made
+
+
+def test_an_older_version_is_copied_by_hash_and_nothing_else(place: Place) -> None:
+    place.put(place.one)
+    content = place.put(place.one, version="0.9")
+    place.settings("one", "two")
+    report = place.copy("Acme.Core==0.9.0")
+    assert (report.status, statuses(report)) == ("done", ["identical", "copied"])
+    assert {name: one.content for name, one in place.two.files.items()} == {OLD: content}
+    assert {one.password for one in place.two.requests} == {place.two.token}
+    assert {one.password for one in place.one.requests} == {place.one.token}
+    again = place.copy("acme-core==0.9")
+    assert (again.status, statuses(again)) == ("nothing-to-do", ["identical", "identical"])
+    assert len(place.two.seen("POST")) == 1
+
+
+def test_a_version_that_no_destination_has(place: Place) -> None:
+    place.put(place.one)
+    place.settings("one", "two")
+    with pytest.raises(
+        SettingError, match=r"0\.9 is not in one or two; there are 1\.0\.0"
+    ) as raised:
+        place.copy("acme-core==0.9")
+    assert raised.value.code == "not-released"
+    assert place.two.files == {}
+
+
+def test_other_content_under_the_version_is_refused_before_anything_is_stored(place: Place) -> None:
+    place.put(place.one, version="0.9")
+    place.put(place.two, code="OTHER = 1\n", version="0.9")
+    place.settings("one", "two", "folder")
+    with pytest.raises(Refused) as raised:
+        place.copy("acme-core==0.9")
+    assert raised.value.code == "version-taken"
+    assert not (place.repo.index / "wheels").exists()
+
+
+def test_what_is_stored_before_a_failure_is_reported(place: Place) -> None:
+    place.put(place.one, version="0.9")
+    place.settings("one", "folder", "two")
+    place.two.fault("upload", *[Fault("status", 403)] * 3)
+    run = place.run("publish")
+    with pytest.raises(ServiceRefused):
+        copy_released(run, ["acme-core==0.9"])
+    assert statuses(run.report)[:1] == ["identical"]
+    assert (place.repo.index / "wheels" / OLD).exists() == ("copied" in statuses(run.report))
+
+
+def test_it_is_promoted_where_a_view_is_set(place: Place) -> None:
+    place.put(place.one, version="0.9")
+    place.settings("two", "one")
+    place.repo.replace("wheelstep.toml", "name = 'two'\n", "name = 'two'\nview = 'Release'\n")
+    place.repo.commit()
+    report = place.copy("acme-core==0.9")
+    assert place.two.files[OLD].views == {"release"}
+    assert place.one.files[OLD].views == set()
+    (published,) = [one.published for row in report.packages for one in row.wheels]
+    assert [(one.status, one.promoted_to) for one in published] == [
+        ("copied", "Release"),
+        ("identical", None),
+    ]
