@@ -166,3 +166,16 @@ def test_a_definition_that_would_not_resolve_stops_the_release_before_it_publish
     assert "acme-models" in ran.report["problems"][-1]["message"]
     assert not unreleased.index.exists()
     assert unreleased.head == head
+
+
+def test_a_released_version_is_copied_to_a_second_index(monorepo: Repo) -> None:
+    both = {"WHEELSTEP_PUBLISH_TO": "../index\n../second"}
+    ran = monorepo.wheelstep("publish", "acme-core==1.0.0", extra=both)
+    assert (ran.code, ran.status) == (0, "done"), ran.said
+    assert list(ran.published.values()) == [["identical", "copied"]]
+    (name,) = ran.published
+    first, second = (monorepo.place / folder / "wheels" / name for folder in ("index", "second"))
+    assert second.read_bytes() == first.read_bytes()
+    assert [path.name for path in second.parent.glob("*.whl")] == [name]
+    unknown = monorepo.wheelstep("publish", "acme-core==9.9", extra=both)
+    assert (unknown.code, unknown.problem("not-released")["exit_code"]) == (2, 2)
