@@ -134,6 +134,12 @@ def test_promote_takes_names(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (command, flags["released"], flags["view"]) == ("promote", ["a==1", "b==2"], "Release")
 
 
+def test_publish_takes_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    called = ends_with(monkeypatch, None)
+    assert main(["publish", "a==1", "--view", "Release", "b==2"]) == 0
+    assert (called[0][0], called[0][1]["released"]) == ("publish", ["a==1", "b==2"])
+
+
 def test_pin_takes_names(monkeypatch: pytest.MonkeyPatch) -> None:
     called = ends_with(monkeypatch, None)
     assert main(["pin", "acme==1.0", "--pin", "url", "other==2"]) == 0

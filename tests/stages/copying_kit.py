@@ -12,8 +12,9 @@ from typing import Literal
 from tests.destinations.wheels import make_wheel
 from tests.release.kit import Repo
 from tests.servers.feed import FeedServer, Stored, feed_server
-from wheelstep.commands.copy_released import copy_released
+from wheelstep.commands import dispatch
 from wheelstep.commands.parts import publish
+from wheelstep.hosts.github_actions import GitHubActions
 from wheelstep.hosts.terminal import Terminal
 from wheelstep.lock import FILE, Lock, Locked, LockedWheel
 from wheelstep.release import environments_of
@@ -55,9 +56,12 @@ class Place:
         tables = "".join(f"[[publish-to]]\nname = '{name}'\n{rows[name]}\n" for name in names)
         self.repo.commit({"wheelstep.toml": f"packages = ['packages/*']\n{tables}"})
 
+    @property
+    def tokens(self) -> dict[str, str]:
+        return {"TOKEN_ONE": self.one.token, "TOKEN_TWO": self.two.token}
+
     def run(self, command: Literal["publish", "release"], **extra: str) -> Run:
-        tokens = {"TOKEN_ONE": self.one.token, "TOKEN_TWO": self.two.token}
-        environment = {**self.repo.environment, **tokens, **extra}
+        environment = {**self.repo.environment, **self.tokens, **extra}
         host = Terminal(environment, io.StringIO(), io.StringIO())
         given = load(command, {}, environment=environment, host=host, directory=self.repo.root)
         return open_run(given, host, environment, Report(command))
@@ -68,9 +72,13 @@ class Place:
         return run.report
 
     def copy(self, *released: str, **extra: str) -> Report:
-        run = self.run("publish", **extra)
-        copy_released(run, released)
-        return run.report
+        """Run `publish` with versions named, on the host that the environment shows."""
+        environment = {**self.repo.environment, **self.tokens, **extra}
+        kind = GitHubActions if "GITHUB_ACTIONS" in extra else Terminal
+        host, report = kind(environment, io.StringIO(), io.StringIO()), Report("publish")
+        flags = {"released": list(released)}
+        dispatch.run("publish", flags, environment, host, self.repo.root, report)
+        return report
 
     def record(self, *places: str) -> None:
         """Commit a record of the wheel that the first feed has, as a release leaves it."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.feed import Fault
+from tests.servers.feed import Fault, Stored
 from tests.stages.copying_kit import Place, place_in, statuses
 from wheelstep.commands.copy_released import copy_released
 from wheelstep.errors import Refused, ServiceRefused, SettingError
@@ -80,3 +80,34 @@ def test_it_is_promoted_where_a_view_is_set(place: Place) -> None:
         ("copied", "Release"),
         ("identical", None),
     ]
+
+
+def test_a_pull_request_copies_nothing_and_asks_no_feed(place: Place) -> None:
+    place.put(place.one, version="0.9")
+    place.settings("one", "two")
+    report = place.copy(
+        "acme-core==0.9",
+        GITHUB_ACTIONS="true",
+        GITHUB_EVENT_NAME="pull_request",
+        GITHUB_REF="refs/pull/7/merge",
+        GITHUB_SERVER_URL="https://github.com",
+    )
+    assert report.status == "planned"
+    assert [(row.name, row.version, row.status) for row in report.packages] == [
+        ("acme-core", "0.9", "planned")
+    ]
+    assert place.two.files == {}
+    assert place.one.requests == place.two.requests == []
+
+
+def test_nothing_is_copied_where_a_public_package_could_take_its_place(place: Place) -> None:
+    place.put(place.one, version="0.8")
+    place.put(place.one, version="0.9")
+    place.two.public_upstream = True
+    public = "acme_core-9.9-py3-none-any.whl"
+    place.two.files[public] = Stored("acme-core", "9.9", public, b"PK", None, 0, source="PyPI")
+    place.settings("one", "two")
+    with pytest.raises(Refused, match=r"has saved 9\.9 of a public package acme-core") as raised:
+        place.copy("acme-core==0.9", "acme-core==0.8")
+    assert raised.value.code == "dependency-confusion"
+    assert list(place.two.files) == [public]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wheelstep.commands.released import Named, named_versions, not_released
+from wheelstep.destinations.decide import Copy
 from wheelstep.destinations.examine import Examination, each_once, examine, look_at
 from wheelstep.destinations.publish import Published, at_hand
 from wheelstep.errors import SettingError, StepError
@@ -16,6 +17,7 @@ from wheelstep.stages.elsewhere import served_wheels
 from wheelstep.stages.promoting import Promoting
 from wheelstep.stages.publishing import publish_examined, work_folder
 from wheelstep.stages.run import Run
+from wheelstep.stages.upstreams import check_names
 from wheelstep.stages.views import check_views
 
 __all__ = ["copy_released"]
@@ -31,11 +33,18 @@ def copy_released(run: Run, released: Sequence[str]) -> None:
 
     Raises:
         SettingError: A name or a version is none, or no destination has it.
-        Refused: Destinations have other content under one version.
+        Refused: Destinations have other content under one version; a feed could serve a public
+            package in its place.
         StepError: As the stages say.
     """
     wanted = named_versions(released)
     each_once(run.destinations)
+    if run.planning:
+        run.report.packages = [
+            PackageRow(name, str(version), "", "planned") for name, version in wanted
+        ]
+        run.report.status = "planned"
+        return
     promoting = Promoting(run)
     with run.stage("check"):
         check_views(run)
@@ -49,6 +58,7 @@ def copy_released(run: Run, released: Sequence[str]) -> None:
                 work=work,
                 parallel=run.transfers,
             )
+            _check_names(run, examination)
             examination, _ = at_hand(examination, run.transfers)
         done = _publish(run, examination, wheels, promoting)
     if promoting.feeds:
@@ -75,6 +85,21 @@ def _wheels(run: Run, wanted: Sequence[Named], work: Path) -> list[Wheel]:
             raise not_released(places, every, (name, version))
         wheels += [one.wheel for one in there]
     return wheels
+
+
+def _check_names(run: Run, examination: Examination) -> None:
+    """Ask of each version that a destination is to get whether a public one could take its place.
+
+    Raises:
+        StepError: As `check_names`.
+    """
+    copied = {
+        (one.wheel.name, one.wheel.version) for one in examination.actions if isinstance(one, Copy)
+    }
+    while copied:  # several versions of one package are asked for one after another
+        versions = dict(sorted(copied))
+        check_names(run, versions)
+        copied -= set(versions.items())
 
 
 def _publish(
