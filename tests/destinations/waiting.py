@@ -28,7 +28,15 @@ class QuickClock:
 
 
 @contextmanager
-def quick_transport(*, attempts: int = 4) -> Iterator[tuple[Transport, QuickClock]]:
-    clock = QuickClock()
-    with Transport({}, budget=RetryBudget(attempts=attempts), clock=clock) as transport:
+def quick_transport(
+    *, attempts: int = 4, patience: float = 60.0
+) -> Iterator[tuple[Transport, QuickClock]]:
+    """A transport whose waiting between attempts takes no time.
+
+    Args:
+        attempts: For one request.
+        patience: Seconds that an answer may take, these in earnest.
+    """
+    clock, budget = QuickClock(), RetryBudget(attempts=attempts)
+    with Transport({}, budget=budget, clock=clock, timeout=(10, patience)) as transport:
         yield transport, clock

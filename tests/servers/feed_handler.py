@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import re
+import select
 import socket
 import threading
 import time
@@ -26,6 +27,8 @@ PYPI_PATH = re.compile(
     r"/(?P<organization>[^/]+)(?:/(?P<project>[^/]+))?/_packaging/(?P<feed>[^/@]+)"
     r"(?:@(?P<view>[^/]+))?/pypi/(?P<what>upload|simple|download)(?P<rest>/.*)?$"
 )
+LATEST = 60.0
+"""Seconds that a late answer may take: longer than any client of a test waits."""
 OLDER_HOST = ".pkgs.visualstudio.com"
 
 
@@ -316,7 +319,10 @@ class Handler(BaseHTTPRequestHandler):
             )
 
     def _go_wrong(self, fault: Fault) -> None:
-        if fault.kind == "drop":
+        if fault.kind in {"drop", "late"}:
+            if fault.kind == "late":
+                # a client that hangs up can be read: nothing
+                select.select([self.connection], [], [], LATEST)
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
         else:

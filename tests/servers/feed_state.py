@@ -19,8 +19,9 @@ Route = Literal["upload", "simple", "download", "api"]
 class Fault:
     """What goes wrong with one request."""
 
-    kind: Literal["status", "drop", "truncate"]
-    """Answer with `status`; close the connection without an answer; send half the body."""
+    kind: Literal["status", "drop", "truncate", "late"]
+    """Answer with `status`; close the connection without an answer; send half the body; answer
+    after the client has given up."""
     status: int = 503
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""

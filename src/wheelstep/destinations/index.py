@@ -36,8 +36,9 @@ __all__ = ["IndexDestination"]
 FINAL: Final = frozenset(range(300, 500)) - {408, 429}
 """What another attempt would get again."""
 ANSWERED: Final = FINAL | frozenset(range(200, 300))
-SLOWEST_ANSWER: Final = 300.0
-"""Seconds without a byte after the last one was sent: an index checks a large wheel meanwhile."""
+PATIENCE: Final = 5.0
+"""So many times longer than others an upload may take from its last byte to its answer: five
+minutes. An index checks a large wheel meanwhile."""
 
 
 class IndexDestination:
@@ -180,7 +181,7 @@ class IndexDestination:
             body=form,
             headers={"Content-Type": form.content_type},
             ok=ANSWERED,
-            patience=SLOWEST_ANSWER,
+            patience=PATIENCE,
             refused=lambda _, response: self.upload_refusal(wheel.file, response),
         )
         if HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:

@@ -120,7 +120,7 @@ class _Request:
     ok: Collection[int]
     streamed: bool
     stream_to: Path | None
-    patience: float | None
+    patience: float
 
 
 def refusal(method: str, response: Response) -> ServiceRefused | ServiceUnavailable:
@@ -212,7 +212,7 @@ class Transport:
         stream_to: Path | None = None,
         hash_only: bool = False,
         repeatable: bool = True,
-        patience: float | None = None,
+        patience: float = 1.0,
         refused: Callable[[str, Response], StepError] = refusal,
     ) -> Response:
         """Send a request, again where a service could not answer just now.
@@ -230,7 +230,7 @@ class Transport:
             hash_only: The same for a body that nobody keeps.
             repeatable: False when sending it twice could do harm: then only answers that say that
                 it was not worked on, and connections that never came about, are tried again.
-            patience: Seconds without a byte that an answer may take, where the default is too few.
+            patience: How many times longer than others the answer may take.
             refused: Makes the error for a status that is not wanted, from method and answer.
 
         Raises:
@@ -359,7 +359,7 @@ class Transport:
             body=asked.body,
             verify=authorities_for(self.environment),
             proxies=self.proxies(url),
-            timeout=(self.timeout[0], asked.patience or self.timeout[1]),
+            timeout=(self.timeout[0], self.timeout[1] * asked.patience),
         ) as answer:
             if asked.streamed and answer.status_code in asked.ok:
                 sha256 = written(answer, asked.stream_to)
