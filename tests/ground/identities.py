@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from wheelstep.errors import SettingError
 from wheelstep.ground.credentials import EntraToken
+from wheelstep.ground.entra import NobodyError
 from wheelstep.ground.secret import Secret
 
 
@@ -43,4 +43,7 @@ class Nobody(Somebody):
     def known(self) -> EntraToken:
         self.asked += 1
         self.tell()
-        raise SettingError("Nobody is signed in.", code="feed-token-missing", cure="Sign in.")
+        raise NobodyError(
+            ("the service connection that is set: `service-connection` is not set", "az: not here"),
+            for_feed=True,
+        )

@@ -129,10 +129,28 @@ def test_the_error_tells_of_every_way_and_no_secret() -> None:
     assert "the token that was given: neither feed-token nor a token-env" in said
     assert "PYPIRC_PATH is not set" in said
     assert "it belongs to https://dev.azure.com/fabrikam/, and is not sent elsewhere" in said
-    assert "Nobody is signed in" in said
+    assert "; az: not here." in said
+    assert said.count("the service connection that is set") == 1
     assert "job-12345" not in said
     assert caught.value.code == "feed-token-missing"
-    assert "feed-token" in caught.value.cure
+
+
+@pytest.mark.parametrize(
+    ("environment", "best"),
+    [
+        ({"GITHUB_ACTIONS": "true"}, "Let azure/login run before this step"),
+        ({"TF_BUILD": "True"}, "SYSTEM_ACCESSTOKEN: $(System.AccessToken)"),
+        ({}, "Run `az login`; or set feed-token"),
+    ],
+)
+def test_the_cure_is_of_the_host(environment: dict[str, str], best: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        sign_in(environment=environment, entra=Nobody())
+    assert best in caught.value.cure
+    assert "docs/destinations.md, Who signs in" in caught.value.cure
+    with pytest.raises(SettingError) as caught:
+        sign_in(SERVER, environment=environment, entra=Nobody())
+    assert caught.value.cure.startswith("Set feed-token to a personal access token")
 
 
 @pytest.mark.parametrize("token", ["ghs_abcdefghij", "ghp_abcdefghij", "github_pat_abcdefghij"])

@@ -13,7 +13,7 @@ from wheelstep.ground.entra_identities import Identity, Surroundings, wanted
 from wheelstep.ground.secret import Secret, redact
 from wheelstep.ground.transport import Transport
 
-__all__ = ["WAYS", "EntraTokens", "Surroundings"]
+__all__ = ["EntraTokens", "NobodyError", "Surroundings"]
 
 MARGIN: Final = 300.0
 """Seconds before its expiry from which on another token is asked for (as azure-identity has it)."""
@@ -21,12 +21,6 @@ PAUSE: Final = 30.0
 """Seconds between two such questions: some tools hand out what they keep until its end."""
 LONGEST: Final = 160
 """Characters of a library's reason that are shown."""
-WAYS: Final = (
-    "Set feed-token to a personal access token with Packaging: Read & write; or run where Azure "
-    "signs in (azure/login, an Azure CLI session, a managed identity, AZURE_CLIENT_ID and its "
-    "kin); in Azure Pipelines hand over the job's token (env: SYSTEM_ACCESSTOKEN: "
-    "$(System.AccessToken))."
-)
 STALE: Final = "AADSTS700024"
 """The assertion with which a session began has ended (azure-cli #28708)."""
 
@@ -56,7 +50,7 @@ class EntraTokens:
         self._passed: tuple[str, ...] = ()
         self._kept: EntraToken | None = None
         self._asked = self._renewed = float("-inf")
-        self._nobody: SettingError | None = None
+        self._nobody = False
         self._guard = threading.Lock()
 
     def token(self) -> Secret:
@@ -128,9 +122,8 @@ class EntraTokens:
 
     def _fresh(self) -> EntraToken:
         self._asked = self._transport.clock.time()
-        if self._nobody is not None:
-            error = self._nobody
-            raise SettingError(error.message, code=error.code, cure=error.cure)
+        if self._nobody:
+            raise self._nobody_here()
         if self._identity is not None:
             self._kept = self._ask(self._identity)
             return self._kept
@@ -144,8 +137,11 @@ class EntraTokens:
             except _NotHereError as error:
                 why = str(error)
             self._passed += (f"{row.title}: {why.rstrip('.')}",)
-        self._nobody = _nobody(self._passed, for_feed=self._scope == ENTRA_SCOPE)
-        raise self._nobody
+        self._nobody = True
+        raise self._nobody_here()
+
+    def _nobody_here(self) -> NobodyError:
+        return NobodyError(self._passed, for_feed=self._scope == ENTRA_SCOPE)
 
     def _ask(self, row: Identity) -> EntraToken:
         """Ask an identity for a token.
@@ -201,14 +197,21 @@ class _NotHereError(Exception):
     """There is no identity of a kind here; the text says why."""
 
 
-def _nobody(passed: tuple[str, ...], *, for_feed: bool) -> SettingError:
-    cure = (
-        "Run where Azure signs in: after azure/login, in an Azure CLI session, with a managed "
-        "identity, or with AZURE_CLIENT_ID and its kin; in the task of Azure Pipelines set "
-        "serviceConnection."
-    )
-    return SettingError(
-        f"No identity of Azure is signed in here ({'; '.join(passed)}).",
-        code="feed-token-missing" if for_feed else "not-signed-in",
-        cure=WAYS if for_feed else cure,
-    )
+class NobodyError(SettingError):
+    """No identity of Azure is signed in."""
+
+    def __init__(self, passed: tuple[str, ...], *, for_feed: bool) -> None:
+        """Say so.
+
+        Args:
+            passed: Each that was looked for, and why it is not there.
+            for_feed: The token was to be a feed's, which can be given otherwise.
+        """
+        super().__init__(
+            f"No identity of Azure is signed in here ({'; '.join(passed)}).",
+            code="feed-token-missing" if for_feed else "not-signed-in",
+            cure="Run where Azure signs in: after azure/login, in an Azure CLI session, with a "
+            "managed identity, or with AZURE_CLIENT_ID and its kin; in the task of Azure Pipelines "
+            "set serviceConnection" + ("; or set feed-token." if for_feed else "."),
+        )
+        self.passed = passed

@@ -24,7 +24,7 @@ from wheelstep.ground.credentials import (
     organization_of,
     same_organization,
 )
-from wheelstep.ground.entra import WAYS as CURE
+from wheelstep.ground.entra import NobodyError
 from wheelstep.ground.entra_credentials import job_collection
 from wheelstep.ground.entra_identities import IDENTITIES
 from wheelstep.ground.pypirc import PYPIRC, Match, left_for
@@ -89,7 +89,7 @@ def _given(asked: FeedAsked) -> SignIn | str:
             f"The token given for {without_credentials(asked.url)} is one of GitHub's; it is not "
             "sent to Azure Artifacts, which could not use it.",
             code="feed-token-foreign",
-            cure=CURE,
+            cure=_cure(asked),
         )
     return SignIn(asked.name, asked.token, "the token that was given")
 
@@ -175,10 +175,9 @@ def feed_sign_in(asked: FeedAsked) -> SignIn:
             continue
         try:
             found = way.find(asked)
-        except SettingError as error:
-            if error.code != "feed-token-missing":
-                raise
-            found = error.message.rstrip(".")
+        except NobodyError as error:
+            passed += [text for text in error.passed if text not in passed]
+            continue
         if isinstance(found, SignIn):
             return replace(found, passed=(*passed, *found.passed))
         passed.append(f"{way.title}: {found}")
@@ -186,7 +185,22 @@ def feed_sign_in(asked: FeedAsked) -> SignIn:
         f"There is no token for the feed {without_credentials(asked.url)}. Looked at in turn: "
         f"{'; '.join(passed)}.",
         code="feed-token-missing",
-        cure=CURE
-        if organization_of(asked.url)
-        else "Set feed-token to a personal access token with Packaging: Read & write.",
+        cure=_cure(asked),
     )
+
+
+def _cure(asked: FeedAsked) -> str:
+    """Return the best ways to sign in where this runs."""
+    given = "feed-token to a personal access token with Packaging: Read & write"
+    if organization_of(asked.url) is None:
+        return f"Set {given}."
+    if asked.environment.get("GITHUB_ACTIONS"):
+        best = "Let azure/login run before this step (permissions: id-token: write)"
+    elif asked.environment.get("TF_BUILD"):
+        best = (
+            "Hand over the job's token where the feed is of its organization (a script step: env: "
+            "SYSTEM_ACCESSTOKEN: $(System.AccessToken)), or set service-connection"
+        )
+    else:
+        best = "Run `az login`"
+    return f"{best}; or set {given}. docs/destinations.md, Who signs in, has every way."
