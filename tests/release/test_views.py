@@ -105,6 +105,22 @@ def test_a_run_that_ended_before_the_promotion_is_finished_by_the_next(
     assert "acme-one==1.0" in repo.read(CONDA)
 
 
+def test_how_long_the_feed_took_to_list_what_is_new_is_said(repo: Repo, feed: FeedServer) -> None:
+    feed.visible_after = 2
+    ran = repo.release(extra=settings(feed))
+    times = [
+        row["visible_after"]
+        for package in ran.report["packages"]
+        for wheel in package["wheels"]
+        for row in wheel["published"]
+    ]
+    assert len(times) == 2
+    assert all(0.1 < seconds < 60 for seconds in times), "seen at the third look, not before"
+    assert ran.report["timings"]["visible"] == max(times)
+    said = f"listed what is new, with its hashes, {max(times):.1f} s after it was stored."
+    assert f"{feed.simple_url} {said}" in ran.said
+
+
 def test_a_view_that_is_set_later_gets_what_was_released_before(
     repo: Repo, feed: FeedServer
 ) -> None:
