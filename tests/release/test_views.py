@@ -208,6 +208,15 @@ def test_definitions_that_change_to_the_view_are_proved_with_what_the_feed_has(
     assert f"{CONDA}: resolved" in ran.said
 
 
+def test_another_view_of_the_feed_is_read_with_the_same_token(repo: Repo, feed: FeedServer) -> None:
+    other = view_url(feed, "Prerelease")
+    reads(repo, f"{other}\n      - --extra-index-url {feed.simple_url}")
+    ran = repo.release(extra=settings(feed, WHEELSTEP_VIEW="Release"))
+    assert f"{CONDA}: resolved" in ran.said
+    asked = [one for one in feed.requests if "@Prerelease/pypi/simple/acme-" in one.path]
+    assert {one.password for one in asked if one.password} == {feed.token}
+
+
 def test_a_view_in_serve_url_is_promoted_to(repo: Repo, feed: FeedServer) -> None:
     url = view_url(feed)
     ran = repo.release(extra=settings(feed, WHEELSTEP_VIEW="", WHEELSTEP_SERVE_URL=url))
