@@ -267,7 +267,7 @@ def test_upstreams_that_cannot_be_read_are_noted(
     server.public_upstream = True
     for fault in (Fault("status", 500), Fault("drop"), Fault("status", 302, {"Location": "/"})):
         server.faults.clear()
-        server.fault("api", *[fault] * 4)  # as often as it is tried
+        server.fault("api", *[fault] * 20)  # more often than it is tried
         feed = feed_at(server.simple_url, transport, token=server.token)
         assert feed.index().public_upstream is False
         (note,) = feed.notes

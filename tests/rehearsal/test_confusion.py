@@ -22,7 +22,7 @@ from wheelstep.ground.connections import Connection
 from wheelstep.ground.index_page import ask
 from wheelstep.ground.public_index import PipIndexes
 from wheelstep.ground.transport import Response, Transport
-from wheelstep.model import Wheel
+from wheelstep.model import Problem, Wheel
 from wheelstep.rehearsal import pages
 from wheelstep.rehearsal.interface import Subject, Verdict
 from wheelstep.rehearsal.resolve import errors_of, rehearse
@@ -76,6 +76,12 @@ class Three:
         )  # fmt: skip
         (taken,) = json.loads(done.stdout)["install"]
         return str(taken["download_info"]["archive_info"]["hashes"]["sha256"])
+
+
+def only(verdict: Verdict) -> Problem:
+    """The one problem there is; with all of them, where there are others."""
+    assert len(verdict.problems) == 1, verdict.problems
+    return verdict.problems[0]
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +159,7 @@ def test_the_error_says_where_why_and_what_to_do(three: Three) -> None:
     three.put(three.public, "5.0", "theirs")
     lines = ("--index-url {ours}", "--extra-index-url {public}")
     free = three.rehearse(*lines, "{name}", wheels=(mine,))
-    (problem,) = free.problems
+    problem = only(free)
     assert (problem.exit_code, problem.file, problem.line) == (4, "envs/train.yml", 7)
     for said in (three.name, three.public.simple_url, "the highest one", "would install 5.0"):
         assert said in problem.message
@@ -181,7 +187,7 @@ def test_what_is_allowed_is_a_notice_with_its_reason(three: Three) -> None:
         )
         verdict = three.rehearse(*lines, wheels=(mine,), allowances=spent)
         assert verdict.status == "resolved", verdict
-        (notice,) = verdict.problems
+        notice = only(verdict)
         assert (notice.severity, notice.code) == ("notice", "dependency-confusion")
         assert "We own that name there, too." in notice.message
         assert spent.unused() == []
@@ -249,7 +255,7 @@ def test_another_private_index_that_wins_is_another_file(three: Three) -> None:
 def test_a_new_wheel_is_to_be_had_only_where_its_index_is_named(three: Three) -> None:
     mine = make_wheel(three.scene.folder / "dist", three.name, "1.0")
     verdict = three.rehearse("--extra-index-url {other}", PIN, wheels=(mine,))
-    (problem,) = verdict.problems
+    problem = only(verdict)
     assert (verdict.status, problem.exit_code) == ("failed", 7)
     assert f"No index of this definition has the {three.name}" in problem.message
     assert three.ours.simple_url in problem.cure
@@ -260,7 +266,7 @@ def test_no_wheel_for_this_image_names_what_there_is(three: Three) -> None:
     made = three.scene.folder / "dist"
     mine = make_wheel(made, three.name, "1.0", tag="cp312-cp312-win_amd64")
     verdict = three.rehearse("--extra-index-url {ours}", PIN, wheels=(mine,))
-    (problem,) = verdict.problems
+    problem = only(verdict)
     assert (verdict.status, problem.exit_code) == ("failed", 7)
     assert mine.file in problem.message
 
@@ -368,7 +374,7 @@ def test_an_exact_pin_and_the_last_place_do_not_keep_out_what_ranks_higher(
     lines = ("--extra-index-url {ours}", PIN)
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
     warned = three.rehearse(*lines, wheels=(mine,), python=python)
-    (warning,) = warned.problems
+    warning = only(warned)
     assert (warned.status, warning.code, warning.severity, warning.exit_code) == (
         *("resolved", "public-could-win", "warning"),
         0,
@@ -386,7 +392,7 @@ def test_an_exact_pin_and_the_last_place_do_not_keep_out_what_ranks_higher(
     theirs = make_wheel(three.public.directory, three.name, version, tag=tag, note="theirs")
     assert three.pip(*lines) == theirs.sha256
     verdict = three.rehearse(*lines, wheels=(mine,), python=python)
-    (problem,) = verdict.problems
+    problem = only(verdict)
     assert (verdict.status, problem.code, problem.exit_code) == (
         *("failed", "dependency-confusion"),
         4,

@@ -124,8 +124,7 @@ class RetryBudget:
             chance: Random numbers in [0, 1).
         """
         self.attempts = attempts
-        self.answers = 0
-        """How many requests of the run got their final answer."""
+        self._answering: set[str] = set()
         self._left = seconds
         self._first = first
         self._most = most
@@ -139,29 +138,28 @@ class RetryBudget:
         with self._guard:
             return self._left
 
-    def answered(self) -> None:
-        """Note that a request got its final answer: something is there that answers."""
+    def answered(self, host: str) -> None:
+        """Note that a host gave a final answer: something is there that answers."""
         with self._guard:
-            self.answers += 1
+            self._answering.add(host)
 
     def wait_for(
-        self, attempt: int, now: float, asked: float | None, *, since: int | None = None
+        self, attempt: int, now: float, asked: float | None, host: str = ""
     ) -> float | None:
         """Return the seconds to wait before the next attempt, or None to give up.
 
         Where a third of all answers fails, one request in 700 fails six times, and a release makes
-        more than that: while others are answered a request gets twice the attempts. A service that
-        answers others needs no long pause, and what always fails is told of soon: these further
-        attempts wait `SOON` at most.
+        more than that: a host that has answered in this run gets twice the attempts. It needs no
+        long pause, and what always fails there is told of soon: these further attempts wait `SOON`
+        at most.
 
         Args:
             attempt: How many attempts failed so far, from 1.
             now: The clock's `monotonic()`.
             asked: What the server asked for (Retry-After), seconds.
-            since: `answers` as it was before the request's first attempt.
+            host: Who is asked.
         """
-        others = since is not None and self.answers > since
-        if attempt >= (self.attempts * 2 if others else self.attempts):
+        if attempt >= (self.attempts * 2 if host in self._answering else self.attempts):
             return None
         most = min(self._most, SOON) if attempt >= self.attempts else self._most
         wait = backoff(attempt, first=self._first, most=most, chance=self._chance)

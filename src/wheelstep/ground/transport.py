@@ -295,7 +295,7 @@ class Transport:
         """
         from requests import RequestException
 
-        failed, since = 0, self.budget.answers
+        failed, host = 0, urlsplit(what.partition(" ")[2]).netloc
         while True:
             failed += 1
             broken: RequestException | None = None
@@ -310,12 +310,12 @@ class Transport:
                 broken = error
             if response is not None:
                 if settled(response.status) or response.status not in PASSING:
-                    self.budget.answered()
+                    self.budget.answered(host)
                     return response
                 if not repeatable and response.status not in UNTOUCHED:
                     return response
                 asked = answers.retry_after(response.headers, self.clock.time())
-            wait = self.budget.wait_for(failed, self.clock.monotonic(), asked, since=since)
+            wait = self.budget.wait_for(failed, self.clock.monotonic(), asked, host)
             if wait is None:
                 if response is not None:
                     return response
