@@ -280,7 +280,7 @@ class Transport:
         """Call `attempt` until its answer is final or the budget is spent.
 
         Args:
-            what: For errors: method and URL, without credentials.
+            what: For errors: method and URL (the last word), without credentials.
             attempt: May raise what requests raises.
             settled: Whether a status is final although a later attempt might get another.
             repeatable: As for `request`.
@@ -295,7 +295,7 @@ class Transport:
         """
         from requests import RequestException
 
-        failed, host = 0, urlsplit(what.partition(" ")[2]).netloc
+        failed, host = 0, urlsplit(what.rpartition(" ")[2]).netloc
         while True:
             failed += 1
             broken: RequestException | None = None

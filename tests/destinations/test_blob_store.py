@@ -1,0 +1,109 @@
+"""Blobs written on condition, in a real store."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.core.credentials import AzureNamedKeyCredential
+
+from tests.servers.azurite import ACCOUNT, KEY, Azurite, azurite
+from wheelstep.destinations.blob_store import BlobStore
+from wheelstep.destinations.mirror_address import MirrorAddress
+from wheelstep.destinations.mirror_pages import change_pages
+from wheelstep.errors import ServiceRefused, StepError
+from wheelstep.ground.simple_index import parse
+from wheelstep.ground.swap import Conflict
+from wheelstep.ground.transport import Response, Transport
+from wheelstep.model import Listed
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    with azurite(tmp_path_factory.mktemp("azurite")) as running:
+        yield running
+
+
+def refused(doing: str, response: Response) -> StepError:
+    code = response.headers.get("x-ms-error-code", "")
+    return ServiceRefused(f"{doing}: {response.status} {code}", code="no", cure="None.")
+
+
+def store_at(emulator: Azurite, container: str, credential: Any = None) -> BlobStore:
+    key = AzureNamedKeyCredential(ACCOUNT, KEY)
+    address = MirrorAddress.parse(f"blob+{emulator.url}/{container}/team")
+    return BlobStore(address, Transport({}), lambda: credential or key, refused)
+
+
+@pytest.fixture
+def store(emulator: Azurite) -> BlobStore:
+    name = f"wheels{next(_numbers)}"
+    emulator.container(name)
+    return store_at(emulator, name)
+
+
+def test_blobs_are_written_on_condition(store: BlobStore) -> None:
+    assert store.read("simple/a/index.html") is None
+    first = store.write(
+        "simple/a/index.html", b"1", etag=None, kind="text/html", notes={"page": "x"}
+    )
+    found = store.read("simple/a/index.html")
+    assert found is not None
+    assert (found.data, found.etag, found.notes) == (b"1", first, {"page": "x"})
+    with pytest.raises(Conflict):
+        store.write("simple/a/index.html", b"2", etag=None, kind="text/html", notes={})
+    second = store.write("simple/a/index.html", b"2", etag=first, kind="text/html", notes={})
+    with pytest.raises(Conflict):
+        store.write("simple/a/index.html", b"3", etag=first, kind="text/html", notes={})
+    with pytest.raises(Conflict):
+        store.write("simple/gone/index.html", b"3", etag=first, kind="text/html", notes={})
+    found = store.read("simple/a/index.html")
+    assert found is not None
+    assert (found.data, found.etag) == (b"2", second)
+
+
+@pytest.mark.parametrize("size", [10, 20 << 20])
+def test_a_file_is_created_once(store: BlobStore, tmp_path: Path, size: int) -> None:
+    file = tmp_path / "a.whl"
+    file.write_bytes(b"w" * size)
+    kind, cache = "application/octet-stream", "max-age=31536000, immutable"
+    assert store.create("wheels/a.whl", file, kind=kind, cache=cache, notes={"sha256": "0"})
+    assert not store.create("wheels/a.whl", b"other", kind=kind, cache=cache, notes={})
+    found = store.read("wheels/a.whl")
+    assert found is not None
+    assert (len(found.data), found.notes) == (size, {"sha256": "0"})
+    assert store.names("wheels") == ["a.whl"]
+    assert store.names("simple") == []
+
+
+def test_an_error_is_never_taken_for_nothing(emulator: Azurite, store: BlobStore) -> None:
+    with pytest.raises(ServiceRefused, match="404 ContainerNotFound"):
+        store_at(emulator, "not-there").read("simple/a/index.html")
+    wrong = AzureNamedKeyCredential(ACCOUNT, KEY[::-1])
+    with pytest.raises(ServiceRefused, match="403 AuthorizationFailure"):
+        store_at(emulator, store.address.container, wrong).read("simple/a/index.html")
+
+
+def test_publishers_of_one_project_lose_nothing(store: BlobStore) -> None:
+    def publish(number: int) -> None:
+        one = Listed(f"acme-1.{number}-py3-none-any.whl", "", f"{number:064x}", size=number)
+        change_pages(store, "acme", lambda listed: {**listed, one.file: one})
+
+    threads = [threading.Thread(target=publish, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    for path, kind in (("index.html", "text/html"), ("index.json", "application/json")):
+        blob = store.read(f"simple/acme/{path}")
+        assert blob is not None
+        files = parse(blob.data, kind, "https://a.example/simple/acme/")
+        assert {(one.file, one.sha256) for one in files} == {
+            (f"acme-1.{number}-py3-none-any.whl", f"{number:064x}") for number in range(16)
+        }
