@@ -14,12 +14,11 @@ from azure.core.credentials import AzureNamedKeyCredential
 from tests.servers.azurite import ACCOUNT, KEY, Azurite, azurite
 from wheelstep.destinations.blob_store import BlobStore
 from wheelstep.destinations.mirror_address import MirrorAddress
-from wheelstep.destinations.mirror_pages import change_pages
+from wheelstep.destinations.mirror_project import Entry, MirrorForm, bring_up_to_date, notes_of
 from wheelstep.errors import ServiceRefused, StepError
 from wheelstep.ground.simple_index import parse
 from wheelstep.ground.swap import Conflict
 from wheelstep.ground.transport import Response, Transport
-from wheelstep.model import Listed
 
 _numbers = itertools.count()
 
@@ -49,23 +48,23 @@ def store(emulator: Azurite) -> BlobStore:
 
 
 def test_blobs_are_written_on_condition(store: BlobStore) -> None:
-    assert store.read("simple/a/index.html") is None
-    first = store.write(
-        "simple/a/index.html", b"1", etag=None, kind="text/html", notes={"page": "x"}
-    )
-    found = store.read("simple/a/index.html")
-    assert found is not None
-    assert (found.data, found.etag, found.notes) == (b"1", first, {"page": "x"})
+    page = "simple/a/"
+    assert store.read(page) is None
+    assert store.entries("simple/a") == {}
+    notes = {"sha256": "x"}
+    first = store.write(page, b"1", etag=None, kind="text/html", notes=notes)
+    assert store.read(page) == b"1"
+    assert store.entries("simple/a") == {"": Entry(first, 1, notes)}
     with pytest.raises(Conflict):
-        store.write("simple/a/index.html", b"2", etag=None, kind="text/html", notes={})
-    second = store.write("simple/a/index.html", b"2", etag=first, kind="text/html", notes={})
+        store.write(page, b"2", etag=None, kind="text/html", notes={})
+    second = store.write(page, b"2", etag=first, kind="text/html", notes={})
     with pytest.raises(Conflict):
-        store.write("simple/a/index.html", b"3", etag=first, kind="text/html", notes={})
+        store.write(page, b"3", etag=first, kind="text/html", notes={})
     with pytest.raises(Conflict):
-        store.write("simple/gone/index.html", b"3", etag=first, kind="text/html", notes={})
-    found = store.read("simple/a/index.html")
-    assert found is not None
-    assert (found.data, found.etag) == (b"2", second)
+        store.write("simple/gone/", b"3", etag=first, kind="text/html", notes={})
+    assert store.read(page) == b"2"
+    assert store.entries("simple/a")[""].etag == second
+    assert store.entries("simple") == {}, "what lies deeper is another folder's"
 
 
 @pytest.mark.parametrize("size", [10, 20 << 20])
@@ -75,11 +74,8 @@ def test_a_file_is_created_once(store: BlobStore, tmp_path: Path, size: int) -> 
     kind, cache = "application/octet-stream", "max-age=31536000, immutable"
     assert store.create("wheels/a.whl", file, kind=kind, cache=cache, notes={"sha256": "0"})
     assert not store.create("wheels/a.whl", b"other", kind=kind, cache=cache, notes={})
-    found = store.read("wheels/a.whl")
-    assert found is not None
-    assert (len(found.data), found.notes) == (size, {"sha256": "0"})
-    assert store.names("wheels") == ["a.whl"]
-    assert store.names("simple") == []
+    (entry,) = store.entries("wheels").values()
+    assert (entry.size, entry.notes) == (size, {"sha256": "0"})
 
 
 def test_an_error_is_never_taken_for_nothing(emulator: Azurite, store: BlobStore) -> None:
@@ -92,18 +88,20 @@ def test_an_error_is_never_taken_for_nothing(emulator: Azurite, store: BlobStore
 
 def test_publishers_of_one_project_lose_nothing(store: BlobStore) -> None:
     def publish(number: int) -> None:
-        one = Listed(f"acme-1.{number}-py3-none-any.whl", "", f"{number:064x}", size=number)
-        change_pages(store, "acme", lambda listed: {**listed, one.file: one})
+        file = f"acme-1.{number}-py3-none-any.whl"
+        notes = notes_of(f"{number:064x}", requires_python=None, metadata=None)
+        assert store.create(f"simple/acme/{file}", b"w", kind="a/b", cache="no-cache", notes=notes)
+        bring_up_to_date(store, MirrorForm(page=""), "acme")
 
     threads = [threading.Thread(target=publish, args=(number,)) for number in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
-    for path, kind in (("index.html", "text/html"), ("index.json", "application/json")):
-        blob = store.read(f"simple/acme/{path}")
-        assert blob is not None
-        files = parse(blob.data, kind, "https://a.example/simple/acme/")
+    for path, kind in (("", "text/html"), ("index.json", "application/json")):
+        data = store.read(f"simple/acme/{path}")
+        assert data is not None
+        files = parse(data, kind, "https://a.example/simple/acme/")
         assert {(one.file, one.sha256) for one in files} == {
             (f"acme-1.{number}-py3-none-any.whl", f"{number:064x}") for number in range(16)
         }

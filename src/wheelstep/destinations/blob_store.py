@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from wheelstep.destinations.mirror_address import MirrorAddress
-from wheelstep.destinations.mirror_pages import Blob
+from wheelstep.destinations.mirror_project import Entry
 from wheelstep.errors import CannotHere, StepError
 from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.swap import Conflict
@@ -63,34 +63,36 @@ class BlobStore:
 
     # -- reading
 
-    def read(self, path: str) -> Blob | None:
-        """Return a blob, None where there is none.
+    def read(self, path: str) -> bytes | None:
+        """Return a blob's bytes, None where there is none.
 
         Raises:
             StepError: It cannot be read; an error is never taken for none.
         """
 
-        def ask(client: ContainerClient) -> Blob:
-            got = client.download_blob(self._name(path), max_concurrency=1)
-            found = got.properties
-            return Blob(got.readall(), str(found.etag), dict(found.metadata or {}))
+        def ask(client: ContainerClient) -> bytes:
+            return client.download_blob(self._name(path), max_concurrency=1).readall()
 
         return self._ask(f"reading {path}", ask, absent=True)
 
-    def names(self, folder: str) -> list[str]:
-        """Return the names of the blobs directly in a folder, sorted.
+    def entries(self, folder: str) -> dict[str, Entry]:
+        """Return what lies directly in a folder, by name; "" is the blob named as the folder.
 
         Raises:
             StepError: They cannot be listed.
         """
         prefix = self._name(f"{folder}/")
 
-        def ask(client: ContainerClient) -> list[str]:
-            found = client.list_blob_names(name_starts_with=prefix)
-            return [str(name)[len(prefix) :] for name in found]
+        def ask(client: ContainerClient) -> dict[str, Entry]:
+            return {
+                str(found.name)[len(prefix) :]: Entry(
+                    _bare(found.etag), int(found.size), dict(found.metadata or {})
+                )
+                for found in client.list_blobs(name_starts_with=prefix, include=["metadata"])
+            }
 
-        names = self._ask(f"listing {folder}/", ask) or []
-        return sorted(name for name in names if name and "/" not in name)
+        found = self._ask(f"listing {folder}/", ask) or {}
+        return {name: entry for name, entry in found.items() if "/" not in name}
 
     # -- writing
 
@@ -161,13 +163,13 @@ class BlobStore:
             condition: dict[str, Any] = (
                 {"overwrite": False}
                 if etag is None
-                else {"overwrite": True, "etag": etag,
+                else {"overwrite": True, "etag": f'"{etag}"',
                       "match_condition": MatchConditions.IfNotModified}
             )  # fmt: skip
             done = client.get_blob_client(self._name(path)).upload_blob(
                 data, content_settings=settings, metadata=dict(notes), **condition
             )
-            return str(done["etag"])
+            return _bare(done["etag"])
 
         def lost() -> str:
             raise Conflict
@@ -257,6 +259,11 @@ class BlobStore:
         }:  # fmt: skip
             return taken()
         raise self._refused(doing, response)
+
+
+def _bare(etag: object) -> str:
+    """Return an ETag without its quotes: listings have none, answers do."""
+    return str(etag).strip('"')
 
 
 class _Headers(dict[str, str]):

@@ -5,17 +5,17 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 import pytest
 
 from tests.destinations.waiting import QuickClock
-from wheelstep.destinations.mirror_pages import PAGE_TAG, Blob, change_pages
+from wheelstep.destinations.mirror_project import Entry, MirrorForm, bring_up_to_date, notes_of
 from wheelstep.ground.simple_index import parse
-from wheelstep.ground.swap import Conflict, LostReply
-from wheelstep.model import Listed
+from wheelstep.ground.swap import Conflict
 
-PAGE, TWIN = "simple/acme-core/index.html", "simple/acme-core/index.json"
+FORM = MirrorForm(page="")
+FOLDER = "simple/acme-core"
+PAGE, TWIN = f"{FOLDER}/", f"{FOLDER}/index.json"
 
 
 class Killed(BaseException):
@@ -26,15 +26,19 @@ class Memory:
     """A store; whoever uses it waits for its turn, and may be killed or lose a reply."""
 
     def __init__(self, seed: int = 0) -> None:
-        self.blobs: dict[str, Blob] = {}
+        self.blobs: dict[str, tuple[bytes, Entry]] = {}
         self.asked: list[str] = []
         self.turns = Turns(seed)
         self.count = 0
 
-    def read(self, path: str) -> Blob | None:
+    def entries(self, folder: str) -> dict[str, Entry]:
         with self.turns:
-            self.asked.append(f"read {path}")
-            return self.blobs.get(path)
+            self.asked.append(f"list {folder}")
+            return {
+                path.removeprefix(f"{folder}/"): entry
+                for path, (_, entry) in self.blobs.items()
+                if path.startswith(f"{folder}/")
+            }
 
     def write(
         self, path: str, data: bytes, *, etag: str | None, kind: str, notes: Mapping[str, str]
@@ -43,17 +47,17 @@ class Memory:
         with self.turns as fate:
             self.asked.append(f"write {path}")
             there = self.blobs.get(path)
-            if (there.etag if there else None) != etag:
+            if (there[1].etag if there else None) != etag:
                 raise Conflict
             self.count += 1
-            self.blobs[path] = Blob(data, f"tag-{self.count}", dict(notes))
+            self.blobs[path] = data, Entry(f"tag-{self.count}", len(data), dict(notes))
             if fate == "lost":
-                raise LostReply
+                raise Conflict  # sent again it is refused, though it was ours that arrived
             return f"tag-{self.count}"
 
     def listed(self, path: str) -> dict[str, str | None]:
         kind = "text/html" if path == PAGE else "application/json"
-        found = parse(self.blobs[path].data, kind, f"https://a.example/c/{path}")
+        found = parse(self.blobs[path][0], kind, f"https://a.example/c/{path}")
         assert len({one.file for one in found}) == len(found), "each exactly once"
         return {one.file: one.sha256 for one in found}
 
@@ -125,48 +129,74 @@ class Turns:
                 self.leave()
 
 
-def file(number: int) -> Listed:
-    name = f"acme_core-1.{number}-py3-none-any.whl"
-    return Listed(name, "", f"{number:064x}", size=number + 1, requires_python=">=3.9")
+def file(number: int) -> str:
+    return f"acme_core-1.{number}-py3-none-any.whl"
 
 
-def adding(*files: Listed) -> Callable[[Mapping[str, Listed]], Mapping[str, Listed]]:
-    return lambda listed: {**listed, **{one.file: one for one in files}}
+def sha256(number: int) -> str:
+    return f"{number:064x}"
 
 
-def add(store: Memory, *numbers: int) -> object:
-    files = [file(number) for number in numbers]
-    return change_pages(store, "acme-core", adding(*files), clock=QuickClock())
+def put(store: Memory, number: int) -> None:
+    """Store a wheel, unless it is there."""
+    notes = notes_of(sha256(number), requires_python=">=3.9", metadata=None)
+    try:
+        store.write(f"{FOLDER}/{file(number)}", b"w", etag=None, kind="a/b", notes=notes)
+    except Conflict:
+        assert f"{FOLDER}/{file(number)}" in store.blobs
+
+
+def publish(store: Memory, *numbers: int) -> bool:
+    for number in numbers:
+        put(store, number)
+    return bring_up_to_date(store, FORM, "acme-core", clock=QuickClock())
 
 
 def whole(store: Memory, numbers: range) -> None:
-    wanted = {file(number).file: file(number).sha256 for number in numbers}
+    wanted = {file(number): sha256(number) for number in numbers}
     assert store.listed(PAGE) == wanted
     assert store.listed(TWIN) == wanted
-    assert store.blobs[TWIN].notes[PAGE_TAG] == store.blobs[PAGE].etag
 
 
-def test_alone_it_takes_one_reading_and_two_writings() -> None:
+def test_alone_it_takes_one_listing_and_two_writings() -> None:
     store = Memory()
-    add(store, 0, 1)
-    assert store.asked == [f"read {TWIN}", f"write {PAGE}", f"write {TWIN}"]
+    put(store, 0)
     store.asked.clear()
-    add(store, 2)
-    assert store.asked == [f"read {TWIN}", f"write {PAGE}", f"write {TWIN}"]
-    whole(store, range(3))
+    assert bring_up_to_date(store, FORM, "acme-core") is True
+    assert store.asked == [f"list {FOLDER}", f"write {PAGE}", f"write {TWIN}"]
+    put(store, 1)
     store.asked.clear()
-    add(store, 1)
-    assert store.asked == [f"read {TWIN}"], "what is listed is not written again"
-    (first, *_) = parse(store.blobs[TWIN].data, "application/json", f"https://a.example/c/{TWIN}")
-    assert first.url == "https://a.example/c/wheels/acme_core-1.0-py3-none-any.whl"
+    assert bring_up_to_date(store, FORM, "acme-core") is False
+    assert store.asked == [f"list {FOLDER}", f"write {PAGE}", f"write {TWIN}"]
+    whole(store, range(2))
+    store.asked.clear()
+    bring_up_to_date(store, FORM, "acme-core")
+    assert store.asked == [f"list {FOLDER}"], "what is listed is not written again"
+    (first, _) = parse(store.blobs[TWIN][0], "application/json", f"https://a.example/c/{TWIN}")
+    assert first.url == f"https://a.example/c/{FOLDER}/{file(0)}"
     assert (first.size, first.requires_python) == (1, ">=3.9")
+
+
+def test_a_listing_that_is_known_is_not_asked_for_and_not_trusted() -> None:
+    store = Memory()
+    publish(store, 0)
+    known = store.entries(FOLDER)
+    put(store, 1)
+    known[file(1)] = store.blobs[f"{FOLDER}/{file(1)}"][1]
+    store.asked.clear()
+    bring_up_to_date(store, FORM, "acme-core", known=known)
+    assert store.asked == [f"write {PAGE}", f"write {TWIN}"]
+    whole(store, range(2))
+    publish(store, 2)
+    bring_up_to_date(store, FORM, "acme-core", known=known, clock=QuickClock())  # long out of date
+    whole(store, range(3))
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_nobodys_file_is_lost(seed: int) -> None:
     store = Memory(seed)
     store.turns.losses = 0.1 if seed % 2 else 0.0
-    assert store.turns.run([lambda n=n: add(store, n) for n in range(12)]) == 0  # type: ignore[misc]
+    assert store.turns.run([lambda n=n: publish(store, n) for n in range(12)]) == 0  # type: ignore[misc]
     whole(store, range(12))
 
 
@@ -174,37 +204,28 @@ def test_nobodys_file_is_lost(seed: int) -> None:
 def test_what_killed_publishers_leave_is_healed_by_the_next(seed: int) -> None:
     store = Memory(seed)
     store.turns.kills = 0.15
-    killed = store.turns.run([lambda n=n: add(store, n) for n in range(8)])  # type: ignore[misc]
-    survivors = 8 - killed
-    listed = store.listed(TWIN) if TWIN in store.blobs else {}
-    assert len(listed) >= survivors
-    # run again, each of them: also those that had ended well
-    assert store.turns.run([lambda n=n: add(store, n) for n in range(8)]) >= 0  # type: ignore[misc]
+    store.turns.run([lambda n=n: publish(store, n) for n in range(8)])  # type: ignore[misc]
+    stored = {path for path in store.blobs if path.endswith(".whl")}
     store.turns.kills = 0.0
-    for number in range(8):
-        add(store, number)
-    add(store, 8)
-    whole(store, range(9))
+    # whoever comes next, with another file, lists all that is there
+    publish(store, 8)
+    assert {f"{FOLDER}/{name}" for name in store.listed(PAGE)} == stored | {f"{FOLDER}/{file(8)}"}
+    assert store.listed(PAGE) == store.listed(TWIN)
 
 
-def test_a_file_is_yanked_and_removed_while_others_publish() -> None:
+def test_a_file_that_was_removed_stays_removed_while_others_publish() -> None:
     for seed in range(20):
         store = Memory(seed)
-        add(store, *range(4))
-        gone, yanked = file(0).file, file(1).file
+        publish(store, *range(4))
 
-        def remove(listed: Mapping[str, Listed]) -> Mapping[str, Listed]:
-            return {name: one for name, one in listed.items() if name != gone}  # noqa: B023
+        def remove(store: Memory = store) -> None:
+            with store.turns:
+                del store.blobs[f"{FOLDER}/{file(0)}"]
+            bring_up_to_date(store, FORM, "acme-core", clock=QuickClock())
 
-        def yank(listed: Mapping[str, Listed]) -> Mapping[str, Listed]:
-            return {**listed, yanked: replace(listed[yanked], yanked="broken")}  # noqa: B023
-
-        jobs = [lambda n=n: add(store, n) for n in range(4, 8)]  # noqa: B023
-        jobs += [
-            lambda change=change: change_pages(store, "acme-core", change, clock=QuickClock())  # noqa: B023
-            for change in (remove, yank)
+        jobs: list[Callable[[], object]] = [
+            lambda n=n, store=store: publish(store, n)  # type: ignore[misc]
+            for n in range(4, 8)
         ]
-        assert store.turns.run(jobs) == 0
-        assert set(store.listed(PAGE)) == {file(n).file for n in range(1, 8)}
-        assert store.listed(PAGE) == store.listed(TWIN)
-        assert b'data-yanked="broken"' in store.blobs[PAGE].data
+        assert store.turns.run([*jobs, remove]) == 0
+        whole(store, range(1, 8))
