@@ -39,6 +39,7 @@ PREFIXES: Final[Mapping[str, Kind]] = {"feed+https": "feed", "feed+http": "feed"
                                        "file": "folder"}  # fmt: skip
 COLLECTION_NAMES: Final = ("SYSTEM_COLLECTIONURI", "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI")
 """Variables of a job of Azure Pipelines that name its collection."""
+VARIABLE: Final = re.compile(r"\$\([\w.]+\)|\$\{\{?[^{}]*\}\}?|^\$\w+")
 NOT_YET: Final = ("blob+", "azureml:")
 BLOB_HOST: Final = re.compile(r"\.(blob|dfs|web|z\d+\.web)\.(core|storage)\.")
 SERVICES_HOST: Final = re.compile(r"(^|\.)(dev\.azure\.com|visualstudio\.com)$")
@@ -78,9 +79,18 @@ def kind_of(url: str) -> Kind:
     scheme = scheme.lower()
     if not text:
         raise SettingError("A destination is empty.", code="destination-unknown", cure=FORMS)
-    if not separator and text.lower().startswith("feed:"):
+    if found := VARIABLE.search(text):
         raise SettingError(
-            f"{text} is no feed in short.",
+            f"The destination has {found[0]} in it: a variable that nobody has filled in.",
+            code="destination-unknown",
+            cure="Set the variable where the step can see it, and check how it is spelled: Azure "
+            "Pipelines leaves $(NAME) as it is where there is none, and a settings file has no "
+            "variables.",
+        )
+    if not separator and text.lower().startswith("feed:"):
+        shown = re.sub(r"^feed:[^/]*@", "feed:***@", text, flags=re.IGNORECASE)
+        raise SettingError(
+            f"{shown} is no feed in short.",
             code="destination-unknown",
             cure=f"Write {SHORT_FORMS}.",
         )
