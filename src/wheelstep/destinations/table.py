@@ -25,7 +25,7 @@ from wheelstep.destinations.views import refuse_view, view_to_promote_to
 from wheelstep.errors import SettingError
 from wheelstep.ground.credentials import IdentitySource, SignIn
 from wheelstep.ground.entra import EntraTokens, Surroundings
-from wheelstep.ground.feed_sign_in import Choice, FeedAsked, feed_sign_in
+from wheelstep.ground.feed_sign_in import Choice, FeedAsked, feed_sign_in, foreign_job
 from wheelstep.ground.pypirc import Match, left_for
 from wheelstep.ground.secret import Secret, without_credentials
 from wheelstep.ground.transport import Transport
@@ -297,6 +297,13 @@ def _index(wanted: Wanted, context: _Context) -> Destination:
 def _who_at(wanted: Wanted, context: _Context, upload: str) -> SignIn | None:
     """Return who signs in at an index; None: nobody."""
     if wanted.token is not None:
+        if collection := foreign_job(wanted.token, context.job_token, context.environment, upload):
+            raise SettingError(
+                f"The token given for {without_credentials(upload)} is the pipeline job's own; it "
+                f"belongs to {without_credentials(collection)}, and is not sent elsewhere.",
+                code="feed-token-foreign",
+                cure="Give feed-token (or the table's token-env) a token of this index.",
+            )
         # __token__ is the user that goes with an API token (the upload API's own convention)
         return SignIn(wanted.user or "__token__", wanted.token, "the token that was given")
     if wanted.anonymous:
