@@ -63,6 +63,7 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a body is not to wait until its headers have arrived
     server: Server
     cut = False
     """The answer ends in its middle, and so does the connection."""
