@@ -17,7 +17,8 @@ from wheelstep.definitions.pinning import (
     requirements_in,
 )
 from wheelstep.definitions.pip_lines import logical_lines
-from wheelstep.definitions.requirement import new_line, parse
+from wheelstep.definitions.repinning import new_line
+from wheelstep.definitions.requirement import parse
 from wheelstep.definitions.targets import target_of
 from wheelstep.model import PinChange
 

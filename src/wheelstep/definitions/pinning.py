@@ -11,17 +11,12 @@ from wheelstep.definitions.git_url import repointed
 from wheelstep.definitions.index_options import Addition, decide
 from wheelstep.definitions.interface import Requirement, Wanted
 from wheelstep.definitions.pip_lines import LogicalLine, logical_lines
+from wheelstep.definitions.repinning import Target, admits, has_hashes, has_pinned, overruled, repin
 from wheelstep.definitions.requirement import (
     Line,
-    Target,
     Unreadable,
-    admits,
     begins_with_name,
-    has_hashes,
-    has_pinned,
-    overruled,
     parse,
-    repin,
     same_version,
 )
 from wheelstep.definitions.source import leave_out
