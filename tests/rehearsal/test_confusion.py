@@ -17,6 +17,7 @@ from tests.rehearsal.conftest import Scene
 from tests.rehearsal.made import make_source, make_wheel
 from tests.servers.pypi import PypiServer, pypi_server
 from wheelstep.errors import Refused
+from wheelstep.ground import secret
 from wheelstep.ground.allowances import Allowance, Allowances
 from wheelstep.ground.connections import Connection
 from wheelstep.ground.index_page import ask
@@ -152,6 +153,19 @@ def test_a_name_that_the_public_index_has_not_is_no_confusion(three: Three) -> N
     mine = three.put(three.ours, "1.0", "ours")
     verdict = three.rehearse("--extra-index-url {ours}", "{name}", wheels=(mine,))
     assert verdict.status == "resolved", verdict
+
+
+def test_a_secret_that_stands_in_an_indexs_url_changes_no_judgement(
+    three: Three, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secret, "_known", set(secret._known))
+    mine = three.put(three.ours, "1.0", "ours")
+    three.put(three.public, "5.0", "theirs")
+    lines = ("--index-url {ours}", "--extra-index-url {public}")
+    for part in ("127.0.0.1", "simple", "wheel", "taken"):
+        secret.Secret(part)  # what is read is not what is shown
+    problem = only(three.rehearse(*lines, "{name}", wheels=(mine,)))
+    assert problem.code == "dependency-confusion"
 
 
 def test_the_error_says_where_why_and_what_to_do(three: Three) -> None:
