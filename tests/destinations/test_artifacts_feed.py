@@ -337,6 +337,31 @@ def test_a_sign_in_page_of_another_host(server: FeedServer, transport: Transport
     assert caught.value.code == "not-authenticated"
 
 
+@pytest.mark.parametrize("status", [200, 203])
+def test_a_sign_in_page_in_answer_to_an_upload_stores_nothing(
+    server: FeedServer, transport: Transport, tmp_path: Path, status: int
+) -> None:
+    feed = feed_at(server.simple_url, transport, token=server.token)
+    page = Fault("status", status, {"Content-Type": "text/html"}, b"<form>Sign in</form>")
+    server.fault("upload", page)
+    with pytest.raises(
+        ServiceRefused, match="does not accept the sign-in for publishing"
+    ) as caught:
+        feed.put(make_wheel(tmp_path))
+    assert caught.value.code == "not-authenticated"
+
+
+def test_no_request_to_a_feed_is_answered_with_a_sign_in_page_where_a_token_has_ended(
+    server: FeedServer, transport: Transport, tmp_path: Path
+) -> None:
+    feed = feed_at(server.simple_url, transport, token=server.token)
+    wheel = make_wheel(tmp_path)
+    feed.put(wheel)
+    feed.fetch(feed.look([wheel.name])[wheel.name][0], None)
+    assert [seen.sign_in_page for seen in server.requests] == [False] * len(server.requests)
+    assert {seen.method for seen in server.requests} == {"GET", "POST"}
+
+
 def test_pip_finds_what_we_published(
     server: FeedServer, transport: Transport, tmp_path: Path
 ) -> None:

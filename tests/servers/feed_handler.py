@@ -315,6 +315,7 @@ class Handler(BaseHTTPRequestHandler):
                     password=password,
                     agent=self.headers.get("User-Agent", ""),
                     host=self.headers.get("Host", ""),
+                    sign_in_page=self.headers.get("X-TFS-FedAuthRedirect") != "Suppress",
                 )
             )
 
