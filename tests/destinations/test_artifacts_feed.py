@@ -328,6 +328,19 @@ def test_the_token_stays_in_the_organization(
         assert [seen.password for seen in other.requests] == [None]
 
 
+@pytest.mark.parametrize("link", ["//contoso/x", "/%2Fcontoso/x", "/contoso/../x", "/contoso/x"])
+def test_no_link_lets_the_token_go_to_another_organization_of_the_host(
+    transport: Transport, link: str
+) -> None:
+    host = "https://pkgs.dev.azure.com"
+    feed = feed_at(f"{host}/contoso/_packaging/wheels/pypi/simple/", transport, token="t0ken-here")
+    who = feed.credentials_for(f"{host}{link}")
+    assert who is None or who.header_for(f"{host}/fabrikam/x") is None
+    own = feed.credentials_for(f"{host}/contoso/x")
+    assert own is not None
+    assert own.header_for(f"{host}/contoso/y") is not None
+
+
 def test_a_sign_in_page_of_another_host(server: FeedServer, transport: Transport) -> None:
     with feed_server() as other:
         other.fault("simple", Fault("status", 200, body=b"Sign in to your account"))

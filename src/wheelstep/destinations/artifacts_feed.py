@@ -283,6 +283,8 @@ class FeedDestination(IndexDestination):
         older = (parts.hostname or "").lower().endswith(".visualstudio.com")
         depth = 0 if older else max(1, len(urlsplit(collection).path.strip("/").split("/")))
         path = "/".join(parts.path.split("/")[: depth + 1])
+        if "" in path.split("/")[1:]:
+            return None  # `//ORG/` is no prefix of one organization alone
         return Credentials(
             f"{parts.scheme}://{parts.netloc}{path}/", who.user, who.secret, who.renew
         )
