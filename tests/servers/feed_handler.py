@@ -316,6 +316,7 @@ class Handler(BaseHTTPRequestHandler):
                     password=password,
                     agent=self.headers.get("User-Agent", ""),
                     host=self.headers.get("Host", ""),
+                    sign_in_page=self.headers.get("X-TFS-FedAuthRedirect") != "Suppress",
                 )
             )
 

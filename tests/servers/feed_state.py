@@ -45,6 +45,8 @@ class Recorded:
     password: str | None
     agent: str
     host: str
+    sign_in_page: bool
+    """The service would answer a token that it does not know with a page, not with a 401."""
 
 
 Scope = Literal["read", "write", "manage"]
@@ -131,6 +133,8 @@ class FeedServer:
     public_upstream: bool = False
     internal_upstreams: tuple[str, ...] = ()
     """Names of feeds that it takes packages from."""
+    removed_upstreams: tuple[str, ...] = ()
+    """Names of public indexes that it took packages from once."""
     views: tuple[str, ...] = ("Local", "Prerelease", "Release")
     external_versions: set[str] = field(default_factory=set)
     """Packages for which versions of public upstreams are taken."""

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -48,6 +49,8 @@ class IndexDestination:
     """
 
     kind = "index"
+    beside: Mapping[str, str] = MappingProxyType({})
+    """Headers of every request."""
 
     def __init__(
         self,
@@ -135,6 +138,7 @@ class IndexDestination:
             response = self.transport.request(
                 "GET",
                 listed.url,
+                headers=self.beside,
                 credentials=self.credentials_for(listed.url),
                 accept_statuses=SEEN,
                 stream_to=part,
@@ -179,18 +183,22 @@ class IndexDestination:
             self.upload_url,
             credentials=self.credentials_for(self.upload_url),
             body=form,
-            headers={"Content-Type": form.content_type},
+            headers={"Content-Type": form.content_type, **self.beside},
             ok=ANSWERED,
             patience=PATIENCE,
             refused=lambda _, response: self.upload_refusal(wheel.file, response),
         )
-        if HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
+        if self.is_stored(response):
             return True
         if self.is_taken(wheel, response):
             return False
         raise self.upload_refusal(wheel.file, response)
 
     # -- what a kind of index words or knows otherwise
+
+    def is_stored(self, response: Response) -> bool:
+        """Say whether an answer to an upload means that the file was taken."""
+        return HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES
 
     def is_taken(self, wheel: Wheel, response: Response) -> bool:  # noqa: ARG002
         """Say whether an answer means that the file is there already."""
@@ -210,7 +218,7 @@ class IndexDestination:
 
     def headers(self) -> Mapping[str, str]:
         """Return what is sent along when a page is read."""
-        return {"Accept": simple_index.ACCEPT}
+        return {"Accept": simple_index.ACCEPT, **self.beside}
 
     def credentials_for(self, url: str) -> Credentials | None:
         """Return who we are at a URL, None where nobody signs in.
