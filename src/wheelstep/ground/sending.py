@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from wheelstep.errors import CannotHere, ServiceRefused
+from wheelstep.errors import CannotHere
 from wheelstep.ground import answers
 
 if TYPE_CHECKING:
@@ -170,13 +170,8 @@ def page_of(answer: requests.Response, url: str) -> bytes:
     for piece in answer.iter_content(PAGE_PIECE):
         body += piece
         if len(body) > LARGEST_PAGE:
-            raise too_large(url)
+            raise answers.too_large(url, LARGEST_PAGE)
     return bytes(body)
-
-
-def too_large(url: str) -> ServiceRefused:
-    """Return the error for a page without an end."""
-    return answers.too_large(url, LARGEST_PAGE)
 
 
 def written(answer: requests.Response, target: Path | None) -> str:
