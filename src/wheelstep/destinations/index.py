@@ -26,7 +26,7 @@ from wheelstep.destinations.refusals import (
 from wheelstep.destinations.upload_form import UploadForm
 from wheelstep.errors import CannotHere, Refused, ServiceRefused, StepError
 from wheelstep.ground import simple_index
-from wheelstep.ground.credentials import SignIn
+from wheelstep.ground.credentials import SignIn, organization_of
 from wheelstep.ground.index_page import SEEN, ask, files_on
 from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.transport import Credentials, Response, Transport
@@ -224,15 +224,21 @@ class IndexDestination:
         """Return who we are at a URL, None where nobody signs in.
 
         The token belongs to the hosts that the destination names, as pip and uv have it: indexes
-        keep their files beside the simple pages, at paths of their own.
+        keep their files beside the simple pages, at paths of their own. Where many organizations
+        share a host, it belongs to theirs alone.
         """
         if self._sign_in is None:
             return None
+        parts = urlsplit(url)
         for known in (self.upload_url, self.simple_url):
-            origin = urlunsplit((*urlsplit(known)[:2], "/", "", ""))
-            if urlsplit(url)[:2] == urlsplit(known)[:2]:
+            owner = organization_of(known)
+            if parts[:2] == urlsplit(known)[:2] and organization_of(url) == owner:
                 who = self.signed_in()
-                return None if who is None else Credentials(origin, who.user, who.secret)
+                first = parts.path.lstrip("/").partition("/")[0]
+                alone = owner is None or parts.netloc.lower().endswith(".visualstudio.com")
+                path = "/" if alone else f"/{first}/"
+                prefix = urlunsplit((*parts[:2], path, "", ""))
+                return None if who is None else Credentials(prefix, who.user, who.secret)
         return None
 
     def signed_in(self) -> SignIn | None:
