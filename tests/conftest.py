@@ -25,6 +25,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True)
+def no_secret_of_another_test() -> Iterator[None]:
+    """Forget the secrets of a test after it: what it made one could be a word of another's text."""
+    from wheelstep.ground import secret
+
+    known, listeners = set(secret._known), list(secret._listeners)
+    yield
+    secret._known.intersection_update(known)
+    secret._listeners[:] = listeners
+
+
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate authority of the tests' own."""

@@ -29,6 +29,22 @@ def test_a_token_goes_to_the_first_service_and_to_no_other_host(tmp_path: Path) 
     assert "made-up-token-1" not in repr(read(tmp_path, environment=environment))
 
 
+def test_a_token_is_of_one_organization_at_all_of_its_hosts(tmp_path: Path) -> None:
+    feeds = {
+        "https://pkgs.dev.azure.com/contoso/ml/_packaging/wheels/pypi/simple/": True,
+        "https://pkgs.dev.azure.com/fabrikam/_packaging/wheels/pypi/simple/": False,
+        "https://contoso.pkgs.visualstudio.com/_packaging/others/pypi/simple/": True,
+        "feed+https://pkgs.dev.azure.com/Contoso/web/_packaging/more/": True,
+        "feed+http://pkgs.dev.azure.com/contoso/_packaging/plain/": False,
+    }
+    environment = {
+        "WHEELSTEP_FEED_TOKEN": "made-up-token-1",
+        "WHEELSTEP_PUBLISH_TO": "\n".join(feeds),
+    }
+    found = read(tmp_path, environment=environment).publish_to
+    assert [one.token is not None for one in found] == list(feeds.values())
+
+
 def test_tables_with_tokens_of_their_own(tmp_path: Path) -> None:
     file(
         tmp_path,

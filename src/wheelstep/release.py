@@ -18,7 +18,7 @@ from wheelstep.definitions.interface import Read
 from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.examine import Examination
 from wheelstep.destinations.interface import writes_pages
-from wheelstep.destinations.publish import Published, at_hand
+from wheelstep.destinations.publish import Published
 from wheelstep.errors import StepError
 from wheelstep.lock import FILE, Lock, Locked
 from wheelstep.model import Change, Pin, Wheel
@@ -45,6 +45,7 @@ from wheelstep.stages.publishing import (
     examine_wheels,
     lacking,
     publish_examined,
+    to_copy,
     work_folder,
 )
 from wheelstep.stages.records import package_row, pin_of, record_of, stored
@@ -185,7 +186,7 @@ class Release:
                 examination = examine_wheels(run, self.found, [*wheels, *recorded], self.work)
         with run.stage("examine"):
             # fetched once and found right, before anything is stored anywhere
-            examination, copies = at_hand(examination, run.transfers)
+            examination, copies = to_copy(run, examination)
         if pin:
             with run.stage("rehearse"):
                 if run.settings.rehearse != "off":

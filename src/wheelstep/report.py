@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from wheelstep import __version__
 from wheelstep.ground.secret import redact
-from wheelstep.model import Check, Problem
+from wheelstep.model import Check, Problem, Wheel
 
 __all__ = [
     "CommitRow",
@@ -48,6 +48,23 @@ class WheelRow:
     size: int
     requires_python: str | None
     published: list[PublishedRow] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, wheel: Wheel, published: Sequence[PublishedRow] = ()) -> WheelRow:
+        """Return the row of a wheel.
+
+        Args:
+            wheel: As it is known.
+            published: Where it is.
+        """
+        return cls(
+            wheel.file,
+            wheel.sha256,
+            wheel.content,
+            wheel.size,
+            wheel.requires_python,
+            list(published),
+        )
 
 
 @dataclass(slots=True)

@@ -9,12 +9,10 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 
-from wheelstep.destinations.feed_forms import items_of, plain
 from wheelstep.destinations.interface import Wanted
 from wheelstep.errors import SettingError
 from wheelstep.ground.allowances import Allowance
@@ -25,16 +23,15 @@ from wheelstep.hosts.interface import Host
 from wheelstep.hosts.service_connection import service_connection
 from wheelstep.model import Workspace
 from wheelstep.options import NOT_YET, OPTIONS, Command, option
-from wheelstep.settings_file import Value, from_file, root_of
-from wheelstep.settings_safety import allowances, connections, switch, texts_of, token_of
-from wheelstep.settings_view import view_name, with_view
+from wheelstep.settings_destinations import destinations
+from wheelstep.settings_file import Value, from_file, root_of, text_of
+from wheelstep.settings_safety import allowances, connections, switch
+from wheelstep.settings_view import with_view
 
 __all__ = ["OPTIONS", "Settings", "load"]
 
 OTHER_VARIABLES: Final = frozenset({"WHEELSTEP_RESOURCE_MANAGER", "WHEELSTEP_CACHE"})
 """Variables of ours that are no options."""
-
-TABLE_KEYS: Final = ("name", "url", "serve-url", "view", "user", "token-env")
 
 WORKSPACE: Final = re.compile(
     r"(?:(?P<id>subscriptions/)|(?!subscriptions/))(?P<subscription>[A-Za-z0-9-]+)"
@@ -121,22 +118,22 @@ def load(
     """
     _check_variables(environment)
     values = _from_outside(flags, environment, host)
-    repository = directory / _text(values.get("repository"), ".")
+    repository = directory / text_of(values.get("repository"), ".")
     for name, value in from_file(root_of(repository)).items():
         values.setdefault(name, value)
     tokens = {row.name: _secret(values.get(row.name)) for row in OPTIONS if row.kind == "secret"}
-    wanted = _destinations(values, tokens["feed-token"], environment, host)
+    wanted = destinations(values, tokens["feed-token"], environment, host)
     wanted = with_view(wanted, values.get("view"))
     definitions, read_by = _definitions(values.get("definitions"))
     dry_run = switch(values.get("dry-run"), default=False)
-    public = _text(values.get("public-index"), "")
+    public = text_of(values.get("public-index"), "")
     no_public = public.lower() == "none"
     commit_default = "push" if host.is_ci else "none"
     return Settings(
         repository=repository,
         packages=_list(values.get("packages")) or (".",),
         exclude=_list(values.get("exclude")),
-        dist=_text(values.get("dist"), "dist"),
+        dist=text_of(values.get("dist"), "dist"),
         prebuilt=switch(values.get("prebuilt"), default=False),
         publish_to=wanted,
         read_back=_choice(values.get("read-back"), "read-back", "serve"),
@@ -149,11 +146,11 @@ def load(
         keep_ranges=switch(values.get("keep-ranges"), default=False),
         closure=switch(values.get("closure"), default=True),
         rehearse=_choice(values.get("rehearse"), "rehearse", "on"),
-        compare_with=_text(values.get("compare-with"), "") or None,
-        platform=_text(values.get("platform"), "x86_64-manylinux_2_28"),
+        compare_with=text_of(values.get("compare-with"), "") or None,
+        platform=text_of(values.get("platform"), "x86_64-manylinux_2_28"),
         commit=_choice(values.get("commit"), "commit", commit_default),
-        branch=_text(values.get("branch"), "") or None,
-        commit_message=_text(values.get("commit-message"), "") or None,
+        branch=text_of(values.get("branch"), "") or None,
+        commit_message=text_of(values.get("commit-message"), "") or None,
         skip_ci=switch(values.get("skip-ci"), default=True),
         public_index=None if no_public else public or None,
         no_public_index=no_public,
@@ -212,24 +209,13 @@ def _from_outside(
 # --- one reader for each kind -----------------------------------------------------------------
 
 
-def _text(value: Value | None, default: str) -> str:
-    if value is None:
-        return default
-    if not isinstance(value.raw, str):
-        raise value.error("a text is wanted here.", "Put it in quotes.")
-    text = value.raw.strip()
-    if "\0" in text or "\n" in text:
-        raise value.error("one line is wanted here.", "Remove the line end.")
-    return text or default
-
-
 def _secret(value: Value | None) -> Secret | None:
-    text = _text(value, "")
+    text = text_of(value, "")
     return Secret(text) if text else None
 
 
 def _connection(value: Value | None, environment: Mapping[str, str]) -> ServiceConnection | None:
-    text = _text(value, "")
+    text = text_of(value, "")
     return service_connection(text, environment) if text else None
 
 
@@ -291,7 +277,7 @@ def _workspaces(value: Value | None) -> tuple[Workspace, ...]:
 
 
 def _api_version(value: Value | None) -> str | None:
-    text = _text(value, "")
+    text = text_of(value, "")
     if text and value is not None and not re.fullmatch(r"20\d\d-\d\d-\d\d(-preview)?", text):
         raise value.error(
             f"{text!r} is no api-version.", "Write a date, as in 2024-10-01 or 2024-04-01-preview."
@@ -325,93 +311,3 @@ def _number(value: Value | None) -> int | None:
     if not 1 <= number <= 1000:  # noqa: PLR2004 - a sane bound
         raise value.error(f"{value.raw!r} is no number from 1 to 1000.", "Write a whole number.")
     return number
-
-
-def _destinations(
-    values: Mapping[str, Value],
-    token: Secret | None,
-    environment: Mapping[str, str],
-    host: Host,
-) -> tuple[Wanted, ...]:
-    value = values.get("publish-to")
-    serve_url = _text(values.get("serve-url"), "") or None
-    user = _text(values.get("feed-user"), "") or None
-    if value is None:
-        if host.is_ci:
-            return ()
-        return (Wanted("wheel-index", serve_url=serve_url),)
-    raw = [value.raw] if isinstance(value.raw, str) else value.raw
-    if not isinstance(raw, list):
-        raise value.error("a list is wanted here.", 'Write ["https://..."] or tables.')
-    # a pull request may have written the file: no token goes to where the file says
-    anonymous = value.file is not None and host.trigger().pull_request
-    lines = [line for item in raw for line in (items_of(item) if isinstance(item, str) else [item])]
-    wanted = [
-        _table(value, item, environment, anonymous=anonymous)
-        if isinstance(item, dict)
-        else _one_line(_text(Value(item, value.origin, value.file, value.line), ""))
-        for item in lines
-    ]
-    wanted = [item for item in wanted if item.url]
-    if not wanted:
-        raise value.error("no destination is named.", "Name a feed, an index or a folder.")
-    if serve_url and len(wanted) > 1 and not any(item.serve_url for item in wanted):
-        raise values["serve-url"].error(
-            "with several destinations it is not clear whose base URL this is.",
-            "Write the destinations as tables with a serve-url each.",
-        )
-    only, token = len(wanted) == 1, None if anonymous else token
-    remote = [_host(item.url) for item in wanted if not _is_folder(item.url)]
-    return tuple(
-        Wanted(
-            url=item.url,
-            name=item.name,
-            serve_url=item.serve_url or (serve_url if only else None),
-            user=item.user or user,
-            # the one token belongs to the first service named, and to no other host
-            token=item.token or (token if remote and _host(item.url) == remote[0] else None),
-            written=item.written,
-            anonymous=anonymous,
-            view=item.view,
-        )
-        for item in wanted
-    )
-
-
-def _one_line(text: str) -> Wanted:
-    form = plain(text)
-    return Wanted(form.text, written=text if form.hint else "")
-
-
-def _is_folder(url: str) -> bool:
-    return "://" not in url or url.startswith("file://")
-
-
-def _host(url: str) -> str | None:
-    if _is_folder(url):
-        return None
-    try:
-        return urlsplit(url.split("+", 1)[-1] if "+http" in url else url).netloc.lower()
-    except ValueError:
-        return None  # no URL: destinations/table.py says so
-
-
-def _table(
-    value: Value, item: dict[str, Any], environment: Mapping[str, str], *, anonymous: bool
-) -> Wanted:
-    fields = texts_of(value, item, TABLE_KEYS, "a destination")
-    if not fields.get("url"):
-        raise value.error("a destination needs a url.", 'Add url = "https://...".')
-    name = fields.get("token-env", "")
-    token = token_of(value, name, environment, "destination", hidden=anonymous)
-    line = _one_line(next(iter(items_of(fields["url"])), ""))
-    view = fields.get("view")
-    return Wanted(
-        url=line.url,
-        name=fields.get("name"),
-        serve_url=fields.get("serve-url"),
-        user=fields.get("user"),
-        token=token,
-        written=line.written,
-        view=view_name(replace(value, raw=view)) if view else None,
-    )

@@ -12,7 +12,7 @@ from typing import Any
 from wheelstep.errors import CannotHere, SettingError
 from wheelstep.options import NOT_YET, OPTIONS, option
 
-__all__ = ["Value", "from_file", "root_of"]
+__all__ = ["Value", "from_file", "root_of", "text_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,22 @@ class Value:
         return SettingError(
             f"{self.origin}: {message}", code=code, cure=cure, file=self.file, line=self.line
         )
+
+
+def text_of(value: Value | None, default: str) -> str:
+    """Return a text of one line, the default where there is none.
+
+    Raises:
+        SettingError: It is something else.
+    """
+    if value is None:
+        return default
+    if not isinstance(value.raw, str):
+        raise value.error("a text is wanted here.", "Put it in quotes.")
+    text = value.raw.strip()
+    if "\0" in text or "\n" in text:
+        raise value.error("one line is wanted here.", "Remove the line end.")
+    return text or default
 
 
 def root_of(folder: Path) -> Path:

@@ -328,6 +328,19 @@ def test_the_token_stays_in_the_organization(
         assert [seen.password for seen in other.requests] == [None]
 
 
+@pytest.mark.parametrize("link", ["//contoso/x", "/%2Fcontoso/x", "/contoso/../x", "/contoso/x"])
+def test_no_link_lets_the_token_go_to_another_organization_of_the_host(
+    transport: Transport, link: str
+) -> None:
+    host = "https://pkgs.dev.azure.com"
+    feed = feed_at(f"{host}/contoso/_packaging/wheels/pypi/simple/", transport, token="t0ken-here")
+    who = feed.credentials_for(f"{host}{link}")
+    assert who is None or who.header_for(f"{host}/fabrikam/x") is None
+    own = feed.credentials_for(f"{host}/contoso/x")
+    assert own is not None
+    assert own.header_for(f"{host}/contoso/y") is not None
+
+
 def test_a_sign_in_page_of_another_host(server: FeedServer, transport: Transport) -> None:
     with feed_server() as other:
         other.fault("simple", Fault("status", 200, body=b"Sign in to your account"))
@@ -335,6 +348,31 @@ def test_a_sign_in_page_of_another_host(server: FeedServer, transport: Transport
         with pytest.raises(ServiceRefused) as caught:
             feed_at(server.simple_url, transport, token=server.token).look(["acme-core"])
     assert caught.value.code == "not-authenticated"
+
+
+@pytest.mark.parametrize("status", [200, 203])
+def test_a_sign_in_page_in_answer_to_an_upload_stores_nothing(
+    server: FeedServer, transport: Transport, tmp_path: Path, status: int
+) -> None:
+    feed = feed_at(server.simple_url, transport, token=server.token)
+    page = Fault("status", status, {"Content-Type": "text/html"}, b"<form>Sign in</form>")
+    server.fault("upload", page)
+    with pytest.raises(
+        ServiceRefused, match="does not accept the sign-in for publishing"
+    ) as caught:
+        feed.put(make_wheel(tmp_path))
+    assert caught.value.code == "not-authenticated"
+
+
+def test_no_request_to_a_feed_is_answered_with_a_sign_in_page_where_a_token_has_ended(
+    server: FeedServer, transport: Transport, tmp_path: Path
+) -> None:
+    feed = feed_at(server.simple_url, transport, token=server.token)
+    wheel = make_wheel(tmp_path)
+    feed.put(wheel)
+    feed.fetch(feed.look([wheel.name])[wheel.name][0], None)
+    assert [seen.sign_in_page for seen in server.requests] == [False] * len(server.requests)
+    assert {seen.method for seen in server.requests} == {"GET", "POST"}
 
 
 def test_pip_finds_what_we_published(

@@ -180,6 +180,21 @@ FORMS: list[tuple[str, Feed]] = [
     ("feed:contoso/ml/wheels", PROJECT),
     ("FEED: contoso/ml/wheels", PROJECT),
     ("feed:contoso/wheels", ORGANIZATION),
+    ("feed://contoso/ml/wheels", PROJECT),
+    ("feed:///contoso/ml/wheels/", PROJECT),
+    ("feed+contoso/ml/wheels@Release", RELEASE),
+    ("feed+feed:contoso/wheels", ORGANIZATION),
+    # a beginning that is not whole
+    ("pkgs.dev.azure.com/contoso/ml/_packaging/wheels/pypi/simple/", PROJECT),
+    ("//pkgs.dev.azure.com/contoso/_packaging/wheels/pypi/simple/", ORGANIZATION),
+    ("https:/pkgs.dev.azure.com/contoso/ml/_packaging/wheels/pypi/simple/", PROJECT),
+    ("dev.azure.com/contoso/ml/_artifacts/feed/wheels@Release", RELEASE),
+    ("Contoso@dev.azure.com/contoso/ml/_packaging/wheels", PROJECT),
+    ("contoso.pkgs.visualstudio.com/ml/_packaging/wheels", OLD_PROJECT),
+    ("contoso.visualstudio.com/ml/_artifacts/feed/wheels", PROJECT),
+    # at the end of a sentence
+    (f"{PROJECT.base}/pypi/simple/.", PROJECT),
+    (f"{PROJECT.base},", PROJECT),
 ]
 
 
@@ -302,11 +317,66 @@ def test_one_feed_in_two_spellings_is_given_twice(transport: Transport) -> None:
         "C:/ml/wheels",
         "~/ml/wheels",
         "wheel-index",
+        "./pkgs.dev.azure.com/contoso/_packaging/wheels",
+        "/srv/pkgs.dev.azure.com/contoso",
+        "dev.azure.com.mirror/contoso/wheels",
+        "dev.azure.com",
     ],
 )
 def test_other_paths_are_folders(text: str) -> None:
     assert kind_of(text) == "folder"
     assert plain(text).text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "variable"),
+    [
+        ("$(feedUrl)", "$(feedUrl)"),
+        ("${FEED_URL}", "${FEED_URL}"),
+        ("$FEED_URL", "$FEED_URL"),
+        ("${{ vars.FEED }}", "${{ vars.FEED }}"),
+        (f"{NEWER}/$(System.Org)/_packaging/wheels/pypi/simple/", "$(System.Org)"),
+        ("feed:contoso/$(project)/wheels", "$(project)"),
+    ],
+)
+def test_a_variable_that_nobody_filled_in_is_no_folder(text: str, variable: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        kind_of(text)
+    assert caught.value.code == "destination-unknown"
+    assert f"has {variable} in it" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{NEWER}@evil.example/contoso/_packaging/wheels/pypi/simple/",
+        f"{NEWER}\\@evil.example/contoso/_packaging/wheels/pypi/simple/",
+        f"pip install --index-url {NEWER}:@evil.example/contoso/_packaging/wheels/pypi/simple/",
+    ],
+)
+def test_a_host_before_the_host_is_no_user(text: str) -> None:
+    """What reads like one host and leads to another."""
+    with pytest.raises(SettingError) as caught:
+        kind_of(text)
+    assert caught.value.code == "credentials-in-url"
+    assert "https://evil.example/" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "text", ["feed:{}@contoso/ml/wheels", "{}@pkgs.dev.azure.com/contoso/_packaging/wheels",
+             "x:{}@pkgs.dev.azure.com/contoso/_packaging/wheels"]
+)  # fmt: skip
+def test_a_token_in_a_short_form_is_not_repeated(text: str) -> None:
+    token = "p4t" * 18
+    with pytest.raises(SettingError) as caught:
+        kind_of(text.format(token))
+    assert token not in f"{caught.value.message} {caught.value.cure}"
+
+
+def test_a_way_out_of_the_organization_is_not_proposed() -> None:
+    with pytest.raises(SettingError) as caught:
+        FeedAddress.parse(f"{NEWER}/contoso/%2e%2e/evil/_packaging/wheels/pypi/simple/")
+    assert "ORG[/PROJECT]/_packaging/FEED" in caught.value.cure
 
 
 def test_a_piece_of_a_configuration_file_names_its_feeds() -> None:

@@ -210,6 +210,49 @@ def test_answers_that_are_none_of_the_service(server: FeedServer, transport: Tra
         asked.feed()
 
 
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [
+        ("feed", b"null"),
+        ("feed", b""),
+        ("feed", b'{"upstreamSources": [null]}'),
+        ("views", b'{"value": [null], "count": 1}'),
+        ("versions", b'{"value": [null], "count": 1}'),
+        ("versions", b'{"value": [{"normalizedName": "acme", "versions": [null]}]}'),
+        ("version", b"null"),
+        ("upstreaming", b"null"),
+        ("upstreaming", b""),
+        ("recycled", b"null"),
+    ],
+)
+def test_an_answer_that_says_nothing_is_neither_a_traceback_nor_a_no(
+    server: FeedServer, transport: Transport, method: str, body: bytes
+) -> None:
+    asked = service(server, transport)
+    asked.views()  # the routes are known then
+    server.fault("api", Fault("status", 200, {"Content-Type": "application/json"}, body))
+    arguments = {"version": ["acme", "1.0"], "recycled": ["acme", "1.0"]}
+    of = arguments.get(method, [] if method in {"feed", "views"} else ["acme"])
+    with pytest.raises(ServiceRefused) as caught:
+        getattr(asked, method)(*of)
+    assert caught.value.code == "answer-unreadable"
+    assert "NoneType" not in caught.value.message
+
+
+def test_a_public_upstream_that_was_removed_is_still_known_as_one(
+    server: FeedServer, transport: Transport, tmp_path: Path
+) -> None:
+    publish(server, transport, tmp_path, "acme-core")
+    server.public_upstream = False
+    server.removed_upstreams = ("PyPI",)
+    next(iter(server.files.values())).source = "PyPI"
+    asked = service(server, transport)
+    facts = asked.feed()
+    assert [(one.name, one.public, one.works) for one in facts.upstreams] == [("PyPI", True, False)]
+    assert facts.public_upstreams == ()
+    assert [one.upstream for one in asked.versions("acme-core")] == ["PyPI"]
+
+
 def test_a_token_goes_to_the_organization_only(server: FeedServer, transport: Transport) -> None:
     with feed_server() as other:
         server.fault("api", Fault("status", 307, {"Location": f"{other.base}/contoso/_apis"}))

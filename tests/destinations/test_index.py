@@ -317,6 +317,46 @@ def test_a_token_does_not_leave_its_host(front: FeedServer, tmp_path: Path) -> N
     assert {seen.password for seen in other.requests} == {None}
 
 
+@pytest.mark.parametrize(
+    ("base", "ours", "others"),
+    [
+        (
+            "https://pkgs.dev.azure.com/contoso/_packaging/f/pypi",
+            ["https://pkgs.dev.azure.com/contoso/x.whl", "https://pkgs.dev.azure.com/Contoso/y"],
+            [
+                "https://pkgs.dev.azure.com/fabrikam/x.whl",
+                "https://pkgs.dev.azure.com//contoso/../fabrikam/x.whl",
+                "https://pkgs.dev.azure.com//fabrikam/x.whl",
+                "https://contoso.pkgs.visualstudio.com/x.whl",
+                "http://pkgs.dev.azure.com/contoso/x.whl",
+            ],
+        ),
+        (
+            "https://contoso.pkgs.visualstudio.com/_packaging/f/pypi",
+            ["https://contoso.pkgs.visualstudio.com/other/x.whl"],
+            ["https://fabrikam.pkgs.visualstudio.com/x.whl"],
+        ),
+        (
+            "https://pypi.acme.example/simple-things",
+            ["https://pypi.acme.example/files/x.whl"],
+            ["https://files.acme.example/x.whl"],
+        ),
+    ],
+)
+def test_a_token_goes_to_no_other_organization_of_the_host(
+    base: str, ours: list[str], others: list[str], transport: Transport
+) -> None:
+    index = index_at(base, transport, token="a-token-of-contoso")
+    for url in [f"{base}/", f"{base}/simple/", *ours]:
+        who = index.credentials_for(url)
+        assert who is not None
+        assert who.header_for(url), url
+        assert not [other for other in others if who.header_for(other)], "not by a redirect"
+    for url in others:
+        who = index.credentials_for(url)
+        assert who is None or who.header_for(url) is None, url
+
+
 def test_an_index_that_forwards_to_another_does_not_have_its_files(
     tmp_path: Path, transport: Transport
 ) -> None:

@@ -248,3 +248,23 @@ def test_an_index_is_signed_in_at_by_what_twine_authenticate_left(
         made = at(other)
         assert isinstance(made, IndexDestination)
         assert made.signed_in() is None
+
+
+def test_the_jobs_token_goes_to_no_index_elsewhere(transport: Transport) -> None:
+    job = {"TF_BUILD": "True", "SYSTEM_COLLECTIONURI": "https://dev.azure.com/contoso/"}
+
+    def index(url: str, token: str) -> Destination:
+        return destination_of(
+            Wanted(url, token=Secret(token)),
+            root=Path(),
+            environment=job,
+            transport=transport,
+            job_token=Secret("job-12345"),
+        )
+
+    with pytest.raises(SettingError) as caught:
+        index("index+https://pypi.corp.example/up", "job-12345")
+    assert caught.value.code == "feed-token-foreign"
+    assert "job-12345" not in caught.value.message
+    assert index("index+https://pypi.corp.example/up", "another-12345").kind == "index"
+    assert index(f"index+{SERVICES}/upload/#simple={SERVICES}/simple/", "job-12345").kind == "index"

@@ -153,6 +153,33 @@ def test_the_cure_is_of_the_host(environment: dict[str, str], best: str) -> None
     assert caught.value.cure.startswith("Set feed-token to a personal access token")
 
 
+@pytest.mark.parametrize(
+    ("url", "collection", "goes"),
+    [
+        (FEED, "https://dev.azure.com/contoso/", True),
+        (OLDER, "https://dev.azure.com/contoso/", True),
+        (FEED, "https://dev.azure.com/fabrikam/", False),
+        (SERVER, "https://dev.azure.com/contoso/", False),
+        (OLDER, "https://fabrikam.visualstudio.com/", False),
+        (SERVER, "https://tfs/tfs/Default/", True),  # another name of the same server
+    ],
+)
+def test_the_jobs_token_is_not_sent_elsewhere_although_it_is_given(
+    url: str, collection: str, *, goes: bool
+) -> None:
+    job = {"TF_BUILD": "True", "SYSTEM_COLLECTIONURI": collection}
+    if goes:
+        who = sign_in(url, token="job-12345", job_token="job-12345", environment=job)
+        assert who.source == "the token that was given"
+        return
+    with pytest.raises(SettingError) as caught:
+        sign_in(url, token="job-12345", job_token="job-12345", environment=job)
+    assert caught.value.code == "feed-token-foreign"
+    assert f"it belongs to {collection}, and is not sent elsewhere" in caught.value.message
+    other = sign_in(url, token="pat-12345", job_token="job-12345", environment=job)
+    assert other.secret == Secret("pat-12345")
+
+
 @pytest.mark.parametrize("token", ["ghs_abcdefghij", "ghp_abcdefghij", "github_pat_abcdefghij"])
 def test_github_tokens_are_not_sent_to_a_feed(token: str, tmp_path: Path) -> None:
     with pytest.raises(SettingError) as caught:

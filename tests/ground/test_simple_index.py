@@ -180,12 +180,24 @@ def test_json_by_other_names(kind: str) -> None:
         (page('<a href="http://[">x</a>'), HTML),
         (page('<form action="/login"></form><a href="/help">Help</a>'), HTML),
         (page("<script>sign()</script>"), HTML),
+        (document({"filename": "acme-1-py3-none-any\0.whl", "url": "x"}), JSON),
+        (document({"filename": "acme-1-py3-none-any\ud800.whl", "url": "x"}), JSON),
+        (page('<a href="acme-1-py3-none-any%0a::error::x.whl">x</a>'), HTML),
     ],
 )
 def test_an_error_is_never_an_empty_listing(body: bytes, kind: str) -> None:
     with pytest.raises(ServiceRefused, match="simple index page") as caught:
         parse(body, kind, f"{URL}?sig=secret")
     assert "secret" not in caught.value.message
+
+
+def test_html_that_the_parser_does_not_know_is_never_a_traceback() -> None:
+    body = page(f'<![klingon[x]]><a href="{WHEEL}">x</a>')
+    try:
+        # newer versions pass it over
+        assert [one.file for one in parse(body, HTML, URL)] == [WHEEL]
+    except ServiceRefused as error:
+        assert "cannot be read" in error.message  # noqa: PT017 - it depends on Python's version
 
 
 FILES = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import socket
 import threading
@@ -332,6 +333,17 @@ def test_a_download_for_its_hash_alone(transport: Transport) -> None:
     assert response.body == b""
     assert response.sha256 == hashlib.sha256(b"wheel").hexdigest()
     assert web.asked[0].headers["Accept-Encoding"] == "identity"
+
+
+def test_a_download_is_taken_as_it_is_sent_as_pip_takes_it(
+    transport: Transport, tmp_path: Path
+) -> None:
+    packed = gzip.compress(b"wheel")
+    with Web(Answer(200, {"Content-Encoding": "gzip"}, packed)) as web:
+        hashed = transport.request("GET", web.url, hash_only=True)
+        transport.request("GET", web.url, stream_to=tmp_path / "wheel")
+    assert hashed.sha256 == hashlib.sha256(packed).hexdigest()
+    assert (tmp_path / "wheel").read_bytes() == packed
 
 
 def test_a_stop_ends_the_wait() -> None:

@@ -94,6 +94,24 @@ def test_a_redirect_without_a_place(transport: Transport) -> None:
         transport.request("GET", web.url)
 
 
+def test_a_redirect_to_no_url_is_told_without_a_traceback(transport: Transport) -> None:
+    with (
+        Web(Answer(302, {"Location": "http://[no-address"})) as web,
+        pytest.raises(ServiceRefused, match="got 302"),
+    ):
+        transport.request("GET", web.url)
+
+
+@pytest.mark.parametrize("host", ["acme..example", f"{'a' * 70}.example"])
+def test_a_host_that_can_be_none_is_told_without_a_traceback(
+    transport: Transport, clock: InstantClock, host: str
+) -> None:
+    with pytest.raises(SettingError, match="cannot be sent") as caught:
+        transport.request("GET", f"http://{host}/simple/")
+    assert caught.value.code == "url-invalid"
+    assert clock.waits == []
+
+
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_authority(tmp_path_factory.mktemp("authority"))

@@ -65,6 +65,7 @@ class Web:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # a body is not to wait until its headers have arrived
 
             def setup(self) -> None:
                 super().setup()

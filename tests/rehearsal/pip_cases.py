@@ -25,7 +25,8 @@ from wheelstep.rehearsal.candidates import index_order
 from wheelstep.rehearsal.chosen import platform_tags, tag_order
 from wheelstep.rehearsal.pip_choice import Choice
 from wheelstep.rehearsal.pip_section import Image, decide
-from wheelstep.rehearsal.section import Fault, flatten, take_apart
+from wheelstep.rehearsal.section import take_apart
+from wheelstep.rehearsal.section_lines import Fault, flatten
 
 NAME = "acme-core"
 VERSIONS = (

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from wheelstep.model import Wheel
-from wheelstep.rehearsal.section import Line, take_apart
+from wheelstep.rehearsal.section import take_apart
+from wheelstep.rehearsal.section_lines import Line
 
 SHA = "c" * 40
 FILE = "acme_core-1.1-py3-none-any.whl"

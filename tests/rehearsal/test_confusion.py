@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,73 +13,20 @@ import pytest
 
 from tests.rehearsal.conftest import Scene
 from tests.rehearsal.made import make_source, make_wheel
+from tests.rehearsal.three import Three, only
 from tests.servers.pypi import PypiServer, pypi_server
 from wheelstep.errors import Refused
+from wheelstep.ground import secret
 from wheelstep.ground.allowances import Allowance, Allowances
 from wheelstep.ground.connections import Connection
 from wheelstep.ground.index_page import ask
 from wheelstep.ground.public_index import PipIndexes
 from wheelstep.ground.transport import Response, Transport
-from wheelstep.model import Problem, Wheel
 from wheelstep.rehearsal import pages
-from wheelstep.rehearsal.interface import Subject, Verdict
+from wheelstep.rehearsal.interface import Subject
 from wheelstep.rehearsal.resolve import errors_of, rehearse
 
 NUMBERS = itertools.count()
-
-
-@dataclass
-class Three:
-    """Our index, the one that stands for the public one, and another private one."""
-
-    ours: PypiServer
-    public: PypiServer
-    other: PypiServer
-    scene: Scene
-    name: str
-    """Of a package that no test had before."""
-
-    def put(self, server: PypiServer, version: str, note: str) -> Wheel:
-        return make_wheel(server.directory, self.name, version, note=note)
-
-    def lines(self, *lines: str) -> list[str]:
-        """Fill in the indexes and the name."""
-        return [
-            line.format(
-                ours=self.ours.simple_url,
-                public=self.public.simple_url,
-                other=self.other.simple_url,
-                name=self.name,
-                file=self.name.replace("-", "_"),
-                base=self.ours.url,
-            )
-            for line in lines
-        ]
-
-    def rehearse(self, *lines: str, **more: Any) -> Verdict:
-        self.scene.public = PipIndexes(index_url=self.public.simple_url)
-        given: dict[str, Any] = {"published": (self.ours.simple_url,), "released": (self.name,)}
-        return self.scene.rehearse(*self.lines(*lines), **given | more)
-
-    def pip(self, *lines: str) -> str:
-        """Return the SHA-256 of what pip would install."""
-        file = self.scene.folder / "requirements.txt"
-        file.write_text("\n".join(self.lines(*lines)) + "\n")
-        done = subprocess.run(
-            [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet",
-             "--no-deps", "--no-cache-dir", "--report", "-", "-r", str(file)],
-            env=self.scene.environment | {"PIP_INDEX_URL": self.public.simple_url},
-            capture_output=True,
-            check=True,
-        )  # fmt: skip
-        (taken,) = json.loads(done.stdout)["install"]
-        return str(taken["download_info"]["archive_info"]["hashes"]["sha256"])
-
-
-def only(verdict: Verdict) -> Problem:
-    """The one problem there is; with all of them, where there are others."""
-    assert len(verdict.problems) == 1, verdict.problems
-    return verdict.problems[0]
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +97,19 @@ def test_a_name_that_the_public_index_has_not_is_no_confusion(three: Three) -> N
     mine = three.put(three.ours, "1.0", "ours")
     verdict = three.rehearse("--extra-index-url {ours}", "{name}", wheels=(mine,))
     assert verdict.status == "resolved", verdict
+
+
+def test_a_secret_that_stands_in_an_indexs_url_changes_no_judgement(
+    three: Three, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secret, "_known", set(secret._known))
+    mine = three.put(three.ours, "1.0", "ours")
+    three.put(three.public, "5.0", "theirs")
+    lines = ("--index-url {ours}", "--extra-index-url {public}")
+    for part in ("127.0.0.1", "simple", "wheel", "taken"):
+        secret.Secret(part)  # what is read is not what is shown
+    problem = only(three.rehearse(*lines, "{name}", wheels=(mine,)))
+    assert problem.code == "dependency-confusion"
 
 
 def test_the_error_says_where_why_and_what_to_do(three: Three) -> None:

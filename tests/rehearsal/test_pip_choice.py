@@ -13,7 +13,8 @@ from wheelstep.rehearsal.chosen import tag_order
 from wheelstep.rehearsal.pip_choice import Choice, Offer, Rules, choose
 from wheelstep.rehearsal.pip_rules import allowed_formats
 from wheelstep.rehearsal.pip_section import Image, decide, gather, marker_environment
-from wheelstep.rehearsal.section import Fault, Section, flatten, take_apart
+from wheelstep.rehearsal.section import Section, take_apart
+from wheelstep.rehearsal.section_lines import Fault, flatten
 
 PLATFORM = "x86_64-manylinux_2_28"
 TAGS = tag_order("3.10", PLATFORM)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.release.kit import Ran, Repo
 from tests.robustness.kit import CONDA, LOCK, sample
-from tests.servers.feed import FeedServer, feed_server
+from tests.servers.feed import FeedServer, Stored, feed_server
 
 ONE = "acme_one-1.0-py2.py3-none-any.whl"
 
@@ -262,6 +262,21 @@ def test_promote_takes_versions_that_are_in_the_feed(repo: Repo, feed: FeedServe
     again = repo.wheelstep("promote", *names, "--view", "Prerelease", extra=settings(feed))
     assert (again.code, again.status) == (0, "nothing-to-do"), again.said
     assert len(feed.seen("POST", "packagesbatch")) == 1
+
+
+def test_nothing_is_promoted_where_a_public_package_could_take_its_place(
+    repo: Repo, feed: FeedServer
+) -> None:
+    reads(repo, feed.simple_url)
+    repo.release(extra=settings(feed, WHEELSTEP_VIEW=""))
+    file = "acme_one-9.9-py3-none-any.whl"
+    feed.files[file] = Stored("acme-one", "9.9", file, b"PK", None, 0, source="PyPI")
+    for more in ((), ("--dry-run",)):
+        ran = repo.wheelstep("promote", "acme-one==1.0", *more, extra=settings(feed))
+        assert (ran.code, ran.problem("dependency-confusion")["exit_code"]) == (4, 4), ran.said
+    assert not any(shown(feed).values())
+    other = repo.wheelstep("promote", "acme-two==1.0", extra=settings(feed))
+    assert (other.code, other.status) == (0, "done"), other.said
 
 
 @pytest.mark.parametrize(

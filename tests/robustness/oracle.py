@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import html
 import io
 import json
 import os
@@ -35,6 +36,10 @@ def forms(secret: str) -> dict[str, bytes]:
         "in a URL": quote(secret, safe="").encode(),
         "in a form": quote_plus(secret).encode(),
         "in JSON": json.dumps(secret)[1:-1].encode(),
+        "in the path of a URL": quote(secret).encode(),
+        "in a URL, in lower case": _lower(quote(secret, safe="")).encode(),
+        "in a page": html.escape(secret).encode(),
+        "in Python": repr(secret)[1:-1].encode(),
     }
     for offset in range(3):
         # the characters that this secret alone decides, whatever stands before and after it
@@ -45,6 +50,11 @@ def forms(secret: str) -> dict[str, bytes]:
             bytes.maketrans(b"+/", b"-_")
         )
     return found
+
+
+def _lower(quoted: str) -> str:
+    """RFC 3986, 6.2.2.1: the digits after a percent sign are the same in either case."""
+    return re.sub("%..", lambda found: found[0].lower(), quoted)
 
 
 def text_with(data: bytes, secrets: Mapping[str, str], where: str) -> list[str]:

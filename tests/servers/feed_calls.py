@@ -47,11 +47,19 @@ def _feed(call: Call) -> RestAnswer:
          "status": "ok"}
         for name, kind in upstreams
     ]  # fmt: skip
+    enabled = bool(sources)
+    if call.asked.query.get("includeDeletedUpstreams", "").lower() == "true":
+        sources += [
+            {"id": _guid(f"upstream {name}"), "name": name, "protocol": "PyPI",
+             "location": f"https://upstream.example/{name}", "upstreamSourceType": "public",
+             "status": "ok", "deletedDate": "2026-02-03T04:05:06Z"}
+            for name in state.removed_upstreams
+        ]  # fmt: skip
     return RestAnswer(
         value={
             "id": state.feed_id,
             "name": state.feed,
-            "upstreamEnabled": bool(sources),
+            "upstreamEnabled": enabled,
             "upstreamSources": sources,
         }
     )

@@ -63,7 +63,10 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a body is not to wait until its headers have arrived
     server: Server
+    cut = False
+    """The answer ends in its middle, and so does the connection."""
 
     @property
     def state(self) -> FeedServer:
@@ -123,7 +126,7 @@ class Handler(BaseHTTPRequestHandler):
             self._error(405, "MethodNotAllowed", "This path takes no POST.")
             return
         fault = self.state.next_fault("upload")
-        if fault and not fault.store:
+        if fault and fault.before:
             self._go_wrong(fault)
         elif match["rest"] != "/":
             self._redirect()
@@ -154,14 +157,16 @@ class Handler(BaseHTTPRequestHandler):
         fault = self.state.next_fault(what)
         if fault and fault.kind != "truncate":
             self._go_wrong(fault)
-        elif what == "upload":
+            return
+        self.cut = fault is not None
+        if what == "upload":
             self._error(405, "MethodNotAllowed", "This path takes no GET.")
         elif not (match["rest"] or "").endswith("/") and what == "simple":
             self._redirect()
         elif not self._allowed(match, "ReadPackages"):
             return
         elif what == "download":
-            self._download(match, fault)
+            self._download(match)
         elif match["rest"] == "/":
             names = sorted({stored.name for stored in self._visible(match["view"])})
             self._page("Simple index", [f'<a href="{name}/">{name}</a>' for name in names])
@@ -206,16 +211,10 @@ class Handler(BaseHTTPRequestHandler):
                 and (view is None or view.lower() == "local" or view.lower() in stored.views)
             ]
 
-    def _download(self, match: re.Match[str], fault: Fault | None) -> None:
+    def _download(self, match: re.Match[str]) -> None:
         stored = self.state.files.get(match["rest"].rpartition("/")[2])
         if stored is None:
             self._error(404, "PackageNotFoundException", "Cannot find the file.")
-        elif fault:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(stored.content)))
-            self.end_headers()
-            self.wfile.write(stored.content[: len(stored.content) // 2])
-            self.close_connection = True
         else:
             self._answer(200, "application/octet-stream", stored.content)
 
@@ -227,14 +226,15 @@ class Handler(BaseHTTPRequestHandler):
         )
         if not asked.is_rest:
             return False
-        fault = self.state.next_fault("api") if asked.feed_path else None
-        if fault and not fault.store:
+        fault = self.state.next_fault("api" if asked.feed_path else "host")
+        if fault and fault.before:
             self._go_wrong(fault)
             return True
         answer = rest_answer(self.state, asked)
         with self.state.lock:
             self.state.exchanges.append((asked, answer))
-        if fault:
+        self.cut = fault is not None and fault.kind == "truncate"
+        if fault and not self.cut:
             self._go_wrong(fault)
         elif answer.refused:
             self._error(answer.status, *answer.refused)
@@ -270,7 +270,8 @@ class Handler(BaseHTTPRequestHandler):
                 requires_python=fields.get("requires_python"),
                 hidden_for=self.state.visible_after,
             )
-        if fault:
+        self.cut = fault is not None and fault.kind == "truncate"
+        if fault and not self.cut:
             self._go_wrong(fault)
         else:
             self._answer(202, "application/json", b"")
@@ -315,6 +316,7 @@ class Handler(BaseHTTPRequestHandler):
                     password=password,
                     agent=self.headers.get("User-Agent", ""),
                     host=self.headers.get("Host", ""),
+                    sign_in_page=self.headers.get("X-TFS-FedAuthRedirect") != "Suppress",
                 )
             )
 
@@ -362,10 +364,17 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(
         self, status: int, content_type: str, body: bytes, headers: dict[str, str] | None = None
     ) -> None:
+        if self.cut and not body:
+            self.wfile.write(f"HTTP/1.1 {status}"[:-1].encode())
+            self.close_connection = True
+            return
         self.send_response(status)
         for name, value in {"Content-Type": content_type, **(headers or {})}.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command != "HEAD":
+        if self.cut:
+            self.wfile.write(body[: len(body) // 2])
+            self.close_connection = True
+        elif self.command != "HEAD":
             self.wfile.write(body)

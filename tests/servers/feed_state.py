@@ -12,7 +12,8 @@ from typing import Any, Literal, cast
 
 __all__ = ["Access", "Fault", "FeedServer", "Recorded", "Route", "Scope", "Stored"]
 
-Route = Literal["upload", "simple", "download", "api"]
+Route = Literal["upload", "simple", "download", "api", "host"]
+"""`api` are the REST calls for a feed, `host` those that find out what there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +21,18 @@ class Fault:
     """What goes wrong with one request."""
 
     kind: Literal["status", "drop", "truncate", "late"]
-    """Answer with `status`; close the connection without an answer; send half the body; answer
-    after the client has given up."""
+    """Answer with `status`; close the connection without an answer; do what is asked and send half
+    the answer; answer after the client has given up."""
     status: int = 503
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     store: bool = False
-    """An upload is stored before the fault: the lost reply."""
+    """What is asked is done before the fault: the lost reply."""
+
+    @property
+    def before(self) -> bool:
+        """What is asked is not done."""
+        return not self.store and self.kind != "truncate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,8 @@ class Recorded:
     password: str | None
     agent: str
     host: str
+    sign_in_page: bool
+    """The service would answer a token that it does not know with a page, not with a 401."""
 
 
 Scope = Literal["read", "write", "manage"]
@@ -125,6 +133,8 @@ class FeedServer:
     public_upstream: bool = False
     internal_upstreams: tuple[str, ...] = ()
     """Names of feeds that it takes packages from."""
+    removed_upstreams: tuple[str, ...] = ()
+    """Names of public indexes that it took packages from once."""
     views: tuple[str, ...] = ("Local", "Prerelease", "Release")
     external_versions: set[str] = field(default_factory=set)
     """Packages for which versions of public upstreams are taken."""

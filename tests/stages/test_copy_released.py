@@ -111,3 +111,15 @@ def test_nothing_is_copied_where_a_public_package_could_take_its_place(place: Pl
         place.copy("acme-core==0.9", "acme-core==0.8")
     assert raised.value.code == "dependency-confusion"
     assert list(place.two.files) == [public]
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["by name", "of this checkout"])
+def test_a_secret_in_a_published_wheel_gets_to_no_other_place(place: Place, named: bool) -> None:
+    key = "-----BEGIN RSA PRIVATE KEY-----\nTUlJ\n"
+    place.put(place.one, code=key, version="0.9" if named else "1.0.0")
+    place.settings("one", "two")
+    with pytest.raises(Refused, match=r"acme_core\.py \(a private key\)") as raised:
+        _ = place.copy("acme-core==0.9") if named else place.publish()
+    assert raised.value.code == "secret-in-wheel"
+    assert place.two.files == {}
+    assert place.two.seen("POST", "/upload/") == []

@@ -18,7 +18,7 @@ from tests.step.support import ROOT
 from wheelstep.commands import generate
 from wheelstep.options import OPTIONS, OUTPUTS
 from wheelstep.schema import DESTINATION_KEYS, settings_schema, validate_pyproject_schema
-from wheelstep.settings import TABLE_KEYS
+from wheelstep.settings_destinations import TABLE_KEYS
 
 SPECS = ROOT.parent / "shared" / "specs"
 

@@ -8,16 +8,17 @@ from pathlib import Path
 from wheelstep.commands.released import Named, named_versions, not_released
 from wheelstep.destinations.decide import Copy
 from wheelstep.destinations.examine import Examination, each_once, examine, look_at
-from wheelstep.destinations.publish import Published, at_hand
+from wheelstep.destinations.publish import Published
 from wheelstep.errors import SettingError, StepError
 from wheelstep.model import Wheel
 from wheelstep.packages.content import content_hash
-from wheelstep.report import PackageRow, PublishedRow, WheelRow
+from wheelstep.report import PackageRow, WheelRow
 from wheelstep.stages.elsewhere import served_wheels
 from wheelstep.stages.promoting import Promoting
-from wheelstep.stages.publishing import publish_examined, work_folder
+from wheelstep.stages.publishing import publish_examined, to_copy, work_folder
+from wheelstep.stages.records import published_row
 from wheelstep.stages.run import Run
-from wheelstep.stages.upstreams import check_names
+from wheelstep.stages.upstreams import check_versions_of_names
 from wheelstep.stages.views import check_views
 
 __all__ = ["copy_released"]
@@ -58,8 +59,10 @@ def copy_released(run: Run, released: Sequence[str]) -> None:
                 work=work,
                 parallel=run.transfers,
             )
-            _check_names(run, examination)
-            examination, _ = at_hand(examination, run.transfers)
+            check_versions_of_names(
+                run, [_version(one) for one in examination.actions if isinstance(one, Copy)]
+            )
+            examination, _ = to_copy(run, examination)
         done = _publish(run, examination, wheels, promoting)
     if promoting.feeds:
         with run.stage("promote"):
@@ -87,21 +90,6 @@ def _wheels(run: Run, wanted: Sequence[Named], work: Path) -> list[Wheel]:
     return wheels
 
 
-def _check_names(run: Run, examination: Examination) -> None:
-    """Ask of each version that a destination is to get whether a public one could take its place.
-
-    Raises:
-        StepError: As `check_names`.
-    """
-    copied = {
-        (one.wheel.name, one.wheel.version) for one in examination.actions if isinstance(one, Copy)
-    }
-    while copied:  # several versions of one package are asked for one after another
-        versions = dict(sorted(copied))
-        check_names(run, versions)
-        copied -= set(versions.items())
-
-
 def _publish(
     run: Run, examination: Examination, wheels: Sequence[Wheel], promoting: Promoting
 ) -> tuple[Published, ...]:
@@ -112,6 +100,10 @@ def _publish(
     except StepError:
         _note(run, wheels, so_far, promoting)  # what is there is there, whatever came after
         raise
+
+
+def _version(copy: Copy) -> tuple[str, str]:
+    return copy.wheel.name, copy.wheel.version
 
 
 def _by_name(done: Sequence[Published]) -> dict[str, list[Published]]:
@@ -129,22 +121,13 @@ def _note(
     for wheel in wheels:
         key = wheel.name, wheel.version
         package = rows.setdefault(key, PackageRow(*key, "", "unchanged"))
-        published = [one for one in done if one.wheel.file == wheel.file]
         package.wheels.append(
-            WheelRow(
-                wheel.file,
-                wheel.sha256,
-                wheel.content,
-                wheel.size,
-                wheel.requires_python,
+            WheelRow.of(
+                wheel,
                 [
-                    PublishedRow(
-                        one.destination.name,
-                        one.url,
-                        one.outcome.value,
-                        promoting.view_of(one.destination.place, *key),
-                    )
-                    for one in published
+                    published_row(one, promoting.view_of(one.destination.place, *key))
+                    for one in done
+                    if one.wheel.file == wheel.file
                 ],
             )
         )

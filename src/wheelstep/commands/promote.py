@@ -17,6 +17,7 @@ from wheelstep.model import Listed, Outcome, Wheel
 from wheelstep.report import PackageRow, PublishedRow, WheelRow
 from wheelstep.stages.publishing import work_folder
 from wheelstep.stages.run import Run
+from wheelstep.stages.upstreams import check_versions_of_names
 from wheelstep.stages.views import check_views, with_views
 
 __all__ = ["promote"]
@@ -41,6 +42,7 @@ def promote(run: Run, released: Sequence[str]) -> None:
     Raises:
         SettingError: A name or a version is none, or is not in the feed; there is no feed with a
             view; the feed has no such view.
+        Refused: A feed could serve a public package in a version's place.
         StepError: As `destinations.promote.promote`.
     """
     wanted = named_versions(released)
@@ -57,6 +59,8 @@ def promote(run: Run, released: Sequence[str]) -> None:
         there = [one for feed in feeds for one in _listed(feed, wanted)]
         lacking = {feed.place: _lacking(feed, there) for feed in feeds}
         waiting = [one for one in there if _key(one.wheel) in lacking[one.feed.place]]
+        # what the view shows then is what consumers get, and nothing takes it back
+        check_versions_of_names(run, [_key(one.wheel) for one in waiting])
         if waiting and not run.planning:
             there = _read(run, there, waiting)
     _note(run, there, lacking, planned=run.planning)
@@ -189,7 +193,7 @@ def _note(
         wheel, key = one.wheel, _key(one.wheel)
         package = rows.setdefault(key, PackageRow(wheel.name, wheel.version, "", "unchanged"))
         if (file := wheels.get((wheel.file, wheel.sha256))) is None:
-            file = WheelRow(wheel.file, wheel.sha256, "", wheel.size, wheel.requires_python)
+            file = WheelRow.of(wheel)
             wheels[wheel.file, wheel.sha256] = file
             package.wheels.append(file)
         waits = key in lacking[one.feed.place]

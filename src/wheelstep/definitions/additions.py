@@ -10,14 +10,10 @@ from typing import Final
 from wheelstep.definitions.closure import closure_of
 from wheelstep.definitions.includes import includes_in
 from wheelstep.definitions.interface import Requirement, Wanted
-from wheelstep.definitions.pinning import (
-    FoundLine,
-    Slot,
-    read_slots,
-    requirements_in,
-)
 from wheelstep.definitions.pip_lines import logical_lines
-from wheelstep.definitions.requirement import new_line, parse
+from wheelstep.definitions.repinning import new_line
+from wheelstep.definitions.requirement import parse
+from wheelstep.definitions.slots import FoundLine, Slot, read_slots, requirements_in
 from wheelstep.definitions.targets import target_of
 from wheelstep.model import PinChange
 

@@ -13,7 +13,8 @@ from typing import Final
 import yaml
 
 from wheelstep.definitions.conda import CondaSection, conda_section
-from wheelstep.definitions.pinning import note, read_slots
+from wheelstep.definitions.pinning import note
+from wheelstep.definitions.slots import read_slots
 from wheelstep.definitions.source import Source, decode
 from wheelstep.definitions.tree import compose, entry, item, scalar
 from wheelstep.errors import StepError

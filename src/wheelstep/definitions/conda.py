@@ -31,14 +31,9 @@ from wheelstep.definitions.interface import (
     Section,
     Wanted,
 )
-from wheelstep.definitions.pinning import (
-    Slot,
-    add_index,
-    note,
-    pin_slots,
-    read_slots,
-)
+from wheelstep.definitions.pinning import add_index, note, pin_slots
 from wheelstep.definitions.pip_lines import logical_lines
+from wheelstep.definitions.slots import Slot, read_slots
 from wheelstep.definitions.source import Source, decode, refuse_secrets
 from wheelstep.definitions.splice import Insertion, Replacement, rewrite
 from wheelstep.definitions.tree import NULL, alias_places, aliased, children, compose, entry, item

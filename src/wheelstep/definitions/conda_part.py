@@ -10,7 +10,8 @@ from packaging.utils import canonicalize_name
 
 from wheelstep.definitions.includes import includes_in
 from wheelstep.definitions.interface import CondaPart, Wanted
-from wheelstep.definitions.pinning import Slot, note
+from wheelstep.definitions.pinning import note
+from wheelstep.definitions.slots import Slot
 from wheelstep.model import Problem
 
 __all__ = ["conda_names", "files_included", "packages_left_alone", "python_of"]

@@ -25,8 +25,9 @@ from wheelstep.definitions.interface import (
     Unedited,
     Wanted,
 )
-from wheelstep.definitions.pinning import Pinned, Slot, add_index, note, pin_slots, read_slots
+from wheelstep.definitions.pinning import Pinned, add_index, note, pin_slots
 from wheelstep.definitions.shell_words import Word, quoted
+from wheelstep.definitions.slots import Slot, read_slots
 from wheelstep.definitions.source import Source, decode, refuse_secrets
 from wheelstep.definitions.splice import EditNotProven, apply
 from wheelstep.errors import StepError

@@ -20,7 +20,7 @@ from wheelstep.errors import DefinitionUnresolvable
 from wheelstep.ground.index_url import same_index
 
 if TYPE_CHECKING:
-    from wheelstep.definitions.pinning import Slot
+    from wheelstep.definitions.slots import Slot
 
 __all__ = ["beside", "includes_in", "includes_index", "refuse_twice", "required_below"]
 

@@ -2,56 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from wheelstep.definitions.git_url import repointed
 from wheelstep.definitions.index_options import Addition, decide
 from wheelstep.definitions.interface import Requirement, Wanted
-from wheelstep.definitions.pip_lines import LogicalLine, logical_lines
+from wheelstep.definitions.pip_lines import logical_lines
+from wheelstep.definitions.repinning import Target, admits, has_hashes, has_pinned, overruled, repin
 from wheelstep.definitions.requirement import (
-    Line,
-    Target,
-    Unreadable,
-    admits,
     begins_with_name,
-    has_hashes,
-    has_pinned,
-    overruled,
-    parse,
-    repin,
     same_version,
 )
+from wheelstep.definitions.slots import FoundLine, Slot, looked_through, requirements_in
 from wheelstep.definitions.source import leave_out
 from wheelstep.definitions.splice import EditNotProven, apply
 from wheelstep.definitions.targets import target_of
 from wheelstep.errors import DefinitionUnresolvable
 from wheelstep.model import Pin, PinChange, Problem
 
-__all__ = [
-    "FoundLine",
-    "Pinned",
-    "Slot",
-    "add_index",
-    "note",
-    "pin_changes",
-    "pin_slots",
-    "read_slots",
-    "requirements_in",
-]
-
-
-class Slot(NamedTuple):
-    """A text with requirement lines: an item of a conda file's list, or a requirements file; a
-    tuple, for lists of ten thousand items."""
-
-    text: str
-    line_of: Callable[[int], int]
-    """The line in the file, counted from 1, of a character of `text`."""
-    alias_line: int | None = None
-    """The line of the YAML alias that names the text here; None where the text itself stands."""
+__all__ = ["Pinned", "add_index", "note", "pin_changes", "pin_slots"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +43,6 @@ class Pinned:
     unknown: tuple[str, ...]
 
 
-class FoundLine(NamedTuple):
-    """A requirement in a slot; a tuple for speed."""
-
-    slot: int
-    place: Slot
-    """The same slot itself."""
-    logical: LogicalLine
-    line: Line
-
-    @property
-    def at(self) -> int:
-        """Line in the file."""
-        return self.place.line_of(self.logical.first)
-
-
 def note(
     path: str,
     line: int | None,
@@ -98,55 +54,6 @@ def note(
 ) -> Problem:
     """Return something the reader should know that stops nothing."""
     return Problem(code, severity, 0, message, cure, path, line)
-
-
-def read_slots(slots: Sequence[Slot]) -> tuple[tuple[Requirement, ...], tuple[str, ...]]:
-    """Return the requirements that can be read, and all lines as a requirements file has them."""
-    looked = _looked_through(tuple(slots))
-    return tuple(
-        Requirement(
-            line.name,
-            logical.text[slice(*line.body)],
-            place.line_of(logical.first),
-            line.pinned,
-        )
-        for _, place, logical, line in looked.found
-    ), looked.lines
-
-
-def requirements_in(slots: Sequence[Slot]) -> tuple[FoundLine, ...]:
-    """Return the requirements that can be read, with their places."""
-    return _looked_through(tuple(slots)).found
-
-
-class _Looked(NamedTuple):
-    found: tuple[FoundLine, ...]
-    """The requirements."""
-    unreadable: tuple[tuple[Slot, LogicalLine, str], ...]
-    """The lines that cannot be read, each with the reason."""
-    lines: tuple[str, ...]
-    """All that are not blank."""
-
-
-@lru_cache(maxsize=8)
-def _looked_through(slots: tuple[Slot, ...]) -> _Looked:
-    found: list[FoundLine] = []
-    unreadable: list[tuple[Slot, LogicalLine, str]] = []
-    lines: list[str] = []
-    for number, slot in enumerate(slots):
-        for logical in logical_lines(slot.text):
-            if not logical.text:
-                continue
-            lines.append(logical.text)
-            try:
-                line = parse(logical.text)
-            except Unreadable as error:
-                # pip will say so, in a rehearsal too; ours are looked for separately
-                unreadable.append((slot, logical, str(error)))
-                continue
-            if line:
-                found.append(FoundLine(number, slot, logical, line))
-    return _Looked(tuple(found), tuple(unreadable), tuple(lines))
 
 
 def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | None) -> Pinned:
@@ -208,7 +115,7 @@ def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | No
 
 
 def _refuse_unreadable(path: str, slots: Sequence[Slot], pins: Mapping[str, Pin]) -> None:
-    for slot, logical, why in _looked_through(tuple(slots)).unreadable:
+    for slot, logical, why in looked_through(tuple(slots)).unreadable:
         name = next((one for one in pins if begins_with_name(logical.text, one)), None)
         if name is not None:
             raise DefinitionUnresolvable(

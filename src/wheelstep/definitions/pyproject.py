@@ -15,8 +15,9 @@ from packaging.utils import canonicalize_name
 
 from wheelstep.definitions.conda_part import python_of
 from wheelstep.definitions.interface import Edited, Reading, Section, Wanted
-from wheelstep.definitions.pinning import Pinned, Slot, note, pin_changes, pin_slots, read_slots
+from wheelstep.definitions.pinning import Pinned, note, pin_changes, pin_slots
 from wheelstep.definitions.requirement import Unreadable, begins_with_name, parse
+from wheelstep.definitions.slots import Slot, read_slots
 from wheelstep.definitions.source import Source, decode, refuse_secrets
 from wheelstep.definitions.toml_text import Toml, TomlText, compose_toml, rewrite_toml
 from wheelstep.errors import DefinitionUnresolvable, StepError

@@ -20,10 +20,11 @@ from wheelstep.definitions.interface import (
     Unedited,
     Wanted,
 )
-from wheelstep.definitions.pinning import Pinned, Slot, add_index, note, pin_slots, read_slots
+from wheelstep.definitions.pinning import Pinned, add_index, note, pin_slots
 from wheelstep.definitions.python_found import Gathered, Left, Piece, Words
 from wheelstep.definitions.python_scan import Scan
 from wheelstep.definitions.requirement import Unreadable, parse, same_version
+from wheelstep.definitions.slots import Slot, read_slots
 from wheelstep.definitions.source import Source, refuse_secrets
 from wheelstep.errors import DefinitionUnresolvable, Refused
 from wheelstep.model import Pin, PinChange, Problem

@@ -12,15 +12,10 @@ from wheelstep.definitions.additions import Added, additions, changes_in
 from wheelstep.definitions.includes import includes_in
 from wheelstep.definitions.index_options import Addition
 from wheelstep.definitions.interface import Edited, Reading, Section, Wanted
-from wheelstep.definitions.pinning import (
-    Slot,
-    add_index,
-    note,
-    pin_slots,
-    read_slots,
-)
+from wheelstep.definitions.pinning import add_index, note, pin_slots
 from wheelstep.definitions.pip_lines import logical_lines
 from wheelstep.definitions.requirement import Unreadable, parse
+from wheelstep.definitions.slots import Slot, read_slots
 from wheelstep.definitions.source import Source, decode, refuse_secrets
 from wheelstep.definitions.splice import EditNotProven, apply
 from wheelstep.errors import DefinitionUnresolvable, StepError

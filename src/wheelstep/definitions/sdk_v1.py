@@ -26,15 +26,9 @@ from wheelstep.definitions.interface import (
     Wanted,
 )
 from wheelstep.definitions.json_text import JsonNode, compose_json, member, rewrite_json
-from wheelstep.definitions.pinning import (
-    Slot,
-    add_index,
-    note,
-    pin_changes,
-    pin_slots,
-    read_slots,
-)
+from wheelstep.definitions.pinning import add_index, note, pin_changes, pin_slots
 from wheelstep.definitions.pip_lines import logical_lines
+from wheelstep.definitions.slots import Slot, read_slots
 from wheelstep.definitions.source import Source, decode, refuse_secrets
 from wheelstep.definitions.tree import compose, entry, scalar
 from wheelstep.errors import DefinitionUnresolvable, Refused, StepError

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from wheelstep.definitions.interface import Wanted
-from wheelstep.definitions.requirement import Target
+from wheelstep.definitions.repinning import Target
 from wheelstep.errors import DefinitionUnresolvable
 from wheelstep.model import Pin
 

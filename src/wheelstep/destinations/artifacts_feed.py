@@ -23,7 +23,7 @@ from wheelstep.destinations.feed_conflicts import (
     says_upstream,
     too_many_versions,
 )
-from wheelstep.destinations.feed_refusals import TOLD, FeedAsker, missing_part, refused
+from wheelstep.destinations.feed_refusals import TOLD, FeedAsker, is_data, missing_part, refused
 from wheelstep.destinations.feed_service import READ, WRITE, FeedService
 from wheelstep.destinations.index import IndexDestination
 from wheelstep.destinations.refusals import Reader
@@ -47,6 +47,7 @@ class FeedDestination(IndexDestination):
     or one of its views."""
 
     kind = "feed"
+    beside = SUPPRESS_SIGN_IN
 
     def __init__(
         self,
@@ -151,6 +152,10 @@ class FeedDestination(IndexDestination):
 
     # -- what the service says
 
+    def is_stored(self, response: Response) -> bool:
+        """Say whether an upload was taken: the sign-in page is a success, too, by its status."""
+        return is_data(response)
+
     def is_taken(self, wheel: Wheel, response: Response) -> bool:
         """Say whether an answer means that the file is there already.
 
@@ -212,7 +217,7 @@ class FeedDestination(IndexDestination):
 
     def upload_refusal(self, file: str, response: Response) -> StepError:
         """Return the error for an upload that was not taken."""
-        if response.status in TOLD:
+        if response.status in TOLD or response.status < HTTPStatus.MULTIPLE_CHOICES:
             return refused(response, f"publishing {file}", self.asker())
         return super().upload_refusal(file, response)
 
@@ -262,10 +267,6 @@ class FeedDestination(IndexDestination):
 
     # -- who we are
 
-    def headers(self) -> Mapping[str, str]:
-        """Return what is sent along when a page is read."""
-        return {**super().headers(), **SUPPRESS_SIGN_IN}
-
     def credentials_for(self, url: str) -> Credentials | None:
         """Return who we are at a URL of the same organization, None everywhere else.
 
@@ -282,6 +283,8 @@ class FeedDestination(IndexDestination):
         older = (parts.hostname or "").lower().endswith(".visualstudio.com")
         depth = 0 if older else max(1, len(urlsplit(collection).path.strip("/").split("/")))
         path = "/".join(parts.path.split("/")[: depth + 1])
+        if "" in path.split("/")[1:]:
+            return None  # `//ORG/` is no prefix of one organization alone
         return Credentials(
             f"{parts.scheme}://{parts.netloc}{path}/", who.user, who.secret, who.renew
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -82,7 +81,7 @@ class KnownVersion:
     version: str
     deleted: bool
     upstream: str | None
-    """Name (or else id) of the upstream it was taken from; None: published here."""
+    """Name (or else id, in lower case) of the upstream it was taken from; None: published here."""
     views: tuple[str, ...]
     published: datetime | None
 
@@ -99,18 +98,12 @@ def upstream_of(source: Any) -> Upstream:
     )
 
 
-def known_of(version: Any, names: Mapping[str, str]) -> KnownVersion:
-    """Return a version from the client's MinimalPackageVersion.
-
-    Args:
-        version: As the client has it.
-        names: Of the feed's upstreams, by id.
-    """
-    origin = str(version.direct_upstream_source_id or "").lower()
+def known_of(version: Any) -> KnownVersion:
+    """Return a version from the client's MinimalPackageVersion; its upstream is an id."""
     return KnownVersion(
         version=str(version.version),
         deleted=bool(version.is_deleted),
-        upstream=names.get(origin, origin) or None,
+        upstream=str(version.direct_upstream_source_id or "").lower() or None,
         views=tuple(str(view.name) for view in version.views or () if view.name),
         published=version.publish_date,
     )

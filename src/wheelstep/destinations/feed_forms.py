@@ -30,11 +30,28 @@ _SHORT: Final = re.compile(
 )
 _SHORTER: Final = re.compile(rf"(?P<organization>[A-Za-z0-9][A-Za-z0-9-]*)/(?P<feed>{_NAME})/?")
 _URL: Final = re.compile(r"(?P<kind>feed\+)?(?P<url>https?://.*)", re.IGNORECASE)
+_ALMOST: Final = (
+    (re.compile(r"feed(?:\+(?:feed:)?(?!https?:)|:)/*(?!https?:)", re.IGNORECASE), "feed:"),
+    (re.compile(r"((?:feed\+)?https?):/(?!/)", re.IGNORECASE), r"\1://"),
+    (
+        re.compile(
+            r"/{0,2}(?=(?:[^/\s]*@)?(?:(?:pkgs\.|feeds\.)?dev\.azure\.com|"
+            r"[a-z0-9-]+(?:\.pkgs)?\.visualstudio\.com)/)",
+            re.IGNORECASE,
+        ),
+        "https://",
+    ),
+)
+"""Beginnings that are not quite right and can mean one thing only: `feed://` for `feed:`, one slash
+for two, a host of Azure DevOps without a scheme, as some browsers show it."""
+_SENTENCE: Final = ".,;"
+"""What follows a URL in a text."""
 _ANY_SCHEME: Final = re.compile(r"[\w.+-]+://")
 _ASSIGNED: Final = re.compile(r"[\w.-]+\s*[=:]\s*(?P<value>[\"']?https?://.*)", re.IGNORECASE)
 """A line of pip.ini or .pypirc: `index-url=https://...`."""
 _HEADER: Final = re.compile(r"\[{1,2}[\w .:-]+\]{1,2}")
 _PASSWORD: Final = re.compile(r"\s*password\s*[=:]\s*\S", re.IGNORECASE)
+_USER: Final = re.compile(r"[\w-]*")
 _LONGEST_USER: Final = 32
 """Characters: a longer user name in a URL is taken for a token (a personal access token has 52 or
 84), unless it is the organization's name."""
@@ -59,7 +76,7 @@ def plain(text: str) -> Form:
     Args:
         text: One line, as it was written or pasted.
     """
-    text = _bare(text)
+    text = _begun(_bare(text))
     if not _ANY_SCHEME.match(text) and "://" in text:
         text = _in_line(text)
     if "://" not in text:
@@ -67,7 +84,7 @@ def plain(text: str) -> Form:
     found = _URL.fullmatch(text)
     if found is None:
         return Form(text)
-    url, prefix = found["url"], found["kind"] or ""
+    url, prefix = found["url"].rstrip(_SENTENCE), found["kind"] or ""
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -85,6 +102,14 @@ def _bare(text: str) -> str:
     """Take blanks and pairs of quotation marks away."""
     while (less := text.strip().strip(_MARKS)) != text:
         text = less
+    return text
+
+
+def _begun(text: str) -> str:
+    """Return a text with its beginning as it is meant."""
+    for almost, meant in _ALMOST:
+        if (found := almost.match(text)) is not None:
+            return found.expand(meant) + text[found.end() :]
     return text
 
 
@@ -124,6 +149,9 @@ def _without_user(parts: SplitResult) -> SplitResult:
     stays, and is refused."""
     user, at, host = parts.netloc.rpartition("@")
     name = unquote(user.removesuffix(":"))
+    services = organization_of(urlunsplit(parts._replace(netloc=host, path="/x"))) is not None
+    if not services and not _USER.fullmatch(name):
+        return parts  # another host's name, to be read in the place of the real one
     ours = organization_of(urlunsplit(parts._replace(netloc=host))) == name.lower()
     if not at or ":" in name or (len(name) > _LONGEST_USER and not ours):
         return parts
@@ -189,6 +217,8 @@ def right_form(url: str) -> str:
     if name is not None and (len(name.scope) < 2 if name.organization else not services):  # noqa: PLR2004 - the project
         return f"{name.origin}/{'/'.join(_parts(name.path(with_view=True)))}/pypi/simple/"
     segments = [unquote(part) for part in parts.path.split("/") if part] if services else []
+    if {".", ".."} & set(segments):
+        segments = []
     if (parts.hostname or "").lower().endswith(".visualstudio.com"):
         segments = [organization_of(url) or "", *segments]
     ends = (at for at, part in enumerate(segments) if part[:1] in "_@" or part.lower() in _ENDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final, Literal
@@ -18,7 +18,7 @@ from wheelstep.ground.credentials import organization_of
 from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.transport import Response, refusal
 
-__all__ = ["TOLD", "FeedAsker", "Part", "missing_part", "refused"]
+__all__ = ["TOLD", "FeedAsker", "Part", "is_data", "missing_part", "refused"]
 
 Part = Literal["organization", "project", "feed", "view", "package"]
 
@@ -110,6 +110,16 @@ def missing_part(response: Response) -> Part | None:
     return next((part for sign, part in SIGNS if sign in text), None)
 
 
+def is_data(response: Response) -> bool:
+    """Say whether an answer is a success and not the sign-in page (203, or a page of HTML)."""
+    page = "html" in response.headers.get("Content-Type", "").lower()
+    return (
+        response.status < HTTPStatus.MULTIPLE_CHOICES
+        and response.status != HTTPStatus.NON_AUTHORITATIVE_INFORMATION
+        and not page
+    )
+
+
 def refused(response: Response, doing: str, asker: FeedAsker) -> StepError:
     """Return the error for an answer that is no success.
 
@@ -118,6 +128,10 @@ def refused(response: Response, doing: str, asker: FeedAsker) -> StepError:
         doing: What was being done, e.g. "reading", "publishing acme_core-1.0-py3-none-any.whl".
         asker: Which feed, and who asks; asked for a name where that tells causes apart.
     """
+    if response.status < 300:  # noqa: PLR2004
+        # the sign-in page, in the place of a 401, whatever its own status
+        page = HTTPStatus.NON_AUTHORITATIVE_INFORMATION
+        response = replace(response, status=page, body=b"", reason="")
     if 300 <= response.status < 400:  # noqa: PLR2004
         return _sent_away(response, doing, asker)
     told = TOLD.get(response.status)

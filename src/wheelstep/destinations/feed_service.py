@@ -26,7 +26,7 @@ from wheelstep.destinations.feed_facts import (
     known_of,
     upstream_of,
 )
-from wheelstep.destinations.feed_refusals import FeedAsker, missing_part, refused
+from wheelstep.destinations.feed_refusals import FeedAsker, is_data, missing_part, refused
 from wheelstep.errors import ServiceRefused, StepError
 from wheelstep.ground.azure_devops import Area, client_for
 from wheelstep.ground.credentials import SignIn, same_organization
@@ -99,25 +99,28 @@ class FeedService:
 
     def feed(self) -> FeedFacts:
         """Return the feed's settings ("Feed Management - Get Feed")."""
-        found = self._ask(
-            "feed", "reading the feed's settings", lambda c: c.get_feed(self._feed, self._project)
-        )
-        return FeedFacts(
-            id=str(found.id or ""),
-            name=str(found.name or self._feed),
-            upstream_enabled=found.upstream_enabled is not False,
-            upstreams=tuple(upstream_of(one) for one in found.upstream_sources or ()),
-        )
+
+        def facts(client: Any) -> FeedFacts:
+            # what was saved from an upstream stays when that is removed
+            found = client.get_feed(self._feed, self._project, include_deleted_upstreams=True)
+            return FeedFacts(
+                id=str(found.id or ""),
+                name=str(found.name or self._feed),
+                upstream_enabled=found.upstream_enabled is not False,
+                upstreams=tuple(upstream_of(one) for one in found.upstream_sources or ()),
+            )
+
+        return self._ask("feed", "reading the feed's settings", facts)
 
     def views(self) -> tuple[str, ...]:
         """Return the names of the feed's views ("Feed Management - Get Feed Views"), e.g.
         ("Local", "Prerelease", "Release")."""
-        found = self._ask(
-            "feed",
-            "reading the feed's views",
-            lambda c: c.get_feed_views(self._feed, self._project),
-        )
-        return tuple(str(view.name) for view in found or () if view.name)
+
+        def names(client: Any) -> tuple[str, ...]:
+            found = client.get_feed_views(self._feed, self._project)
+            return tuple(str(view.name) for view in found or () if view.name)
+
+        return self._ask("feed", "reading the feed's views", names)
 
     def retention(self) -> Retention | None:
         """Return which versions it keeps ("Retention Policies - Get Retention Policies"); None
@@ -146,17 +149,20 @@ class FeedService:
         Returns:
             None when the feed has never had it.
         """
-        found = self._ask_for(
-            "pypi",
-            f"reading {name} {version}",
-            lambda c: c.get_package_version(
+
+        def state(client: Any) -> tuple[bool, tuple[str, ...]]:
+            found = client.get_package_version(
                 self._feed, name, version, self._project, show_deleted=True
-            ),
-        )
-        if found is None:
+            )
+            return (
+                bool(found.deleted_date or found.permanently_deleted_date),
+                tuple(str(one.name or one.id) for one in found.source_chain or ()),
+            )
+
+        known = self._ask_for("pypi", f"reading {name} {version}", state)
+        if known is None:
             return None
-        deleted = bool(found.deleted_date or found.permanently_deleted_date)
-        source = tuple(str(one.name or one.id) for one in found.source_chain or ())
+        deleted, source = known
         listed = () if deleted else self.versions(name)
         views = next((one.views for one in listed if _same(one.version, version)), ())
         return FeedVersion(views=views, deleted=deleted, source=source)
@@ -164,14 +170,15 @@ class FeedService:
     def recycled(self, name: str, version: str) -> bool:
         """Say whether a version is in the recycle bin, from where it can be restored ("Python -
         Get Package Version Metadata From Recycle Bin")."""
-        found = self._ask_for(
-            "pypi",
-            f"reading {name} {version} in the recycle bin",
-            lambda c: c.get_package_version_metadata_from_recycle_bin(
+
+        def there(client: Any) -> bool:
+            found = client.get_package_version_metadata_from_recycle_bin(
                 self._feed, name, version, self._project
-            ),
-        )
-        return found is not None and found.deleted_date is not None
+            )
+            return found.deleted_date is not None
+
+        doing = f"reading {name} {version} in the recycle bin"
+        return bool(self._ask_for("pypi", doing, there))
 
     def versions(self, name: str) -> tuple[KnownVersion, ...]:
         """Return all versions of a package, deleted ones too ("Artifact Details - Get Packages").
@@ -179,40 +186,45 @@ class FeedService:
         Args:
             name: The package's.
         """
-        found = self._ask_for(
-            "feed",
-            f"reading the versions of {name}",
-            lambda c: c.get_packages(
+        wanted = canonicalize_name(name)
+
+        def all_of(client: Any) -> tuple[KnownVersion, ...]:
+            found = client.get_packages(
                 self._feed,
                 self._project,
                 protocol_type="PyPi",
-                normalized_package_name=canonicalize_name(name),
+                normalized_package_name=wanted,
                 include_urls=False,
                 include_all_versions=True,
                 include_deleted=True,
-            ),
+            )
+            return tuple(
+                known_of(version)
+                for package in found or ()
+                if canonicalize_name(package.normalized_name or package.name or "") == wanted
+                for version in package.versions or ()
+                if version.version
+            )
+
+        listed = self._ask_for("feed", f"reading the versions of {name}", all_of) or ()
+        if not any(one.upstream for one in listed):
+            return listed
+        names = {one.id: one.name for one in self.feed().upstreams}
+        return tuple(
+            replace(one, upstream=names.get(one.upstream or "", one.upstream)) for one in listed
         )
-        wanted = canonicalize_name(name)
-        listed = [
-            version
-            for package in found or ()
-            if canonicalize_name(package.normalized_name or package.name or "") == wanted
-            for version in package.versions or ()
-        ]
-        origins = {str(version.direct_upstream_source_id or "") for version in listed} - {""}
-        names = {one.id: one.name for one in self.feed().upstreams} if origins else {}
-        return tuple(known_of(one, names) for one in listed if one.version)
 
     def upstreaming(self, name: str) -> bool:
         """Say whether versions of public upstreams are taken for a package although it is in the
         feed ("Python - Get Upstreaming Behavior": versionsFromExternalUpstreams)."""
-        found = self._ask_for(
-            "pypi",
-            f"reading whether {name} may come from upstreams",
-            lambda c: c.get_upstreaming_behavior(self._feed, name, self._project),
-        )
-        behavior = getattr(found, "versions_from_external_upstreams", None)
-        return str(behavior or "").lower() == "allowexternalversions"
+
+        def allowed(client: Any) -> bool:
+            found = client.get_upstreaming_behavior(self._feed, name, self._project)
+            said = found.versions_from_external_upstreams
+            return str(said or "").lower() == "allowexternalversions"
+
+        doing = f"reading whether {name} may come from upstreams"
+        return bool(self._ask_for("pypi", doing, allowed))
 
     # -- promotion
 
@@ -312,7 +324,7 @@ class FeedService:
         scope: str = READ,
         absent: bool = False,
     ) -> T:
-        """Call a client's method, under our policy."""
+        """Call a client's method under our policy, and take apart what it returns."""
         # who is signed in is asked where wheels go: a firewall may let nothing else pass
         base = self.address.rest_url if area == "feed" else self.address.packages_url
         refusal = partial(self._refused, doing, scope, nameless=area == "location")
@@ -330,7 +342,7 @@ class FeedService:
             missing = response.status == HTTPStatus.NOT_FOUND
             if absent and missing and missing_part(response) in {None, "package"}:
                 raise _AbsentError
-            if not _is_data(response):
+            if not is_data(response):
                 raise refusal(response)
             return response
 
@@ -339,19 +351,17 @@ class FeedService:
         except (StepError, _AbsentError):
             raise
         except Exception as error:
-            # msrest raises what an answer that it does not understand makes of it
+            # msrest raises what an answer that it does not understand makes of it, and it returns
+            # None, or values without what is looked for
+            why = "it lacks a part" if isinstance(error, AttributeError) else _short(error)
             raise ServiceRefused(
-                f"{self.name} answered something else than expected, {doing}: {_short(error)}.",
+                f"{self.name} answered something else than expected, {doing}: {why}.",
                 code="answer-unreadable",
                 cure="Check that publish-to names an Azure DevOps feed, and that no proxy answers "
                 "in its place. Azure DevOps Server before 2022 may lack what is asked for.",
             ) from error
 
     def _refused(self, doing: str, scope: str, response: Response, *, nameless: bool) -> StepError:
-        if response.status < HTTPStatus.MULTIPLE_CHOICES:
-            # the sign-in page, in the place of a 401, whatever its own status
-            page = HTTPStatus.NON_AUTHORITATIVE_INFORMATION
-            response = replace(response, status=page, body=b"", reason="")
         return refused(response, doing, self.asker(scope, nameless=nameless))
 
     def _credentials(self, url: str) -> Credentials | None:
@@ -361,16 +371,6 @@ class FeedService:
         who = self.signed_in()
         parts = urlsplit(url)
         return Credentials(f"{parts.scheme}://{parts.netloc}/", who.user, who.secret, who.renew)
-
-
-def _is_data(response: Response) -> bool:
-    """Say whether an answer is a success and not the sign-in page (203, or a page of HTML)."""
-    page = "html" in response.headers.get("Content-Type", "").lower()
-    return (
-        response.status < HTTPStatus.MULTIPLE_CHOICES
-        and response.status != HTTPStatus.NON_AUTHORITATIVE_INFORMATION
-        and not page
-    )
 
 
 def _promote_data(view: str) -> Any:

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -25,7 +26,7 @@ from wheelstep.destinations.refusals import (
 from wheelstep.destinations.upload_form import UploadForm
 from wheelstep.errors import CannotHere, Refused, ServiceRefused, StepError
 from wheelstep.ground import simple_index
-from wheelstep.ground.credentials import SignIn
+from wheelstep.ground.credentials import SignIn, organization_of
 from wheelstep.ground.index_page import SEEN, ask, files_on
 from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.transport import Credentials, Response, Transport
@@ -48,6 +49,8 @@ class IndexDestination:
     """
 
     kind = "index"
+    beside: Mapping[str, str] = MappingProxyType({})
+    """Headers of every request."""
 
     def __init__(
         self,
@@ -135,6 +138,7 @@ class IndexDestination:
             response = self.transport.request(
                 "GET",
                 listed.url,
+                headers=self.beside,
                 credentials=self.credentials_for(listed.url),
                 accept_statuses=SEEN,
                 stream_to=part,
@@ -179,18 +183,22 @@ class IndexDestination:
             self.upload_url,
             credentials=self.credentials_for(self.upload_url),
             body=form,
-            headers={"Content-Type": form.content_type},
+            headers={"Content-Type": form.content_type, **self.beside},
             ok=ANSWERED,
             patience=PATIENCE,
             refused=lambda _, response: self.upload_refusal(wheel.file, response),
         )
-        if HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
+        if self.is_stored(response):
             return True
         if self.is_taken(wheel, response):
             return False
         raise self.upload_refusal(wheel.file, response)
 
     # -- what a kind of index words or knows otherwise
+
+    def is_stored(self, response: Response) -> bool:
+        """Say whether an answer to an upload means that the file was taken."""
+        return HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES
 
     def is_taken(self, wheel: Wheel, response: Response) -> bool:  # noqa: ARG002
         """Say whether an answer means that the file is there already."""
@@ -210,21 +218,27 @@ class IndexDestination:
 
     def headers(self) -> Mapping[str, str]:
         """Return what is sent along when a page is read."""
-        return {"Accept": simple_index.ACCEPT}
+        return {"Accept": simple_index.ACCEPT, **self.beside}
 
     def credentials_for(self, url: str) -> Credentials | None:
         """Return who we are at a URL, None where nobody signs in.
 
         The token belongs to the hosts that the destination names, as pip and uv have it: indexes
-        keep their files beside the simple pages, at paths of their own.
+        keep their files beside the simple pages, at paths of their own. Where many organizations
+        share a host, it belongs to theirs alone.
         """
         if self._sign_in is None:
             return None
+        parts = urlsplit(url)
         for known in (self.upload_url, self.simple_url):
-            origin = urlunsplit((*urlsplit(known)[:2], "/", "", ""))
-            if urlsplit(url)[:2] == urlsplit(known)[:2]:
+            owner = organization_of(known)
+            if parts[:2] == urlsplit(known)[:2] and organization_of(url) == owner:
                 who = self.signed_in()
-                return None if who is None else Credentials(origin, who.user, who.secret)
+                first = parts.path.lstrip("/").partition("/")[0]
+                alone = owner is None or parts.netloc.lower().endswith(".visualstudio.com")
+                path = "/" if alone else f"/{first}/"
+                prefix = urlunsplit((*parts[:2], path, "", ""))
+                return None if who is None else Credentials(prefix, who.user, who.secret)
         return None
 
     def signed_in(self) -> SignIn | None:

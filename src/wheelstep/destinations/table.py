@@ -25,7 +25,7 @@ from wheelstep.destinations.views import refuse_view, view_to_promote_to
 from wheelstep.errors import SettingError
 from wheelstep.ground.credentials import IdentitySource, SignIn
 from wheelstep.ground.entra import EntraTokens, Surroundings
-from wheelstep.ground.feed_sign_in import Choice, FeedAsked, feed_sign_in
+from wheelstep.ground.feed_sign_in import Choice, FeedAsked, feed_sign_in, foreign_job
 from wheelstep.ground.pypirc import Match, left_for
 from wheelstep.ground.secret import Secret, without_credentials
 from wheelstep.ground.transport import Transport
@@ -39,6 +39,7 @@ PREFIXES: Final[Mapping[str, Kind]] = {"feed+https": "feed", "feed+http": "feed"
                                        "file": "folder"}  # fmt: skip
 COLLECTION_NAMES: Final = ("SYSTEM_COLLECTIONURI", "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI")
 """Variables of a job of Azure Pipelines that name its collection."""
+VARIABLE: Final = re.compile(r"\$\([\w.]+\)|\$\{\{?[^{}]*\}\}?|^\$\w+")
 NOT_YET: Final = ("blob+", "azureml:")
 BLOB_HOST: Final = re.compile(r"\.(blob|dfs|web|z\d+\.web)\.(core|storage)\.")
 SERVICES_HOST: Final = re.compile(r"(^|\.)(dev\.azure\.com|visualstudio\.com)$")
@@ -78,9 +79,18 @@ def kind_of(url: str) -> Kind:
     scheme = scheme.lower()
     if not text:
         raise SettingError("A destination is empty.", code="destination-unknown", cure=FORMS)
-    if not separator and text.lower().startswith("feed:"):
+    if found := VARIABLE.search(text):
         raise SettingError(
-            f"{text} is no feed in short.",
+            f"The destination has {found[0]} in it: a variable that nobody has filled in.",
+            code="destination-unknown",
+            cure="Set the variable where the step can see it, and check how it is spelled: Azure "
+            "Pipelines leaves $(NAME) as it is where there is none, and a settings file has no "
+            "variables.",
+        )
+    if not separator and text.lower().startswith("feed:"):
+        shown = re.sub(r"^feed:[^/]*@", "feed:***@", text, flags=re.IGNORECASE)
+        raise SettingError(
+            f"{shown} is no feed in short.",
             code="destination-unknown",
             cure=f"Write {SHORT_FORMS}.",
         )
@@ -287,6 +297,13 @@ def _index(wanted: Wanted, context: _Context) -> Destination:
 def _who_at(wanted: Wanted, context: _Context, upload: str) -> SignIn | None:
     """Return who signs in at an index; None: nobody."""
     if wanted.token is not None:
+        if collection := foreign_job(wanted.token, context.job_token, context.environment, upload):
+            raise SettingError(
+                f"The token given for {without_credentials(upload)} is the pipeline job's own; it "
+                f"belongs to {without_credentials(collection)}, and is not sent elsewhere.",
+                code="feed-token-foreign",
+                cure="Give feed-token (or the table's token-env) a token of this index.",
+            )
         # __token__ is the user that goes with an API token (the upload API's own convention)
         return SignIn(wanted.user or "__token__", wanted.token, "the token that was given")
     if wanted.anonymous:

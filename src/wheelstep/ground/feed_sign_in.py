@@ -30,7 +30,7 @@ from wheelstep.ground.entra_identities import IDENTITIES
 from wheelstep.ground.pypirc import PYPIRC, Match, left_for
 from wheelstep.ground.secret import Secret, without_credentials
 
-__all__ = ["WAYS", "Choice", "FeedAsked", "Way", "feed_sign_in", "table"]
+__all__ = ["WAYS", "Choice", "FeedAsked", "Way", "feed_sign_in", "foreign_job", "table"]
 
 Choice = Literal["auto", "pypirc", "job", "azure"]
 """What `feed-sign-in` says."""
@@ -91,7 +91,34 @@ def _given(asked: FeedAsked) -> SignIn | str:
             code="feed-token-foreign",
             cure=_cure(asked),
         )
+    if collection := foreign_job(asked.token, asked.job_token, asked.environment, asked.url):
+        raise SettingError(
+            f"The token given for {without_credentials(asked.url)} is the pipeline job's own; it "
+            f"belongs to {without_credentials(collection)}, and is not sent elsewhere.",
+            code="feed-token-foreign",
+            cure=_cure(asked),
+        )
     return SignIn(asked.name, asked.token, "the token that was given")
+
+
+def foreign_job(
+    token: Secret, job_token: Secret | None, environment: Mapping[str, str], url: str
+) -> str:
+    """Return the organization of a job whose own token was given for a place that is not of it; ""
+    where it is not that token, or may go there.
+
+    A server may have several names: its job's token, where it was given outright, may go to any.
+
+    Args:
+        token: As given.
+        job_token: The pipeline job's own.
+        environment: This process's: it names the job's organization.
+        url: Of the feed or index.
+    """
+    collection = job_collection(environment)
+    if token != job_token or organization_of(collection) is None:
+        return ""
+    return "" if same_organization(collection, url) else collection
 
 
 def _connection(asked: FeedAsked) -> SignIn | str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 from collections.abc import Callable
@@ -14,28 +15,37 @@ __all__ = ["Secret", "blanked", "known_forms", "on_new_secret", "redact", "witho
 _listeners: list[Callable[[str], None]] = []
 _known: set[str] = set()
 
+_HEX: Final = re.compile("%[0-9A-F]{2}")
 SHORTEST_MASKED = 4
 """Shorter values are not masked: they would blank out ordinary text."""
 
 
 def encodings(value: str) -> list[str]:
-    """Return the forms in which a secret could appear in text: plain, URL, base64, JSON."""
+    """Return the forms in which a secret could appear in text: plain, URL, base64, JSON, HTML, as
+    Python shows a text."""
     raw = value.encode()
+    quoted = {quote(value, safe=""), quote(value), quote_plus(value)}
     forms = {
         value,
-        quote(value, safe=""),
-        quote_plus(value),
+        *quoted,
+        *(_HEX.sub(lambda found: found[0].lower(), one) for one in quoted),
         json.dumps(value)[1:-1],
+        html.escape(value),
+        html.escape(value, quote=False),
+        repr(value)[1:-1],
+    }
+    in_base64 = {
         base64.b64encode(raw).decode().rstrip("="),
         base64.b64encode(b":" + raw).decode().rstrip("="),
-        base64.urlsafe_b64encode(raw).decode().rstrip("="),
     }
     # inside a longer text (user:secret) base64 depends on the offset: the whole groups of each
     for shift in (1, 2):
         encoded = base64.b64encode(b"\0" * shift + raw)
         end = -4 if len(encoded) > 8 else None  # noqa: PLR2004 - keep one whole group at least
-        forms.add(encoded[4:end].decode())
-    forms.add(base64.b64encode(raw[: len(raw) // 3 * 3]).decode())
+        in_base64.add(encoded[4:end].decode())
+    in_base64.add(base64.b64encode(raw[: len(raw) // 3 * 3]).decode())
+    # by the alphabet for URLs, too (RFC 4648, 5)
+    forms |= in_base64 | {one.replace("+", "-").replace("/", "_") for one in in_base64}
     forms.update(line for line in value.splitlines() if line.strip())
     return sorted((form for form in forms if len(form) >= SHORTEST_MASKED), key=len, reverse=True)
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from wheelstep.errors import CannotHere, ServiceRefused
+from wheelstep.errors import CannotHere
 from wheelstep.ground import answers
 
 if TYPE_CHECKING:
@@ -136,6 +136,7 @@ class Sender:
             CannotHere: The body cannot be read.
         """
         import requests
+        from urllib3.exceptions import LocationValueError
 
         prepared = requests.PreparedRequest()
         prepared.method = method
@@ -148,9 +149,13 @@ class Sender:
         prepared.prepare_headers(sent)
         # the library's annotation knows fewer of the forms that it sends
         prepared.body = body  # type: ignore[assignment]
-        answer: Any = self.adapter().send(
-            prepared, stream=True, timeout=timeout, verify=verify, proxies=dict(proxies)
-        )
+        try:
+            answer: Any = self.adapter().send(
+                prepared, stream=True, timeout=timeout, verify=verify, proxies=dict(proxies)
+            )
+        except LocationValueError as error:
+            # a host whose parts are empty or too long: found by what looks it up, and not wrapped
+            raise requests.exceptions.InvalidURL(str(error)) from error
         with contextlib.closing(answer):
             yield answer
 
@@ -165,17 +170,15 @@ def page_of(answer: requests.Response, url: str) -> bytes:
     for piece in answer.iter_content(PAGE_PIECE):
         body += piece
         if len(body) > LARGEST_PAGE:
-            raise too_large(url)
+            raise answers.too_large(url, LARGEST_PAGE)
     return bytes(body)
 
 
-def too_large(url: str) -> ServiceRefused:
-    """Return the error for a page without an end."""
-    return answers.too_large(url, LARGEST_PAGE)
-
-
 def written(answer: requests.Response, target: Path | None) -> str:
-    """Read a download and return its SHA-256, hex.
+    """Read a download as it is sent, and return its SHA-256, hex.
+
+    A server that packs although it was asked not to (Accept-Encoding: identity) gives pip bytes
+    with another hash: pip unpacks none (its `response_chunks`), so neither is it done here.
 
     Args:
         answer: Its body is still to be read.
@@ -185,6 +188,7 @@ def written(answer: requests.Response, target: Path | None) -> str:
         CannotHere: It cannot be written.
     """
     total = hashlib.sha256()
+    answer.raw.headers.discard("Content-Encoding")  # by which it would be unpacked on the way
     pieces = answer.iter_content(PIECE)
     if target is None:
         for piece in pieces:

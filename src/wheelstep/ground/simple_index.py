@@ -49,6 +49,8 @@ FILE_ENDINGS: Final = (
 """What a link must end with to be a distribution; pages link other things, too."""
 URL_SIGNS: Final = "%/:=&?~+!$,;'@()*[]"
 """Signs of a URL that stay as they are (pip's `_clean_url_path`, RFC 3986)."""
+UNNAMED: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Signs that no file's name has: they break paths, and lines of a log."""
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -97,6 +99,11 @@ def _check_version(version: object, url: str) -> None:
         raise _not_an_index(url, f"its version is {version!r}, and 1 is what is understood")
 
 
+def _check_name(name: str, url: str) -> None:
+    if UNNAMED.search(name):
+        raise _not_an_index(url, f"one of its files has control signs in its name: {name!a}")
+
+
 def _sha256(value: object) -> str | None:
     text = value.lower() if isinstance(value, str) else ""
     return text if SHA256.fullmatch(text) else None
@@ -129,6 +136,7 @@ def _parse_json(text: str, url: str) -> list[Listed]:
         name, link = file.get("filename"), file.get("url")
         if not isinstance(name, str) or not isinstance(link, str):
             raise _not_an_index(url, "one of its files has no name or no URL")
+        _check_name(name, url)
         hashes, size = file.get("hashes"), file.get("size")
         requires, yanked = file.get("requires-python"), file.get("yanked")
         try:
@@ -186,8 +194,12 @@ class _Page(HTMLParser):
 
 def _parse_html(text: str, url: str) -> list[Listed]:
     page = _Page()
-    page.feed(text)
-    page.close()
+    try:
+        page.feed(text)
+        page.close()
+    except AssertionError as error:
+        # html.parser of Python 3.11 and its like, at `<![` before an unknown word
+        raise _not_an_index(url, f"its HTML cannot be read: {error}") from error
     if page.version is not None:
         _check_version(page.version, url)
     listed = []
@@ -200,6 +212,7 @@ def _parse_html(text: str, url: str) -> list[Listed]:
         name = unquote(urlsplit(target).path.rpartition("/")[2])
         if not name.lower().endswith(tuple(ending.lower() for ending in FILE_ENDINGS)):
             continue
+        _check_name(name, url)
         metadata = attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata"))
         algorithm, _, value = (metadata or "").partition("=")
         yanked: str | Literal[True] = attributes.get("data-yanked") or True

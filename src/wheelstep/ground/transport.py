@@ -330,8 +330,12 @@ class Transport:
             response = self._send(asked, url, headers)
             if response.status not in REDIRECTS or response.status in asked.ok:
                 return response
-            target = urljoin(url, response.headers.get("Location", ""))
-            if urlsplit(target).scheme not in {"http", "https"}:
+            try:
+                target = urljoin(url, response.headers.get("Location", ""))
+                leads = urlsplit(target).scheme in {"http", "https"}
+            except ValueError:
+                return response  # it leads to no URL
+            if not leads:
                 return response
             target = _without_user(target)
             if asked.method not in {"GET", "HEAD"}:

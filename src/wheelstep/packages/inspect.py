@@ -6,17 +6,14 @@ are read in chunks: a wheel of any size is inspected in bounded memory.
 
 from __future__ import annotations
 
-import base64
 import csv
 import hashlib
 import io
 import re
 import stat
-import sys
 import unicodedata
 import zipfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,51 +22,21 @@ from packaging.tags import Tag, parse_tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
-from wheelstep.errors import BuildFailed, CannotHere, Refused
-from wheelstep.ground.secret import known_forms
+from wheelstep.errors import BuildFailed, CannotHere
 from wheelstep.model import Package, Wheel
 from wheelstep.packages.content import (
     CHUNK,
     content_of,
     dist_info_of,
     headers_and_body,
-    member_bytes,
     open_wheel,
     read_member,
 )
+from wheelstep.packages.members import HASHES, Recorded, invalid, scan, some
 
 __all__ = ["inspect_wheel", "requirements_of"]
 
-SECRET_NAMES: Final = re.compile(
-    r"(?:\.env(?:\.(?!example$|sample$|template$|dist$|defaults$).+)?|\.netrc|_netrc|\.pypirc"
-    r"|\.git-credentials|id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?)",
-    re.IGNORECASE,
-)
-KEY_SUFFIXES: Final = (".pem", ".key", ".p8", ".crt", ".cer")
-KEY_MARK: Final = b"PRIVATE KEY-----"
-KEY_START: Final = re.compile(rb"\s*-----BEGIN [A-Z ]*PRIVATE KEY-----|PuTTY-User-Key-File-\d:")
-LFS_START: Final = b"version https://git-lfs.github.com/spec/"
-LFS_LARGEST: Final = 1024
-"""Bytes: a pointer is smaller, by git-lfs's own specification."""
-
-SHORTEST_SEARCHED: Final = 8
-"""Bytes: a shorter secret would be found by accident in any large file."""
-
-HASHES: Final = ("sha256", "sha384", "sha512")
-"""PEP 427: sha256 or better; md5 and sha1 are not permitted."""
-
 UNRECORDED: Final = ("RECORD", "RECORD.jws", "RECORD.p7s")
-SHOWN: Final = 5
-"""How many members an error names."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Recorded:
-    """A line of RECORD."""
-
-    algorithm: str
-    digest: str
-    size: int | None
 
 
 def inspect_wheel(
@@ -94,7 +61,7 @@ def inspect_wheel(
     try:
         name, version, build, tags = parse_wheel_filename(path.name)
     except InvalidWheelFilename as error:
-        raise _invalid(path, f"its file name is not a wheel's ({error})") from error
+        raise invalid(path, f"its file name is not a wheel's ({error})") from error
     build_tag = f"{build[0]}{build[1]}" if build else ""
     with open_wheel(path) as archive:
         _check_names(path, archive)
@@ -102,14 +69,14 @@ def inspect_wheel(
         _check_folder(path, info, name, version)
         metadata = _metadata(path, read_member(archive, f"{info}/METADATA"))
         if canonicalize_name(metadata.name) != name or metadata.version != version:
-            raise _invalid(
+            raise invalid(
                 path, f"its METADATA says {metadata.name} {metadata.version}, unlike its file name"
             )
         if expected is not None:
             _check_expected(path, name, version, expected)
         _check_wheel_file(path, read_member(archive, f"{info}/WHEEL"), build_tag, tags)
         record = _record(path, info, archive)
-        digests = _scan(path, archive, info, record, forbidden_paths)
+        digests = scan(path, archive, info, record, forbidden_paths)
         content = content_of(archive, digests)
     sha256, size = _file_digest(path)
     return Wheel(
@@ -141,14 +108,6 @@ def _requirements(metadata: Metadata) -> tuple[str, ...]:
     return tuple(sorted({str(one) for one in metadata.requires_dist or ()}))
 
 
-def _invalid(path: Path, why: str, cure: str = "") -> BuildFailed:
-    return BuildFailed(
-        f"The wheel {path.name} is not valid: {why}.",
-        code="wheel-invalid",
-        cure=cure or "Build it again with a current release of its build back end.",
-    )
-
-
 def _check_names(path: Path, archive: zipfile.ZipFile) -> None:
     """Refuse members that installers would write elsewhere, or over one another."""
     seen: dict[str, str] = {}
@@ -163,18 +122,18 @@ def _check_names(path: Path, archive: zipfile.ZipFile) -> None:
             or "\\" in name
             or any(part in ("", ".", "..") for part in parts)
         ):
-            raise _invalid(path, f"the member {name!r} lies outside of it")
+            raise invalid(path, f"the member {name!r} lies outside of it")
         if any(ord(character) < ord(" ") or character == "\x7f" for character in name):
-            raise _invalid(path, f"the member {name!r} has control characters in its name")
+            raise invalid(path, f"the member {name!r} has control characters in its name")
         if stat.S_ISLNK(member.external_attr >> 16):
-            raise _invalid(
+            raise invalid(
                 path,
                 f"the member {name} is a symbolic link, which installers write as a text file",
                 "Let the package hold the file itself.",
             )
         key = unicodedata.normalize("NFC", name.removesuffix("/")).casefold()
         if key in seen:
-            raise _invalid(
+            raise invalid(
                 path,
                 f"the member {name} is in it twice"
                 if seen[key] == name
@@ -184,7 +143,7 @@ def _check_names(path: Path, archive: zipfile.ZipFile) -> None:
         parents.update("/".join(parts[:depth]) for depth in range(1, len(parts)))
     for name in seen.values():
         if not name.endswith("/") and name in parents:
-            raise _invalid(path, f"the member {name} is both a file and a folder")
+            raise invalid(path, f"the member {name} is both a file and a folder")
 
 
 def _check_folder(path: Path, info: str, name: str, version: Version) -> None:
@@ -194,7 +153,7 @@ def _check_folder(path: Path, info: str, name: str, version: Version) -> None:
     except ValueError:
         same = False
     if not same:
-        raise _invalid(path, f"its folder {info} is another name or version than its file name")
+        raise invalid(path, f"its folder {info} is another name or version than its file name")
 
 
 def _metadata(path: Path, data: bytes) -> Metadata:
@@ -205,14 +164,14 @@ def _metadata(path: Path, data: bytes) -> Metadata:
         raw.pop("license_files", None)
         unparsed.pop("license-file", None)
     if unparsed:
-        raise _invalid(path, f"its METADATA has no valid {', '.join(sorted(unparsed))}")
+        raise invalid(path, f"its METADATA has no valid {', '.join(sorted(unparsed))}")
     try:
         return Metadata.from_raw(raw)
     except RecursionError:
-        raise _invalid(path, "its METADATA has a requirement that is nested too deeply") from None
+        raise invalid(path, "its METADATA has a requirement that is nested too deeply") from None
     except (ExceptionGroup, InvalidMetadata) as error:
         errors = error.exceptions if isinstance(error, ExceptionGroup) else [error]
-        raise _invalid(
+        raise invalid(
             path,
             f"its METADATA is not ({'; '.join(str(one) for one in errors)})",
             "Correct the fields in pyproject.toml.",
@@ -235,24 +194,24 @@ def _check_wheel_file(path: Path, data: bytes, build: str, tags: frozenset[Tag])
     found = {name.lower(): value for name, value in headers}
     form = found.get("wheel-version", "")
     if not re.fullmatch(r"1\.\d+", form):
-        raise _invalid(path, f"its WHEEL has the Wheel-Version {form!r}; installers know 1.x")
+        raise invalid(path, f"its WHEEL has the Wheel-Version {form!r}; installers know 1.x")
     if found.get("root-is-purelib", "").lower() not in ("true", "false"):
-        raise _invalid(path, "its WHEEL does not say Root-Is-Purelib: true or false")
+        raise invalid(path, "its WHEEL does not say Root-Is-Purelib: true or false")
     said: set[Tag] = set()
     for name, value in headers:
         if name.lower() == "tag":
             try:
                 said |= parse_tag(value)
             except ValueError as error:
-                raise _invalid(path, f"its WHEEL has the tag {value!r}") from error
+                raise invalid(path, f"its WHEEL has the tag {value!r}") from error
     if said != tags:
-        raise _invalid(
+        raise invalid(
             path,
             f"its file name says {_listed(tags)}, its WHEEL says {_listed(said) or 'no tag'}",
             "Rename wheels with `python -m wheel tags`, which writes both.",
         )
     if found.get("build", "") != build:
-        raise _invalid(
+        raise invalid(
             path, f"its file name has the build {build!r}, its WHEEL {found.get('build', '')!r}"
         )
 
@@ -261,171 +220,33 @@ def _listed(tags: set[Tag] | frozenset[Tag]) -> str:
     return ", ".join(sorted(map(str, tags)))
 
 
-def _record(path: Path, info: str, archive: zipfile.ZipFile) -> dict[str, _Recorded]:
+def _record(path: Path, info: str, archive: zipfile.ZipFile) -> dict[str, Recorded]:
     """Read RECORD and hold it against the list of members."""
     text = read_member(archive, f"{info}/RECORD").decode("utf-8", "replace")
-    record: dict[str, _Recorded] = {}
+    record: dict[str, Recorded] = {}
     own = {f"{info}/{name}" for name in UNRECORDED}
     try:
         rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     except csv.Error as error:
-        raise _invalid(path, f"its RECORD cannot be read ({error})") from error
+        raise invalid(path, f"its RECORD cannot be read ({error})") from error
     for row in rows:
         if len(row) != 3 or (row[2] and not row[2].isdecimal()):  # noqa: PLR2004 - name, hash, size
-            raise _invalid(path, f"its RECORD has the line {','.join(row)!r}")
+            raise invalid(path, f"its RECORD has the line {','.join(row)!r}")
         name = row[0]
         algorithm, _, digest = row[1].partition("=")
         if name in record:
-            raise _invalid(path, f"its RECORD lists {name} twice")
+            raise invalid(path, f"its RECORD lists {name} twice")
         if name not in own and algorithm not in HASHES:
-            raise _invalid(
+            raise invalid(
                 path, f"its RECORD gives {name} {'the hash ' + row[1] if row[1] else 'no hash'}"
             )
-        record[name] = _Recorded(algorithm, digest, int(row[2]) if row[2] else None)
+        record[name] = Recorded(algorithm, digest, int(row[2]) if row[2] else None)
     members = {member.filename for member in archive.infolist() if not member.is_dir()}
     if absent := sorted(record.keys() - members):
-        raise _invalid(path, f"its RECORD lists what is not in it: {_some(absent)}")
+        raise invalid(path, f"its RECORD lists what is not in it: {some(absent)}")
     if unlisted := sorted(members - record.keys() - own):
-        raise _invalid(path, f"its RECORD does not list {_some(unlisted)}")
+        raise invalid(path, f"its RECORD does not list {some(unlisted)}")
     return record
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
-
-
-def _scan(
-    path: Path,
-    archive: zipfile.ZipFile,
-    info: str,
-    record: dict[str, _Recorded],
-    forbidden_paths: Sequence[Path],
-) -> dict[str, str]:
-    """Read every member once: hash it, hold it against RECORD, look for what must not be there.
-
-    Returns:
-        SHA-256 (hex) by member name.
-    """
-    secrets = _searched(known_forms())
-    places = [form for folder in forbidden_paths for form in _spellings(folder)]
-    digests: dict[str, str] = {}
-    found: list[str] = []
-    built: list[str] = []
-    pointers: list[str] = []
-    for member in archive.infolist():
-        name = member.filename
-        if member.is_dir():
-            continue
-        sha256 = hashlib.sha256()
-        recorded = record.get(name)
-        other = (
-            hashlib.new(recorded.algorithm)
-            if recorded and recorded.algorithm in HASHES and recorded.algorithm != "sha256"
-            else sha256
-        )
-        what = _secret_by_name(name)
-        leaks = False
-        longest = max(map(len, [*secrets, *places, KEY_MARK]))
-        for number, (chunk, window) in enumerate(_windows(archive, member, longest - 1)):
-            sha256.update(chunk)
-            if other is not sha256:
-                other.update(chunk)
-            if number == 0 and chunk.startswith(LFS_START) and member.file_size < LFS_LARGEST:
-                pointers.append(name)
-            if not what and (
-                (number == 0 and KEY_START.match(chunk))
-                or (name.lower().endswith(KEY_SUFFIXES) and KEY_MARK in window)
-            ):
-                what = "a private key"
-            if not what and any(secret in window for secret in secrets):
-                what = "one of this run's secrets"
-            leaks = leaks or any(place in window for place in places)
-        digests[name] = sha256.hexdigest()
-        if recorded is not None and name != f"{info}/RECORD":
-            _check_recorded(path, member, recorded, other.digest())
-        found += [f"{name} ({what})"] if what else []
-        built += [name] if leaks else []
-    _raise_found(path, found, built, pointers)
-    return digests
-
-
-def _searched(forms: Sequence[bytes]) -> list[bytes]:
-    """Return what has to be searched for: a form with another one inside is found by that one."""
-    searched: list[bytes] = []
-    for form in sorted(forms, key=len):
-        if len(form) >= SHORTEST_SEARCHED and not any(short in form for short in searched):
-            searched.append(form)
-    return searched
-
-
-def _raise_found(
-    path: Path, found: Sequence[str], built: Sequence[str], pointers: Sequence[str]
-) -> None:
-    if found:
-        raise Refused(
-            f"The wheel {path.name} would publish a secret: {_some(found)}.",
-            code="secret-in-wheel",
-            cure="Leave the file out of the package (and out of git, and replace the secret if it "
-            "was committed).",
-        )
-    if pointers:
-        raise BuildFailed(
-            f"The wheel {path.name} holds Git LFS pointers instead of the files: "
-            f"{_some(pointers)}.",
-            code="lfs-pointer",
-            cure="Install git-lfs, and let the checkout fetch the files (`lfs: true`).",
-        )
-    if built:
-        raise BuildFailed(
-            f"The wheel {path.name} holds the path of the folder it was built in: {_some(built)}. "
-            "It would differ on every machine, and be broken where that folder is needed.",
-            code="build-path-in-wheel",
-            cure="Let the build write relative paths: leave generated files out, strip debug "
-            "information.",
-        )
-
-
-def _windows(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, overlap: int
-) -> Iterator[tuple[bytes, bytes]]:
-    """Yield (chunk, chunk with the end of the one before): no match is lost between two."""
-    tail = b""
-    for chunk in member_bytes(archive, member):
-        window = tail + chunk
-        yield chunk, window
-        tail = window[-overlap:] if overlap else b""
-
-
-def _check_recorded(
-    path: Path, member: zipfile.ZipInfo, recorded: _Recorded, digest: bytes
-) -> None:
-    if not recorded.algorithm:  # RECORD.jws and RECORD.p7s are listed without one
-        return
-    said = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-    if recorded.digest.rstrip("=") != said:
-        raise _invalid(path, f"its RECORD has another hash for {member.filename}")
-    if recorded.size is not None and recorded.size != member.file_size:
-        raise _invalid(
-            path,
-            f"its RECORD says that {member.filename} has {recorded.size} bytes, "
-            f"it has {member.file_size}",
-        )
-
-
-def _secret_by_name(name: str) -> str:
-    parts = name.split("/")
-    if ".git" in parts:
-        return "part of a git repository"
-    return "a file for secrets, by its name" if SECRET_NAMES.fullmatch(parts[-1]) else ""
-
-
-def _spellings(folder: Path) -> set[bytes]:
-    """Return the forms in which a folder's path may be in a file."""
-    forms = {str(folder), folder.as_posix()}
-    if sys.platform == "win32":
-        forms.add(str(folder).replace("\\", "\\\\"))
-    return {form.encode("utf-8", "surrogateescape") for form in forms}
 
 
 def _file_digest(path: Path) -> tuple[str, int]:

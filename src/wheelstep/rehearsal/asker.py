@@ -375,7 +375,9 @@ class Asker:
         if only is None:
             options = ["--emit-index-annotation", "--no-annotate", "--offline"]
             again = self.compile(question, given, work, rules, options)
-            indexes = annotated_indexes(again.text) if again.code == 0 else {}
+            # as it is: a secret may stand in an index's URL by chance, and nothing is shown here
+            said = again.out.decode("utf-8", "replace") if again.code == 0 else ""
+            indexes = annotated_indexes(said)
         back = {place.rstrip("/"): url for url, place in (self.indexes.instead or {}).items()}
         order = tag_order(question.python, question.platform)
         new = {wheel.sha256 for wheel in self.new}

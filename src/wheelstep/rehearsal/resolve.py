@@ -41,7 +41,8 @@ from wheelstep.rehearsal.pages import Pages
 from wheelstep.rehearsal.pip_section import marker_environment
 from wheelstep.rehearsal.places import Indexes
 from wheelstep.rehearsal.question import Question
-from wheelstep.rehearsal.section import Fault, flatten, take_apart
+from wheelstep.rehearsal.section import take_apart
+from wheelstep.rehearsal.section_lines import Fault, flatten
 from wheelstep.rehearsal.together import answer_all
 
 __all__ = ["errors_of", "rehearse", "skipped"]

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -24,44 +24,17 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from wheelstep.ground.secret import blanked, without_credentials
 from wheelstep.model import Wheel
 from wheelstep.rehearsal.candidates import options_of
+from wheelstep.rehearsal.section_lines import VARIABLE, Fault, Line, shown
 
-__all__ = ["Fault", "Line", "Section", "flatten", "take_apart"]
+__all__ = ["Section", "take_apart"]
 
-Read = Callable[[str], bytes | None]
 
-VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
 LOGIN = re.compile(r"(?<=://)[^/@\s]*@")
 VERSION_CONTROL = ("git+", "hg+", "svn+", "bzr+")
 HASH = re.compile(r"#(?:.*&)?sha256=([0-9a-fA-F]{64})\b")
 ANY_HASH = re.compile(r"#(?:.*&)?(md5|sha1|sha224|sha256|sha384|sha512)=")
 OF_A_REQUIREMENT = frozenset({"hash", "config-settings"})
 """Options that pip heeds behind a requirement; others that it knows, it passes over there."""
-
-
-class Fault(Exception):
-    """A line that pip would refuse."""
-
-    def __init__(
-        self, message: str, file: str | None = None, line: int | None = None, text: str = ""
-    ) -> None:
-        """Keep where it stands; None: somewhere in the definition's own pip section, which has
-        `text` there."""
-        super().__init__(message)
-        self.message = message
-        self.file = file
-        self.line = line
-        self.text = text
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One logical line: continued lines joined, comments taken off."""
-
-    text: str
-    file: str | None = None
-    """The requirements file of the repository that it stands in; None in the definition itself."""
-    number: int | None = None
-    constraint: bool = False
 
 
 @dataclass(slots=True)
@@ -83,86 +56,6 @@ class Section:
     options: list[str] = field(default_factory=list)
     """The option lines, in order."""
     prerelease: bool = False
-
-
-def logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yield (number of its first line, text) of each line that says something: backslash at the
-    end joins lines, ` #` starts a comment (pip's reference, "Requirements File Format")."""
-    joined, start = "", 0
-    for number, line in enumerate(text.splitlines(), start=1):
-        start = start or number
-        comment = re.match(r"\s*#", line)
-        if line.endswith("\\") and not comment:
-            joined += line.strip("\\")
-            continue
-        last = f" {line}" if comment else line
-        if cleaned := re.sub(r"(^|\s+)#.*$", "", joined + last).strip():
-            yield start, cleaned
-        joined, start = "", 0
-    if cleaned := joined.strip():
-        yield start, cleaned
-
-
-def flatten(pip_lines: Sequence[str], path: str, read: Read) -> list[Line]:
-    """Return all lines in the order in which pip reads them, files named by `-r` and `-c` in their
-    place.
-
-    Args:
-        pip_lines: The section.
-        path: The definition's; its folder is where relative names start.
-        read: Reads a file of the repository.
-
-    Raises:
-        Fault: A file that is missing, is not UTF-8 or names itself; a line that is not closed.
-    """
-    own = [Line(text) for _, text in logical_lines("\n".join(pip_lines))]
-    return list(expanded(own, posixpath.dirname(path), read, ()))
-
-
-def expanded(
-    lines: Iterable[Line], folder: str, read: Read, above: tuple[str, ...]
-) -> Iterator[Line]:
-    """Yield lines, files in their place; `above` are the files that lead here."""
-    for line in lines:
-        try:
-            options = options_of(line.text) if line.text.startswith("-") else []
-        except ValueError as error:
-            raise Fault(
-                f"pip cannot read the line `{shown(line.text)}`: {error}.",
-                line.file,
-                line.number,
-                line.text,
-            ) from error
-        named = [(name, value) for name, value in options if name in {"requirement", "constraint"}]
-        if not named:
-            yield line
-        for name, value in named:
-            if "://" in value or VARIABLE.search(value):
-                yield replace(line, text=f"--{name}={value}")
-                continue
-            target = posixpath.normpath(posixpath.join(folder, value.replace("\\", "/")))
-            if target in above:
-                raise Fault(f"{target} names itself.", line.file, line.number, line.text)
-            data = read(target)
-            if data is None:
-                raise Fault(
-                    f"It names the file {value} ({target} in the repository), which is not there.",
-                    line.file,
-                    line.number,
-                    line.text,
-                )
-            try:
-                text = data.decode("utf-8-sig")
-            except UnicodeDecodeError as error:
-                raise Fault(f"{target} is not UTF-8.", target, 1) from error
-            inner = line.constraint or name == "constraint"
-            below = [Line(part, target, at, inner) for at, part in logical_lines(text)]
-            yield from expanded(below, posixpath.dirname(target), read, (*above, target))
-
-
-def shown(text: str) -> str:
-    """Return a line to be quoted: what may be a credential is blanked."""
-    return blanked(text)
 
 
 def take_apart(

@@ -127,19 +127,15 @@ def _row(run: Run, row: Surveyed, *, lacking: bool) -> PackageRow:
     wheels = []
     if row.locked is not None and row.package is None:
         wheels = [
-            WheelRow(
-                wheel.file,
-                wheel.sha256,
-                wheel.content,
-                wheel.size,
-                wheel.requires_python,
+            WheelRow.of(
+                wheel,
                 [
                     planned_row(destination)
                     for destination in run.destinations
-                    if lacking and not set(places_of(destination)).issubset(wheel.places)
+                    if lacking and not set(places_of(destination)).issubset(recorded.places)
                 ],
             )
-            for wheel in row.locked.wheels
+            for wheel, recorded in zip(row.locked.as_wheels(), row.locked.wheels, strict=True)
         ]
     status = "planned" if row.package is not None else "unchanged"
     return PackageRow(row.project.name, row.version, row.project.directory, status, wheels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from wheelstep.destinations.artifacts_feed import FeedDestination
@@ -16,12 +17,14 @@ from wheelstep.destinations.examine import (
     reachable,
     unacceptable_version,
 )
-from wheelstep.destinations.publish import Published, missing_at, upload
+from wheelstep.destinations.jobs import in_parallel
+from wheelstep.destinations.publish import Published, at_hand, missing_at, upload
 from wheelstep.errors import CannotHere, Refused, SeveralProblems, StepError, raise_all
 from wheelstep.ground.public_index import uv_environment
 from wheelstep.ground.uv import check_platform
 from wheelstep.model import Wheel
 from wheelstep.packages.content import content_hash, differing_members
+from wheelstep.packages.members import refuse_secrets
 from wheelstep.packages.sources import files_that_differ
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey
@@ -34,6 +37,7 @@ __all__ = [
     "examine_wheels",
     "lacking",
     "publish_examined",
+    "to_copy",
     "work_folder",
 ]
 
@@ -196,6 +200,27 @@ def _explained(run: Run, survey: Survey, error: VersionTaken) -> StepError:
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
+
+
+def to_copy(run: Run, examination: Examination) -> tuple[Examination, tuple[Wheel, ...]]:
+    """Fetch what is to be copied, each file once, and look through it before it gets to one more
+    place, which others may read.
+
+    Args:
+        run: The run.
+        examination: From `examine_wheels`.
+
+    Returns:
+        The same, knowing these files; and the wheels that are to be copied, with their `path`.
+
+    Raises:
+        Refused: A file is not what the record says; a secret is in it.
+        BuildFailed: It is no wheel that can be looked through.
+        StepError: As `at_hand`.
+    """
+    examination, copies = at_hand(examination, run.transfers)
+    in_parallel([partial(refuse_secrets, one.path) for one in copies if one.path], run.builds)
+    return examination, copies
 
 
 def publish_examined(

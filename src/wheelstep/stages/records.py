@@ -12,7 +12,7 @@ from wheelstep.packages.interface import Built
 from wheelstep.report import PackageRow, PublishedRow, WheelRow
 from wheelstep.stages.survey import Surveyed
 
-__all__ = ["package_row", "pin_of", "record_of"]
+__all__ = ["package_row", "pin_of", "published_row", "record_of", "stored"]
 
 
 def record_of(
@@ -126,24 +126,31 @@ def package_row(
     known = record.as_wheels() if record is not None and record.version == row.version else ()
     local = built.wheels if built is not None else ()
     for wheel in known or local:
-        wheels[wheel.file] = WheelRow(
-            wheel.file, wheel.sha256, wheel.content, wheel.size, wheel.requires_python
-        )
+        wheels[wheel.file] = WheelRow.of(wheel)
     for one in published:
         if one.wheel.file in wheels:
             wheels[one.wheel.file].published.append(
-                PublishedRow(
-                    one.destination.name,
-                    one.url,
-                    one.outcome.value,
-                    view_of(one.destination.place),
-                    visible_after=None
-                    if one.visible_after is None
-                    else round(one.visible_after, 3),
-                )
+                published_row(one, view_of(one.destination.place))
             )
     return PackageRow(
         row.project.name, row.version, row.project.directory, status, list(wheels.values())
+    )
+
+
+def published_row(one: Published, view: str | None) -> PublishedRow:
+    """Return what the report says of a wheel at a destination.
+
+    Args:
+        one: The wheel there.
+        view: That shows it, None where none does.
+    """
+    seconds = one.visible_after
+    return PublishedRow(
+        one.destination.name,
+        one.url,
+        one.outcome.value,
+        view,
+        visible_after=None if seconds is None else round(seconds, 3),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -17,7 +17,7 @@ from wheelstep.model import Problem
 from wheelstep.rehearsal.pages import Asked, Page, Pages
 from wheelstep.stages.run import Run
 
-__all__ = ["PLACE", "check_names", "findings", "public_pages"]
+__all__ = ["PLACE", "check_names", "check_versions_of_names", "findings", "public_pages"]
 
 PLACE: Final = "In Azure DevOps: Artifacts, the feed, Feed settings, Upstream sources."
 
@@ -145,6 +145,24 @@ def check_names(run: Run, versions: Mapping[str, str | None]) -> None:
         for name, finding in found.items():
             errors += _said(run, feed, name, finding)
     raise_all(errors)
+
+
+def check_versions_of_names(run: Run, versions: Collection[tuple[str, str]]) -> None:
+    """Ask of each version, also of several of one package, whether a public one could take its
+    place.
+
+    Args:
+        run: The run.
+        versions: Normalised names with versions.
+
+    Raises:
+        StepError: As `check_names`.
+    """
+    left = set(versions)
+    while left:
+        asked = dict(sorted(left))
+        check_names(run, asked)
+        left -= set(asked.items())
 
 
 def _said(run: Run, feed: FeedDestination, name: str, finding: Finding) -> list[StepError]:

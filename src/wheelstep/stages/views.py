@@ -96,7 +96,7 @@ class _Named:
 def _indexes(run: Run, path: str, pip_lines: Sequence[str], read: Read) -> Iterator[_Named]:
     """Yield the indexes of a pip section that are ours, the files that it takes in included."""
     from wheelstep.rehearsal.candidates import options_of
-    from wheelstep.rehearsal.section import Fault, flatten
+    from wheelstep.rehearsal.section_lines import Fault, flatten
 
     feeds = [one for one in run.destinations if isinstance(one, FeedDestination)]
     if not feeds:

@@ -14,7 +14,7 @@ from wheelstep.ground.public_index import split_credential
 from wheelstep.packages.discover import discover
 from wheelstep.rehearsal.candidates import index_order
 from wheelstep.rehearsal.interface import Subject
-from wheelstep.rehearsal.section import Fault, flatten
+from wheelstep.rehearsal.section_lines import Fault, flatten
 from wheelstep.stages.definitions import find_definitions
 from wheelstep.stages.rehearsing import subjects_of
 from wheelstep.stages.run import Run
