@@ -146,10 +146,10 @@ def put(store: Memory, number: int) -> None:
         assert f"{FOLDER}/{file(number)}" in store.blobs
 
 
-def publish(store: Memory, *numbers: int) -> bool:
+def publish(store: Memory, *numbers: int) -> None:
     for number in numbers:
         put(store, number)
-    return bring_up_to_date(store, FORM, "acme-core", clock=QuickClock())
+    bring_up_to_date(store, FORM, "acme-core", clock=QuickClock())
 
 
 def whole(store: Memory, numbers: range) -> None:
@@ -162,11 +162,12 @@ def test_alone_it_takes_one_listing_and_two_writings() -> None:
     store = Memory()
     put(store, 0)
     store.asked.clear()
-    assert bring_up_to_date(store, FORM, "acme-core") is True
+    listed = bring_up_to_date(store, FORM, "acme-core")
+    assert [one.file for one in listed] == [file(0)]
     assert store.asked == [f"list {FOLDER}", f"write {PAGE}", f"write {TWIN}"]
     put(store, 1)
     store.asked.clear()
-    assert bring_up_to_date(store, FORM, "acme-core") is False
+    bring_up_to_date(store, FORM, "acme-core")
     assert store.asked == [f"list {FOLDER}", f"write {PAGE}", f"write {TWIN}"]
     whole(store, range(2))
     store.asked.clear()

@@ -6,16 +6,21 @@ and that is sent again is refused, although it arrived: whoever calls this reads
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
+from wheelstep.destinations.blob_refusals import blob_refused, no_account
+from wheelstep.destinations.blob_sign_in import BlobSignIn
 from wheelstep.destinations.mirror_address import MirrorAddress
 from wheelstep.destinations.mirror_project import Entry
-from wheelstep.errors import CannotHere, StepError
+from wheelstep.errors import CannotHere, ServiceRefused, ServiceUnavailable
 from wheelstep.ground.secret import without_credentials
+from wheelstep.ground.sending import FileBody
 from wheelstep.ground.swap import Conflict
 from wheelstep.ground.transport import Response, Transport
 
@@ -28,10 +33,6 @@ T = TypeVar("T")
 TAKEN: Final = frozenset({HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED})
 """409 BlobAlreadyExists for If-None-Match, 412 ConditionNotMet for If-Match (Microsoft Learn,
 "Specifying conditional headers")."""
-ONE_PUT: Final = 8 << 20
-"""Bytes: up to this a wheel is sent by one request, for which the SDK takes it into memory."""
-BLOCK: Final = 8 << 20
-"""Bytes of each of the pieces of a larger one."""
 
 
 class BlobStore:
@@ -41,23 +42,19 @@ class BlobStore:
         self,
         address: MirrorAddress,
         transport: Transport,
-        credential: Callable[[], Any],
-        refused: Callable[[str, Response], StepError],
+        sign_in: Callable[[], BlobSignIn],
     ) -> None:
         """Prepare; nothing is imported or asked yet.
 
         Args:
             address: Where it is.
             transport: The run's HTTP policy.
-            credential: Returns what the SDK signs in with: one of azure-core's credentials, or
-                None for nobody.
-            refused: Makes the error for an answer that says no, from what was being done and the
-                answer.
+            sign_in: Returns who signs in; asked when the first request is sent.
         """
         self.address = address
         self._transport = transport
-        self._credential = credential
-        self._refused = refused
+        self._sign_in = sign_in
+        self._who: BlobSignIn | None = None
         self._guard = threading.Lock()
         self._client: ContainerClient | None = None
 
@@ -69,11 +66,20 @@ class BlobStore:
         Raises:
             StepError: It cannot be read; an error is never taken for none.
         """
+        return self.tagged(path)[0]
 
-        def ask(client: ContainerClient) -> bytes:
-            return client.download_blob(self._name(path), max_concurrency=1).readall()
+    def tagged(self, path: str) -> tuple[bytes | None, str | None]:
+        """Return a blob's bytes and its ETag, None and None where there is none.
 
-        return self._ask(f"reading {path}", ask, absent=True)
+        Raises:
+            StepError: It cannot be read; an error is never taken for none.
+        """
+
+        def ask(client: ContainerClient) -> tuple[bytes, str]:
+            found = client.download_blob(self._name(path), max_concurrency=1)
+            return found.readall(), _bare(found.properties.etag)
+
+        return self._ask(f"reading {path}", ask, absent=True) or (None, None)
 
     def entries(self, folder: str) -> dict[str, Entry]:
         """Return what lies directly in a folder, by name; "" is the blob named as the folder.
@@ -94,6 +100,96 @@ class BlobStore:
         found = self._ask(f"listing {folder}/", ask) or {}
         return {name: entry for name, entry in found.items() if "/" not in name}
 
+    def part(self, path: str, start: int, length: int) -> bytes:
+        """Return some of a blob's bytes.
+
+        Raises:
+            StepError: They cannot be read.
+        """
+
+        def ask(client: ContainerClient) -> bytes:
+            found = client.download_blob(
+                self._name(path), offset=start, length=length, max_concurrency=1
+            )
+            return found.readall()
+
+        return self._ask(f"reading {path}", ask) or b""
+
+    def size(self, path: str) -> int:
+        """Return a blob's size in bytes.
+
+        Raises:
+            StepError: It is not there, or cannot be asked for.
+        """
+
+        def ask(client: ContainerClient) -> int:
+            return int(client.get_blob_client(self._name(path)).get_blob_properties().size)
+
+        return self._ask(f"reading {path}", ask) or 0
+
+    def download(self, path: str, target: Path | None) -> str:
+        """Read a blob as a whole, in pieces.
+
+        Args:
+            path: What to read.
+            target: Where to write it; None keeps nothing.
+
+        Returns:
+            Its SHA-256, hex.
+
+        Raises:
+            StepError: It cannot be read.
+            CannotHere: It cannot be written.
+        """
+
+        def ask(client: ContainerClient) -> str:
+            total = hashlib.sha256()
+            found = client.download_blob(self._name(path), max_concurrency=1)
+            with contextlib.ExitStack() as stack:
+                out = None
+                try:
+                    out = stack.enter_context(target.open("wb")) if target is not None else None
+                except OSError as error:
+                    raise CannotHere.from_os_error(error, "writing a download") from error
+                for piece in found.chunks():
+                    total.update(piece)
+                    try:
+                        if out is not None:
+                            out.write(piece)
+                    except OSError as error:
+                        raise CannotHere.from_os_error(error, "writing a download") from error
+            return total.hexdigest()
+
+        return self._ask(f"reading {path}", ask) or ""
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of the folders directly in a folder, sorted; costs one request for each
+        5,000.
+
+        Raises:
+            StepError: They cannot be listed.
+        """
+        prefix = self._name(f"{folder}/")
+
+        def ask(client: ContainerClient) -> set[str]:
+            walked = client.walk_blobs(name_starts_with=prefix, delimiter="/")
+            found = (str(one.name)[len(prefix) :] for one in walked)
+            return {name.rstrip("/") for name in found if name.endswith("/") and name != "/"}
+
+        return sorted(self._ask(f"listing {folder}/", ask) or set())
+
+    def hierarchical(self) -> bool | None:
+        """Tell whether the account has a hierarchical namespace; None where that may not be known
+        (Microsoft Learn, "Get Account Information": `x-ms-is-hns-enabled`)."""
+
+        def ask(client: ContainerClient) -> bool:
+            return bool(client.get_account_information().get("is_hns_enabled"))
+
+        try:
+            return self._ask("asking what kind of account it is", ask)
+        except ServiceRefused:
+            return None
+
     # -- writing
 
     def create(
@@ -103,7 +199,8 @@ class BlobStore:
 
         Args:
             path: Where to.
-            source: What to write; a file is streamed.
+            source: What to write; a file is streamed, in one request, so that no part of it is ever
+                kept without the rest (Microsoft Learn, "Put Blob": up to 5,000 MiB).
             kind: Its media type.
             cache: Its Cache-Control.
             notes: Kept beside it.
@@ -118,19 +215,25 @@ class BlobStore:
         """
         from azure.storage.blob import ContentSettings
 
+        body = source if isinstance(source, bytes) else FileBody(source)
+
+        def streamed(request: Any) -> None:
+            # the SDK would take the file into memory, or send it in pieces of one request each
+            request.http_request.headers["Content-Length"] = str(len(body))
+            request.http_request.set_streamed_data_body(body)
+
         def ask(client: ContainerClient) -> bool:
             settings = ContentSettings(content_type=kind, cache_control=cache)
-            blob = client.get_blob_client(self._name(path))
-            keywords: dict[str, Any] = {"overwrite": False, "content_settings": settings,
-                                        "metadata": dict(notes), "max_concurrency": 4}  # fmt: skip
-            if isinstance(source, bytes):
-                blob.upload_blob(source, **keywords)
-                return True
-            try:
-                with source.open("rb") as stream:
-                    blob.upload_blob(stream, length=source.stat().st_size, **keywords)
-            except OSError as error:
-                raise CannotHere.from_os_error(error, f"reading {source.name}") from error
+            keywords: dict[str, Any] = (
+                {} if isinstance(body, bytes) else {"raw_request_hook": streamed}
+            )
+            client.get_blob_client(self._name(path)).upload_blob(
+                body if isinstance(body, bytes) else b"",
+                overwrite=False,
+                content_settings=settings,
+                metadata=dict(notes),
+                **keywords,
+            )
             return True
 
         return self._ask(f"writing {path}", ask, taken=lambda: False) or False
@@ -171,10 +274,48 @@ class BlobStore:
             )
             return _bare(done["etag"])
 
-        def lost() -> str:
-            raise Conflict
+        return self._ask(f"writing {path}", ask, taken=_lost) or ""
 
-        return self._ask(f"writing {path}", ask, taken=lost) or ""
+    def annotate(self, path: str, notes: Mapping[str, str], *, etag: str) -> str:
+        """Replace what is kept beside a blob that still has this ETag; its bytes stay.
+
+        Returns:
+            Its new ETag.
+
+        Raises:
+            Conflict: It has another one, or is gone; also where an attempt of ours was the one
+                that arrived.
+            StepError: It cannot be written.
+        """
+        from azure.core import MatchConditions
+
+        def ask(client: ContainerClient) -> str:
+            done = client.get_blob_client(self._name(path)).set_blob_metadata(
+                dict(notes), etag=f'"{etag}"', match_condition=MatchConditions.IfNotModified
+            )
+            return _bare(done["etag"])
+
+        return self._ask(f"writing beside {path}", ask, absent=True, taken=_lost) or _lost()
+
+    def remove(self, path: str, *, etag: str | None = None) -> None:
+        """Remove a blob, whatever it is (None) or while it still has this ETag; one that is not
+        there is fine.
+
+        Raises:
+            Conflict: It has another ETag.
+            StepError: It cannot be removed.
+        """
+        from azure.core import MatchConditions
+
+        condition: dict[str, Any] = {}
+        if etag is not None:
+            condition = {"etag": f'"{etag}"', "match_condition": MatchConditions.IfNotModified}
+
+        def ask(client: ContainerClient) -> bool:
+            client.delete_blob(self._name(path), delete_snapshots="include", **condition)
+            return True
+
+        self._ask(f"removing {path}", ask, absent=True, taken=_lost)
 
     # -- asking
 
@@ -191,13 +332,12 @@ class BlobStore:
                 session = requests.Session()
                 self._transport.prepare(session)
                 session.proxies.update(self._transport.proxies(self.address.account_url))
+                self._who = self._sign_in()
                 self._client = ContainerClient(
                     self.address.account_url,
                     self.address.container,
-                    credential=self._credential(),
+                    credential=self._who.make(),
                     retry_policy=LinearRetry(retry_total=0),
-                    max_single_put_size=ONE_PUT,
-                    max_block_size=BLOCK,
                     transport=RequestsTransport(
                         session=session,
                         session_owner=False,
@@ -239,8 +379,8 @@ class BlobStore:
                 if answer is None:
                     raise NoConnection(str(error)) from error
                 headers = {str(name): str(value) for name, value in answer.headers.items()}
-                return Response(answer.status_code, _Headers(headers), b"", self.address.url,
-                                answer.reason or "")  # fmt: skip
+                return Response(answer.status_code, _Headers(headers), str(error).encode(),
+                                self.address.url, answer.reason or "")  # fmt: skip
             except AzureError as error:
                 # what requests said decides whether it is tried again
                 inner = error.inner_exception
@@ -248,7 +388,12 @@ class BlobStore:
             return Response(HTTPStatus.OK, {}, b"", self.address.url)
 
         what = f"{doing} {without_credentials(self.address.url)}"
-        response = self._transport.retrying(what, attempt)
+        try:
+            response = self._transport.retrying(what, attempt)
+        except ServiceUnavailable as error:
+            if error.code == "host-unknown":
+                raise no_account(self.address, error) from error
+            raise
         if response.status == HTTPStatus.OK:
             return result[0]
         code = response.headers.get("x-ms-error-code", "")
@@ -258,7 +403,12 @@ class BlobStore:
             "", "BlobAlreadyExists", "ConditionNotMet"
         }:  # fmt: skip
             return taken()
-        raise self._refused(doing, response)
+        assert self._who is not None  # noqa: S101 - set with the client
+        raise blob_refused(self.address, self._who, doing, response)
+
+
+def _lost() -> NoReturn:
+    raise Conflict
 
 
 def _bare(etag: object) -> str:

@@ -30,13 +30,18 @@ from wheelstep.ground.simple_index import project_html, project_json
 from wheelstep.ground.swap import Conflict
 from wheelstep.model import Listed
 
-__all__ = ["HTML", "JSON", "Entry", "MirrorForm", "PageStore", "bring_up_to_date", "files_in",
-           "notes_of"]  # fmt: skip
+__all__ = ["GONE", "HTML", "JSON", "MADE_OF", "METADATA_HASH", "YANKED", "Entry", "MirrorForm",
+           "PageStore", "bring_up_to_date", "files_in", "notes_of"]  # fmt: skip
 
 HTML: Final = "text/html; charset=utf-8"
 JSON: Final = "application/vnd.pypi.simple.v1+json"
 MADE_OF: Final = "sha256"
 """The note of a page that says which bytes it has; of a wheel, the same."""
+METADATA_HASH: Final = "metadata_sha256"
+"""The note of a wheel that says which bytes its METADATA has; it lies beside it, or will."""
+YANKED: Final = "yanked"
+GONE: Final = "removed"
+"""The note of a wheel that is being removed: no page lists it any more."""
 ATTEMPTS: Final = 100
 """Each one that fails means that another publisher's did not."""
 
@@ -70,7 +75,7 @@ class PageStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MirrorForm:
-    """How pages are named: what serves them decides."""
+    """How pages are named, those of a project and that of all: what serves them decides."""
 
     page: str
     """`""`: a blob named `simple/NAME/`, which a container itself serves; `index.html` where a
@@ -90,7 +95,7 @@ def notes_of(sha256: str, *, requires_python: str | None, metadata: str | None) 
     if requires_python:
         notes["requires_python"] = quote(requires_python, safe="<>=!~.*, ")
     if metadata:
-        notes["metadata_sha256"] = metadata
+        notes[METADATA_HASH] = metadata
     return notes
 
 
@@ -108,13 +113,13 @@ def files_in(name: str, entries: Mapping[str, Entry]) -> list[Listed]:
             entry.notes.get(MADE_OF),
             size=entry.size,
             requires_python=unquote(entry.notes.get("requires_python", "")) or None,
-            yanked=_yanked(entry.notes.get("yanked")),
-            core_metadata=entry.notes.get("metadata_sha256")
+            yanked=_yanked(entry.notes.get(YANKED)),
+            core_metadata=entry.notes.get(METADATA_HASH)
             if f"{file}{METADATA_ENDING}" in entries
             else None,
         )
         for file, entry in sorted(entries.items())
-        if project_of(file) == name
+        if project_of(file) == name and GONE not in entry.notes
     ]
 
 
@@ -130,7 +135,7 @@ def bring_up_to_date(
     known: Mapping[str, Entry] | None = None,
     clock: Clock | None = None,
     chance: Callable[[], float] = random.random,
-) -> bool:
+) -> list[Listed]:
     """Let a project's pages list the wheels that are there.
 
     Args:
@@ -143,7 +148,7 @@ def bring_up_to_date(
         chance: Random numbers in [0, 1).
 
     Returns:
-        True when the project is new: the page of all projects has to name it.
+        What they list.
 
     Raises:
         ServiceUnavailable: Others were quicker in every attempt.
@@ -154,9 +159,10 @@ def bring_up_to_date(
         if entries is None:
             entries = store.entries(folder)
         files = files_in(name, entries)
+        if not files and form.page not in entries:
+            return files
         made = {form.page: (project_html(name, files), HTML),
                 form.twin: (project_json(name, files), JSON)}  # fmt: skip
-        new = form.page not in entries
         try:
             for page, (data, kind) in made.items():
                 there, notes = entries.get(page), {MADE_OF: hashlib.sha256(data).hexdigest()}
@@ -167,7 +173,7 @@ def bring_up_to_date(
             entries = None
             waiting.sleep(backoff(attempt, first=0.05, most=2.0, chance=chance))
             continue
-        return new
+        return files
     raise ServiceUnavailable(
         f"Others changed the pages of {name} {ATTEMPTS} times while they were to be written.",
         code="race-lost",

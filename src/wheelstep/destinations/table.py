@@ -15,12 +15,15 @@ from typing import Final, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from wheelstep.destinations.artifacts_feed import FeedDestination
+from wheelstep.destinations.blob_mirror import BlobMirror
+from wheelstep.destinations.blob_sign_in import STORAGE_SCOPE, blob_sign_in
 from wheelstep.destinations.feed_address import FeedAddress
 from wheelstep.destinations.feed_forms import SHORT_FORMS, plain, right_form
 from wheelstep.destinations.feed_match import matcher
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.index import IndexDestination
 from wheelstep.destinations.interface import Destination, Wanted
+from wheelstep.destinations.mirror_address import MirrorAddress, is_mirror
 from wheelstep.destinations.views import refuse_view, view_to_promote_to
 from wheelstep.errors import SettingError
 from wheelstep.ground.credentials import IdentitySource, SignIn
@@ -32,21 +35,22 @@ from wheelstep.ground.transport import Transport
 
 __all__ = ["Kind", "destination_of", "kind_of"]
 
-Kind = Literal["folder", "index", "feed"]
+Kind = Literal["folder", "index", "feed", "mirror"]
 
 PREFIXES: Final[Mapping[str, Kind]] = {"feed+https": "feed", "feed+http": "feed",
                                        "index+https": "index", "index+http": "index",
+                                       "blob+https": "mirror", "blob+http": "mirror",
                                        "file": "folder"}  # fmt: skip
 COLLECTION_NAMES: Final = ("SYSTEM_COLLECTIONURI", "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI")
 """Variables of a job of Azure Pipelines that name its collection."""
 VARIABLE: Final = re.compile(r"\$\([\w.]+\)|\$\{\{?[^{}]*\}\}?|^\$\w+")
-NOT_YET: Final = ("blob+", "azureml:")
-BLOB_HOST: Final = re.compile(r"\.(blob|dfs|web|z\d+\.web)\.(core|storage)\.")
+NOT_YET: Final = ("azureml:",)
 SERVICES_HOST: Final = re.compile(r"(^|\.)(dev\.azure\.com|visualstudio\.com)$")
 FORMS: Final = (
     "Write a folder; the URL of an Azure Artifacts feed "
     "(https://pkgs.dev.azure.com/ORG/PROJECT/_packaging/FEED/pypi/simple/), or ORG/PROJECT/FEED in "
-    "short; or index+https://... for another index."
+    "short; a blob mirror (https://ACCOUNT.blob.core.windows.net/CONTAINER); or index+https://... "
+    "for another index."
 )
 
 
@@ -59,6 +63,7 @@ class _Context:
     transport: Transport
     job_token: Secret | None
     entra: IdentitySource
+    storage: IdentitySource
     connection: bool
     choice: Choice
     parallel: int
@@ -100,13 +105,19 @@ def kind_of(url: str) -> Kind:
     if text.lower().startswith("file:"):
         return "folder"
     parts = _split(text)
-    if text.lower().startswith(NOT_YET) or BLOB_HOST.search(f".{(parts.hostname or '').lower()}"):
+    if text.lower().startswith(NOT_YET):
         raise SettingError(
-            f"{without_credentials(text)} is a blob mirror or a workspace's storage: this release "
-            "does not write there yet.",
+            f"{without_credentials(text)} is a workspace's storage: this release does not write "
+            "there yet.",
             code="destination-not-yet",
-            cure="Publish to a folder, a feed or an index.",
+            cure="Publish to a folder, a mirror, a feed or an index.",
         )
+    if is_mirror(text):
+        return "mirror"
+    return _kind_of_url(text, scheme, parts)
+
+
+def _kind_of_url(text: str, scheme: str, parts: SplitResult) -> Kind:
     services = SERVICES_HOST.search((parts.hostname or "").lower()) is not None
     if services and scheme in {"http", "feed+http"}:
         raise SettingError(
@@ -173,7 +184,8 @@ def _refuse_credentials(text: str) -> None:
                 + " in its URL; the setting is in a file or a log that others read.",
                 code="credentials-in-url",
                 cure="Take it out, and give feed-user and feed-token (or the table's user and "
-                "token-env). A secret that was committed must be replaced.",
+                "token-env; AZURE_STORAGE_SAS_TOKEN for a SAS). A secret that was committed must "
+                "be replaced.",
             )
 
 
@@ -185,6 +197,7 @@ def destination_of(
     transport: Transport,
     job_token: Secret | None = None,
     entra: IdentitySource | None = None,
+    storage: IdentitySource | None = None,
     connection: bool = False,
     choice: Choice = "auto",
     parallel: int = 16,
@@ -199,6 +212,7 @@ def destination_of(
         job_token: The pipeline job's own token, if the host handed one over; only ever sent to
             feeds of the job's own organization.
         entra: Where Entra ID tokens come from; one for all feeds of a run.
+        storage: The same for Azure Storage.
         connection: Whether the settings name a service connection.
         choice: What `feed-sign-in` says.
         parallel: How many pages are read at once.
@@ -206,10 +220,17 @@ def destination_of(
     Raises:
         SettingError: See `kind_of`.
     """
-    if entra is None:
-        entra = EntraTokens(Surroundings(environment, job_token), transport)
+    around = Surroundings(environment, job_token)
     context = _Context(
-        root, environment, transport, job_token, entra, connection, choice, max(1, parallel)
+        root,
+        environment,
+        transport,
+        job_token,
+        entra or EntraTokens(around, transport),
+        storage or EntraTokens(around, transport, scope=STORAGE_SCOPE),
+        connection,
+        choice,
+        max(1, parallel),
     )
     if wanted.serve_url:
         _refuse_credentials(wanted.serve_url)
@@ -294,6 +315,24 @@ def _index(wanted: Wanted, context: _Context) -> Destination:
     )
 
 
+def _mirror(wanted: Wanted, context: _Context) -> Destination:
+    address = MirrorAddress.parse(wanted.url)
+    return BlobMirror(
+        address,
+        name=wanted.name or address.url,
+        transport=context.transport,
+        sign_in=lambda: blob_sign_in(
+            address,
+            wanted.token,
+            context.environment,
+            context.storage,
+            anonymous=wanted.anonymous,
+        ),
+        serve_url=_with_slash(wanted.serve_url) if wanted.serve_url else None,
+        parallel=context.parallel,
+    )
+
+
 def _who_at(wanted: Wanted, context: _Context, upload: str) -> SignIn | None:
     """Return who signs in at an index; None: nobody."""
     if wanted.token is not None:
@@ -321,6 +360,7 @@ MAKERS: Final[Mapping[Kind, Callable[[Wanted, _Context], Destination]]] = {
     "folder": _folder,
     "index": _index,
     "feed": _feed,
+    "mirror": _mirror,
 }
 
 

@@ -124,7 +124,16 @@ class Run:
 
         transport = Transport(self.environment, clock=self.clock)
         entra = EntraTokens(self.surroundings, transport)
-        return [self.destination(one, transport, entra) for one in self.settings.publish_to]
+        storage = self.storage_tokens(transport)
+        wanted = self.settings.publish_to
+        return [self.destination(one, transport, entra, storage) for one in wanted]
+
+    def storage_tokens(self, transport: Transport) -> IdentitySource:
+        """Return who signs in at Azure Storage with Entra ID."""
+        from wheelstep.destinations.blob_sign_in import STORAGE_SCOPE
+        from wheelstep.ground.entra import EntraTokens
+
+        return EntraTokens(self.surroundings, transport, scope=STORAGE_SCOPE)
 
     @property
     def surroundings(self) -> Surroundings:
@@ -136,7 +145,11 @@ class Run:
         return Surroundings(self.environment, job_token, self.settings.service_connection)
 
     def destination(
-        self, wanted: Wanted, transport: Transport, entra: IdentitySource
+        self,
+        wanted: Wanted,
+        transport: Transport,
+        entra: IdentitySource,
+        storage: IdentitySource | None = None,
     ) -> Destination:
         """Return a destination of the settings.
 
@@ -144,6 +157,7 @@ class Run:
             wanted: What the settings say of it.
             transport: The HTTP policy.
             entra: Who signs in at feeds with Entra ID.
+            storage: The same at Azure Storage.
 
         Raises:
             StepError: As `destination_of`.
@@ -158,6 +172,7 @@ class Run:
             # a GitHub token is never sent to a feed
             job_token=self.host.job_token() if self.host.name == "azure" else None,
             entra=entra,
+            storage=storage,
             connection=self.settings.service_connection is not None,
             choice=self.settings.feed_sign_in,
             parallel=self.transfers,

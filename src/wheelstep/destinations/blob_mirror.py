@@ -1,0 +1,328 @@
+"""A mirror in a container of Azure Blob Storage, which pip and uv install from.
+
+The pages are made by the same code as a folder's; how they are laid out and kept right by any
+number of publishers, without a lock, is in `mirror_project` and `mirror_root`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property, partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from wheelstep.destinations.blob_refusals import code_of
+from wheelstep.destinations.blob_sign_in import BlobSignIn
+from wheelstep.destinations.blob_store import BlobStore
+from wheelstep.destinations.interface import ReadBack
+from wheelstep.destinations.jobs import in_parallel
+from wheelstep.destinations.layout import METADATA_ENDING, SIMPLE, project_of, requires_python
+from wheelstep.destinations.mirror_address import MirrorAddress
+from wheelstep.destinations.mirror_heal import METADATA_KIND, NEVER_CHANGES, heal, metadata_in
+from wheelstep.destinations.mirror_project import (
+    GONE,
+    HTML,
+    Entry,
+    MirrorForm,
+    bring_up_to_date,
+    files_in,
+    notes_of,
+)
+from wheelstep.destinations.mirror_root import BLOB_FORM, INDEX_FORM, add_to_root
+from wheelstep.errors import CannotHere, Refused, ServiceRefused, StepError
+from wheelstep.ground.secret import without_credentials
+from wheelstep.ground.simple_index import ACCEPT, parse
+from wheelstep.ground.transport import Response, Transport, refusal
+from wheelstep.model import Index, Listed, Wheel
+
+__all__ = ["BlobMirror"]
+
+WHEEL_KIND: Final = "application/octet-stream"
+NOBODY_READS: Final = frozenset({
+    HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT,
+})  # fmt: skip
+HIDDEN: Final = "ResourceNotFound"
+"""What a container that is not for everybody says to somebody who does not sign in, with 404; one
+that is says BlobNotFound, and a static website WebContentNotFound."""
+
+
+class BlobMirror:
+    """A static index in a container."""
+
+    kind = "mirror"
+
+    def __init__(
+        self,
+        address: MirrorAddress,
+        *,
+        name: str,
+        transport: Transport,
+        sign_in: Callable[[], BlobSignIn],
+        serve_url: str | None = None,
+        parallel: int = 16,
+    ) -> None:
+        """Prepare; nothing is asked yet.
+
+        Args:
+            address: Where it is written.
+            name: For people.
+            transport: The run's HTTP policy.
+            sign_in: Returns who writes; asked when the first request is sent.
+            serve_url: Where consumers read it, with a final slash; None: where it is written.
+            parallel: How many projects are listed, or their pages written, at once.
+        """
+        self.address = address
+        self.name = name
+        self.place = address.url
+        self.store = BlobStore(address, transport, sign_in)
+        self._serve = serve_url or address.url
+        self._transport = transport
+        self._parallel = parallel
+        self._guard = threading.Lock()
+        self._known: dict[str, dict[str, Entry]] = {}
+        """Project -> its folder as it was listed last: used once, by what is written on condition
+        that it still is so."""
+        self._written: dict[str, list[Listed]] = {}
+        """Project -> what its pages list, by what this run has written last."""
+
+    @property
+    def serve_url(self) -> str:
+        """Where consumers read it, with a final slash."""
+        return self._serve
+
+    @property
+    def consumer_url(self) -> str | None:
+        """The simple index as a definition would name it."""
+        return f"{self._serve}{SIMPLE}/"
+
+    def index(self) -> Index:
+        """Return how consumers read it."""
+        return Index(url=self.consumer_url)
+
+    def public_url(self, file: str) -> str | None:
+        """Return the URL at which consumers read a wheel."""
+        return f"{self._serve}{SIMPLE}/{project_of(file)}/{quote(file)}"
+
+    def unacceptable(self, wheel: Wheel) -> str | None:
+        """Say why it would refuse a wheel: only for a name that is no wheel's."""
+        return None if project_of(wheel.file) else f"{wheel.file!r} is not the name of a wheel"
+
+    @cached_property
+    def form(self) -> MirrorForm:
+        """How pages are named here, where no page tells it yet.
+
+        Raises:
+            StepError: It cannot be found out.
+        """
+        if self.address.website:
+            return INDEX_FORM
+        for form in (BLOB_FORM, INDEX_FORM):
+            if self.store.tagged(f"{SIMPLE}/{form.page}")[0] is not None:
+                return form
+        return INDEX_FORM if self.store.hierarchical() else BLOB_FORM
+
+    # -- reading
+
+    def look(self, names: Sequence[str]) -> Mapping[str, Sequence[Listed]]:
+        """Return the wheels that lie there, on a page or not yet (see `served`)."""
+        found = in_parallel([partial(self._look, name) for name in names], self._parallel)
+        return dict(zip(names, found, strict=True))
+
+    def _look(self, name: str) -> list[Listed]:
+        entries = self.store.entries(f"{SIMPLE}/{name}")
+        with self._guard:
+            self._known[name] = entries
+        return self._linked(name, files_in(name, entries), self.address.url)
+
+    def _linked(self, name: str, files: Sequence[Listed], base: str) -> list[Listed]:
+        return [replace(one, url=f"{base}{SIMPLE}/{name}/{one.url}") for one in files]
+
+    def served(self, names: Sequence[str], at: ReadBack) -> Mapping[str, Sequence[Listed]]:
+        """Return what the pages list: where consumers read, or where they were written."""
+        read = {"serve": self._read_there, "write": self._read_here, "none": self._wrote}[at]
+        found = in_parallel([partial(read, name) for name in names], self._parallel)
+        return dict(zip(names, found, strict=True))
+
+    def _wrote(self, name: str) -> list[Listed]:
+        with self._guard:
+            files = self._written.get(name)
+        if files is None:
+            return self._read_here(name)
+        return self._linked(name, files, self.address.url)
+
+    def _read_here(self, name: str) -> list[Listed]:
+        url = f"{self.address.url}{SIMPLE}/{name}/"
+        for form in (self.form, BLOB_FORM, INDEX_FORM):
+            page = self.store.read(f"{SIMPLE}/{name}/{form.page}")
+            if page is not None:
+                return parse(page, HTML, url)
+        return []
+
+    def _read_there(self, name: str) -> list[Listed]:
+        answer = self._transport.request(
+            "GET",
+            f"{self._serve}{SIMPLE}/{name}/",
+            headers={"Accept": ACCEPT},
+            accept_statuses={HTTPStatus.NOT_FOUND},
+            refused=self._unreadable,
+        )
+        if answer.status == HTTPStatus.NOT_FOUND:
+            if code_of(answer) == HIDDEN:
+                raise self._unreadable("GET", answer)
+            return []
+        return parse(answer.body, answer.headers.get("Content-Type", ""), answer.url)
+
+    def _unreadable(self, method: str, answer: Response) -> StepError:
+        if answer.status not in NOBODY_READS:
+            return refusal(method, answer)
+        status = f"{answer.status} {code_of(answer)}".rstrip()
+        return ServiceRefused(
+            f"Consumers cannot read the mirror: {without_credentials(answer.url)} says {status} to "
+            "whoever does not sign in, and pip cannot sign in to blob storage (it takes such an "
+            "answer for a project without any version).",
+            code="mirror-unreadable",
+            cure="Where consumers are inside a network that this machine is not in, set "
+            "`read-back` to write. Else let the container be read inside the network "
+            "(docs/firewall.md has the combinations that work), set `serve-url` to where it is "
+            "read, or publish to the workspace's own storage (azureml://).",
+        )
+
+    def fetch(self, listed: Listed, target: Path | None) -> str:
+        """Read a listed file, verified.
+
+        Raises:
+            Refused: What is there has another hash than the page says.
+            ServiceRefused: The place where consumers read says no.
+            ServiceUnavailable: It does not answer.
+            CannotHere: The file cannot be written.
+        """
+        base = f"{self.address.url}{SIMPLE}/"
+        if listed.url.startswith(base):
+            path = f"{SIMPLE}/{project_of(listed.file)}/{listed.file}"
+            found = self.store.download(path, target)
+        else:
+            found = self._transport.request(
+                "GET", listed.url, stream_to=target, hash_only=True, refused=self._unreadable
+            ).sha256
+        if listed.sha256 not in {None, found}:
+            if target is not None:
+                target.unlink(missing_ok=True)
+            raise Refused(
+                f"{listed.file} at {without_credentials(listed.url)} has the SHA-256 {found}, and "
+                f"the mirror says {listed.sha256}: one of them was changed.",
+                code="hash-mismatch",
+                cure="Find out who changed it; then remove the version (`wheelstep mirror "
+                "--delete`) and publish it again.",
+            )
+        return found
+
+    # -- writing
+
+    def put(self, wheel: Wheel) -> bool:
+        """Store one wheel and its metadata, neither ever overwritten.
+
+        Raises:
+            StepError: As the store has it.
+        """
+        if wheel.path is None:
+            raise CannotHere(
+                f"{wheel.file} is not on this machine.",
+                code="wheel-missing",
+                cure="Build the package first.",
+            )
+        name = project_of(wheel.file) or wheel.name
+        folder = f"{SIMPLE}/{name}"
+        with self._guard:
+            there = self._known.get(name, {}).get(wheel.file)
+        if there is not None and GONE in there.notes:
+            self.store.remove(f"{folder}/{wheel.file}{METADATA_ENDING}")
+            self.store.remove(f"{folder}/{wheel.file}", etag=there.etag)
+        metadata = metadata_in(wheel.file, wheel.path)
+        notes = notes_of(
+            wheel.sha256,
+            requires_python=requires_python(metadata) if metadata else None,
+            metadata=hashlib.sha256(metadata).hexdigest() if metadata else None,
+        )
+        stored = self.store.create(
+            f"{folder}/{wheel.file}",
+            wheel.path,
+            kind=WHEEL_KIND,
+            cache=NEVER_CHANGES,
+            notes=notes,
+        )
+        if not stored:
+            with self._guard:
+                self._known.pop(name, None)
+            return False
+        fresh = {wheel.file: Entry("", wheel.path.stat().st_size, notes)}
+        if metadata is not None:
+            beside = f"{wheel.file}{METADATA_ENDING}"
+            self.store.create(
+                f"{folder}/{beside}", metadata, kind=METADATA_KIND, cache=NEVER_CHANGES, notes={}
+            )
+            fresh[beside] = Entry("", len(metadata))
+        with self._guard:
+            if (entries := self._known.get(name)) is not None:
+                entries.update(fresh)
+        return True
+
+    def finish(self, names: Sequence[str]) -> None:
+        """Let the pages of these projects list the wheels that lie there."""
+        with self._guard:
+            known = {name: self._known.pop(name, None) for name in names}
+        listed = {
+            name: entries if entries is not None else self.store.entries(f"{SIMPLE}/{name}")
+            for name, entries in known.items()
+        }
+        new = [name for name, entries in listed.items() if _form_of(entries) is None]
+        if self.address.website:
+            new = [name for name in names if INDEX_FORM.page not in listed[name]]
+        filled = [name for name in new if files_in(name, listed[name])]
+        if filled:
+            self._in_form(lambda form: self._add(form, filled))
+        in_parallel(
+            [partial(self._finish, name, entries) for name, entries in listed.items()],
+            self._parallel,
+        )
+
+    def _finish(self, name: str, entries: dict[str, Entry]) -> None:
+        healed = heal(self.store, name, entries)
+
+        def write(form: MirrorForm) -> None:
+            files = bring_up_to_date(
+                self.store, form, name, known=healed, clock=self._transport.clock
+            )
+            with self._guard:
+                self._written[name] = files
+
+        there = None if self.address.website else _form_of(entries)
+        if there is not None:
+            write(there)
+        else:
+            self._in_form(write)
+
+    def _add(self, form: MirrorForm, names: Sequence[str]) -> None:
+        add_to_root(self.store, form, names, clock=self._transport.clock)
+
+    def _in_form(self, write: Callable[[MirrorForm], None]) -> None:
+        """Write in the form of the place; in the other one, where that shows only now."""
+        try:
+            write(self.form)
+        except ServiceRefused as error:
+            if error.code != "storage-hierarchical" or self.form is INDEX_FORM:
+                raise
+            self.form = INDEX_FORM
+            write(self.form)
+
+
+def _form_of(entries: Mapping[str, Entry]) -> MirrorForm | None:
+    """Return how a project's pages are named, None where it has none yet."""
+    for form in (BLOB_FORM, INDEX_FORM):
+        if form.page in entries:
+            return form
+    return None
