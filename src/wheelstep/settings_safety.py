@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from packaging.utils import InvalidName, canonicalize_name
 
-from wheelstep.ground.allowances import EVERY, EXCUSABLE, OF_CONNECTIONS, Allowance
+from wheelstep.ground.allowances import EVERY, EXCUSABLE, OF_CONNECTIONS, OF_MIRRORS, Allowance
 from wheelstep.ground.connections import AuthType, Category, Connection
 from wheelstep.ground.secret import Secret, without_credentials
 from wheelstep.options import option
@@ -370,6 +370,12 @@ def _excused(value: Value, code: str, name: str) -> str:
             return name
         raise value.error(
             f"{name!r} is no name of a connection.", "Write its name, or * for every connection."
+        )
+    if code in OF_MIRRORS:
+        if re.fullmatch(r"[^\s/]+/[^\s/]+", name):
+            return name.lower()
+        raise value.error(
+            f"{name!r} is no name of a mirror.", "Write ACCOUNT/CONTAINER, or * for every mirror."
         )
     try:
         return canonicalize_name(name, validate=True)

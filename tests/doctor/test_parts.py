@@ -14,9 +14,9 @@ from tests.ground.web import Answer, Web
 from tests.release.kit import Repo
 from tests.release.samples import MONOREPO
 from wheelstep.errors import ServiceRefused, SettingError, StoppedBySignal
+from wheelstep.ground.inside import is_inside
 from wheelstep.ground.secret import Secret
 from wheelstep.stages.doctor.advice import Found, advice
-from wheelstep.stages.doctor.destinations import is_inside
 from wheelstep.stages.doctor.known import Once, Task
 from wheelstep.stages.doctor.together import _all
 

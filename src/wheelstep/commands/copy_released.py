@@ -13,6 +13,7 @@ from wheelstep.errors import SettingError, StepError
 from wheelstep.model import Wheel
 from wheelstep.packages.content import content_hash
 from wheelstep.report import PackageRow, WheelRow
+from wheelstep.stages.boundaries import check_boundaries
 from wheelstep.stages.elsewhere import served_wheels
 from wheelstep.stages.promoting import Promoting
 from wheelstep.stages.publishing import publish_examined, to_copy, work_folder
@@ -49,6 +50,7 @@ def copy_released(run: Run, released: Sequence[str]) -> None:
     promoting = Promoting(run)
     with run.stage("check"):
         check_views(run)
+        check_boundaries(run)
     with work_folder() as work:
         with run.stage("examine"):
             wheels = _wheels(run, wanted, work)

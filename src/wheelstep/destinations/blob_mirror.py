@@ -46,6 +46,10 @@ WHEEL_KIND: Final = "application/octet-stream"
 NOBODY_READS: Final = frozenset({
     HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT,
 })  # fmt: skip
+NEVER_THERE: Final = ".wheelstep"
+"""A name that no project has: asked for by nobody, to see what everybody is told."""
+ANSWERS_CLEARLY: Final = "2021-12-02"
+"""With a version of the protocol the service says in its code why it does not answer."""
 HIDDEN: Final = "ResourceNotFound"
 """What a container that is not for everybody says to somebody who does not sign in, with 404; one
 that is says BlobNotFound, and a static website WebContentNotFound."""
@@ -80,6 +84,7 @@ class BlobMirror:
         self.name = name
         self.place = address.url
         self.store = BlobStore(address, transport, sign_in)
+        self._sign_in = sign_in
         self._serve = serve_url or address.url
         self._transport = transport
         self._parallel = parallel
@@ -99,6 +104,19 @@ class BlobMirror:
     def consumer_url(self) -> str | None:
         """The simple index as a definition would name it."""
         return f"{self._serve}{SIMPLE}/"
+
+    @property
+    def boundary_name(self) -> str:
+        """What `allow` calls it."""
+        return f"{self.address.account}/{self.address.container}".lower()
+
+    def signed_in(self) -> BlobSignIn:
+        """Return who signs in.
+
+        Raises:
+            SettingError: What was given is no SAS, key or connection string of this account.
+        """
+        return self._sign_in()
 
     def index(self) -> Index:
         """Return how consumers read it."""
@@ -191,6 +209,39 @@ class BlobMirror:
             "(docs/firewall.md has the combinations that work), set `serve-url` to where it is "
             "read, or publish to the workspace's own storage (azureml://).",
         )
+
+    def open_to_all(self) -> bool | None:
+        """Tell whether somebody who does not sign in can read it, where the network lets them; None
+        where that is not known from here.
+
+        A static website can always be read so, whatever the account says of anonymous access
+        (Microsoft Learn, "Static website hosting in Azure Storage").
+
+        Raises:
+            ServiceUnavailable: It does not answer.
+        """
+        if self.address.website:
+            return True
+        try:
+            if self.store.public_access() is None:
+                return False
+        except ServiceRefused:
+            pass  # whoever signs in may not ask: what the service says to nobody tells it, too
+        answer = self._transport.request(
+            "GET",
+            f"{self.address.url}{SIMPLE}/{NEVER_THERE}",
+            headers={"x-ms-version": ANSWERS_CLEARLY},
+            accept_statuses=NOBODY_READS,
+        )
+        match answer.status, code_of(answer):
+            case (200, _) | (HTTPStatus.NOT_FOUND, "BlobNotFound"):
+                return True
+            case (HTTPStatus.UNAUTHORIZED, _) | (HTTPStatus.CONFLICT, _):
+                return False
+            case (HTTPStatus.NOT_FOUND, code) if code in {HIDDEN, "ContainerNotFound"}:
+                return False
+            case _:
+                return None
 
     def fetch(self, listed: Listed, target: Path | None) -> str:
         """Read a listed file, verified.

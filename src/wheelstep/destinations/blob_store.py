@@ -178,6 +178,19 @@ class BlobStore:
 
         return sorted(self._ask(f"listing {folder}/", ask) or set())
 
+    def public_access(self) -> str | None:
+        """Return what everybody may read by the container's own setting: "blob", "container" or
+        None for nothing (Microsoft Learn, "Get Container Properties": x-ms-blob-public-access).
+
+        Raises:
+            StepError: It may not be asked.
+        """
+
+        def ask(client: ContainerClient) -> str:
+            return str(client.get_container_properties().public_access or "")
+
+        return self._ask("reading the container's properties", ask) or None
+
     def hierarchical(self) -> bool | None:
         """Tell whether the account has a hierarchical namespace; None where that may not be known
         (Microsoft Learn, "Get Account Information": `x-ms-is-hns-enabled`)."""

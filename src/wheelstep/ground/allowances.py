@@ -9,17 +9,20 @@ from typing import Final
 
 from wheelstep.model import Problem
 
-__all__ = ["EVERY", "EXCUSABLE", "OF_CONNECTIONS", "Allowance", "Allowances"]
+__all__ = ["EVERY", "EXCUSABLE", "OF_CONNECTIONS", "OF_MIRRORS", "Allowance", "Allowances"]
 
 EXCUSABLE: Final = {
     "dependency-confusion": "a private package that pip could take from the public index",
     "public-could-win": "one that is pinned, and that the public index could only outrank",
     "connection-made-by-hand": "a workspace connection of that name that wheelstep did not make",
     "connection-unproven": "a token that nothing could be read with, since nothing was there",
+    "mirror-open": "a mirror that everybody can read, or for which that is not known",
 }
 """The codes that can be excused, and what each means."""
 OF_CONNECTIONS: Final = frozenset({"connection-made-by-hand", "connection-unproven"})
 """Those whose name is that of a connection."""
+OF_MIRRORS: Final = frozenset({"mirror-open"})
+"""Those whose name is ACCOUNT/CONTAINER."""
 EVERY: Final = "*"
 """The name that stands for all."""
 
@@ -31,7 +34,8 @@ class Allowance:
     code: str
     """One of `EXCUSABLE`."""
     name: str
-    """The normalised name of a package, or of a connection as it is; or `EVERY`."""
+    """The normalised name of a package, or of a connection as it is; a mirror's ACCOUNT/CONTAINER;
+    or `EVERY`."""
     reason: str
 
 

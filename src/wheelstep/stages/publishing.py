@@ -26,6 +26,7 @@ from wheelstep.model import Wheel
 from wheelstep.packages.content import content_hash, differing_members
 from wheelstep.packages.members import refuse_secrets
 from wheelstep.packages.sources import files_that_differ
+from wheelstep.stages.boundaries import check_boundaries
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey
 from wheelstep.stages.upstreams import check_names
@@ -96,6 +97,7 @@ def check_early(run: Run, found: Survey, lacks: Sequence[str] = ()) -> None:
     check_versions(run, found)
     reachable(run.destinations, [name for name, _ in new], run.transfers)
     check_views(run)
+    check_boundaries(run)
     _tell_who_was_passed_over(run)
     check_names(
         run,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import shutil
@@ -13,6 +12,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from wheelstep.destinations.artifacts_feed import FeedDestination
+from wheelstep.destinations.blob_mirror import BlobMirror
 from wheelstep.destinations.examine import each_once, unacceptable_version
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.index import IndexDestination
@@ -21,21 +21,20 @@ from wheelstep.destinations.promote import check_view
 from wheelstep.errors import StepError
 from wheelstep.ground.checks import Group
 from wheelstep.ground.index_page import SEEN, SUPPRESS_SIGN_IN
+from wheelstep.ground.inside import is_inside
 from wheelstep.ground.proxies import is_below
 from wheelstep.model import Check
 from wheelstep.stages.doctor.feeds import feed_tasks
 from wheelstep.stages.doctor.known import Known, Task
+from wheelstep.stages.doctor.mirrors import mirror_tasks
 from wheelstep.stages.serving import check_serving, refuse_nameless
 
-__all__ = ["destination_tasks", "is_inside"]
+__all__ = ["destination_tasks"]
 
 DESTINATIONS: Final = Group("destinations")
 ENDS: Final = "The release ends before anything is built."
 TIGHT: Final = 1 << 30
 """Bytes of free space below which a folder is told to be short of it."""
-INSIDE: Final = (".local", ".localhost", ".internal", ".intranet", ".lan", ".corp", ".home.arpa",
-                 ".test")  # fmt: skip
-"""How names end that no resolver of the internet knows."""
 
 
 def destination_tasks(known: Known) -> Iterator[Task]:
@@ -60,7 +59,9 @@ def destination_tasks(known: Known) -> Iterator[Task]:
             yield from feed_tasks(known, one, name)
             if one.view:
                 yield Task(subject, f"{name}: view", partial(_view, one), "read", ENDS)
-        if one.consumer_url:
+        if isinstance(one, BlobMirror):
+            yield from mirror_tasks(known, one)
+        elif one.consumer_url:
             yield Task(subject, f"{name}: open to all", partial(_open, known, one), "publish")
 
 
@@ -283,12 +284,3 @@ def _open(known: Known, one: Destination) -> Sequence[Check]:
             'be public, say so with a connection of `connection-auth-type = "none"`.',
         )
     ]
-
-
-def is_inside(host: str) -> bool:
-    """Tell whether a host name means something inside a network only: a private address, or a name
-    that no resolver of the internet knows."""
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        return "." not in host or host.lower().endswith(INSIDE)

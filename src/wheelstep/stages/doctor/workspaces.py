@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from wheelstep.errors import StepError
 from wheelstep.ground.checks import Group
+from wheelstep.ground.inside import is_inside
 from wheelstep.model import Check, Workspace
 from wheelstep.stages.connecting.wanted import first_index, private_indexes, to_store
-from wheelstep.stages.doctor.destinations import is_inside
 from wheelstep.stages.doctor.known import Known, Task
 from wheelstep.stages.registrable import check_register
 from wheelstep.stages.workspace_rights import (
