@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from wheelstep.destinations.blob_refusals import code_of
 from wheelstep.destinations.blob_sign_in import BlobSignIn
 from wheelstep.destinations.blob_store import BlobStore
 from wheelstep.destinations.interface import ReadBack
@@ -35,6 +34,7 @@ from wheelstep.destinations.mirror_project import (
 )
 from wheelstep.destinations.mirror_root import BLOB_FORM, INDEX_FORM, add_to_root
 from wheelstep.errors import CannotHere, Refused, ServiceRefused, StepError
+from wheelstep.ground.blob_answers import HIDDEN, SILENT_PIP, error_code
 from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.simple_index import ACCEPT, parse
 from wheelstep.ground.transport import Response, Transport, refusal
@@ -50,9 +50,6 @@ NEVER_THERE: Final = ".wheelstep"
 """A name that no project has: asked for by nobody, to see what everybody is told."""
 ANSWERS_CLEARLY: Final = "2021-12-02"
 """With a version of the protocol the service says in its code why it does not answer."""
-HIDDEN: Final = "ResourceNotFound"
-"""What a container that is not for everybody says to somebody who does not sign in, with 404; one
-that is says BlobNotFound, and a static website WebContentNotFound."""
 
 
 class BlobMirror:
@@ -190,7 +187,7 @@ class BlobMirror:
             refused=self._unreadable,
         )
         if answer.status == HTTPStatus.NOT_FOUND:
-            if code_of(answer) == HIDDEN:
+            if error_code(answer) == HIDDEN:
                 raise self._unreadable("GET", answer)
             return []
         return parse(answer.body, answer.headers.get("Content-Type", ""), answer.url)
@@ -198,11 +195,10 @@ class BlobMirror:
     def _unreadable(self, method: str, answer: Response) -> StepError:
         if answer.status not in NOBODY_READS:
             return refusal(method, answer)
-        status = f"{answer.status} {code_of(answer)}".rstrip()
+        status = f"{answer.status} {error_code(answer)}".rstrip()
         return ServiceRefused(
-            f"Consumers cannot read the mirror: {without_credentials(answer.url)} says {status} to "
-            "whoever does not sign in, and pip cannot sign in to blob storage (it takes such an "
-            "answer for a project without any version).",
+            f"Consumers cannot read the mirror: {without_credentials(answer.url)} says {status}. "
+            f"{SILENT_PIP}.",
             code="mirror-unreadable",
             cure="Where consumers are inside a network that this machine is not in, set "
             "`read-back` to write. Else let the container be read inside the network "
@@ -233,7 +229,7 @@ class BlobMirror:
             headers={"x-ms-version": ANSWERS_CLEARLY},
             accept_statuses=NOBODY_READS,
         )
-        match answer.status, code_of(answer):
+        match answer.status, error_code(answer):
             case (200, _) | (HTTPStatus.NOT_FOUND, "BlobNotFound"):
                 return True
             case (HTTPStatus.UNAUTHORIZED, _) | (HTTPStatus.CONFLICT, _):

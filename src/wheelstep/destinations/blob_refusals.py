@@ -13,10 +13,11 @@ from typing import Final
 from wheelstep.destinations.blob_sign_in import BlobSignIn
 from wheelstep.destinations.mirror_address import MirrorAddress
 from wheelstep.errors import RightMissing, ServiceRefused, StepError
+from wheelstep.ground.blob_answers import error_code
 from wheelstep.ground.secret import blanked
 from wheelstep.ground.transport import Response, refusal
 
-__all__ = ["WRITER", "blob_refused", "code_of", "no_account"]
+__all__ = ["WRITER", "blob_refused", "no_account"]
 
 WRITER: Final = "Storage Blob Data Contributor"
 """The least of the built-in roles that may write blobs."""
@@ -109,11 +110,6 @@ CODES: Final = {
 }
 
 
-def code_of(response: Response) -> str:
-    """Return the service's error code, "" where it says none."""
-    return response.headers.get("x-ms-error-code", "") or ""
-
-
 def blob_refused(
     address: MirrorAddress, who: BlobSignIn, doing: str, response: Response
 ) -> StepError:
@@ -125,7 +121,7 @@ def blob_refused(
         doing: What was being done, e.g. "listing simple/acme/".
         response: The answer.
     """
-    code = code_of(response)
+    code = error_code(response)
     known = {
         "host": address.account_url.partition("://")[2],
         "account": address.account,

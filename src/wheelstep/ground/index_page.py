@@ -11,7 +11,7 @@ from wheelstep.model import Listed
 
 __all__ = ["SEEN", "SUPPRESS_SIGN_IN", "ask", "files_on"]
 
-SEEN: Final = (301, 302, 303, 307, 308, 401, 403, 404, 405, 410, 501)
+SEEN: Final = (301, 302, 303, 307, 308, 401, 403, 404, 405, 409, 410, 501)
 """Statuses that whoever asks words itself."""
 SUPPRESS_SIGN_IN: Final = {"X-TFS-FedAuthRedirect": "Suppress"}
 """A wrong token is to get a 401 from Azure DevOps, not a sign-in page (as its own client does)."""

@@ -27,6 +27,7 @@ from wheelstep.errors import (
     SettingError,
     StepError,
 )
+from wheelstep.ground.blob_answers import SILENT_PIP, blob_refusal
 from wheelstep.ground.index_page import SUPPRESS_SIGN_IN, ask, files_on
 from wheelstep.ground.public_index import IndexCredential
 from wheelstep.ground.secret import Secret, without_credentials
@@ -125,6 +126,8 @@ class Pages:
         url = asked.url if asked.links else f"{asked.url.rstrip('/')}/{asked.name}/"
         who = _credentials(asked.credential)
         response = ask(self.transport, url, credentials=who, headers=HEADERS)
+        if (why := blob_refusal(response)) is not None:
+            return Page(error=_closed(asked, why))
         if response.status in GONE:
             return Page()
         if response.status == HTTPStatus.FORBIDDEN and not asked.links and self._open(asked, who):
@@ -165,6 +168,15 @@ def _refused(asked: Asked, response: Response) -> ServiceRefused:
         code="index-unauthorized",
         cure="Check that the token has not expired and may read there (Packaging: Read), and that "
         "the URL is right.",
+    )
+
+
+def _closed(asked: Asked, why: str) -> ServiceRefused:
+    return ServiceRefused(
+        f"{without_credentials(asked.url)} cannot be read: {why}. {SILENT_PIP}.",
+        code="mirror-unreadable",
+        cure="Let it be read inside the network in which images are built, and run the step there; "
+        "or pin by URL from the workspace's own storage. docs/firewall.md has the ways that work.",
     )
 
 

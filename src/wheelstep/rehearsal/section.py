@@ -188,9 +188,10 @@ def take_options(section: Section, text: str) -> None:  # noqa: C901 - one case 
                         f"`{shown(text)}` holds a variable that only the image has."
                     )
                 elif name != "find-links" and re.search(r"[?#]", value):
+                    sas = " A SAS on an index does not work." if "sig=" in value else ""
                     section.unknown.append(
                         f"`{without_credentials(value)}` does not end with its path, and pip "
-                        "appends the names of packages to it."
+                        f"appends the names of packages to it.{sas}"
                     )
             case "":
                 section.unknown.append(f"`{shown(value)}` is an option whose effect is not known.")
