@@ -198,6 +198,14 @@ class Arm(Holdings):
             reply = self._worked(seen, target)
             return None if rule is not None else reply
 
+    def _above(self, seen: Seen) -> Reply:
+        """What is of no subscription: "Subscriptions - List", those that the identity can see."""
+        if seen.path.rstrip("/") != "/subscriptions":
+            return of_the_workspace(404, "NotFound", f"{seen.path} is no path of ARM.")
+        listed = [{"id": f"/subscriptions/{one}", "subscriptionId": one, "state": "Enabled"}
+                  for one in self.subscriptions]  # fmt: skip
+        return Reply(200, {"value": listed})
+
     def _worked(self, seen: Seen, target: str) -> Reply:
         if seen.path.rstrip("/") == "/metadata/endpoints":
             return Reply(200, [self._cloud()])
@@ -209,7 +217,7 @@ class Arm(Holdings):
         if refusal is not None:
             return refusal
         if place is None:
-            return of_the_workspace(404, "NotFound", f"{seen.path} is no path of ARM.")
+            return self._above(seen)
         refusal = arm_routes.version_refused(place, seen.query)
         refusal = refusal or arm_routes.subscription_refused(self, place)
         if refusal is not None:

@@ -85,8 +85,9 @@ def boundary_problem(run: Run, one: BlobMirror) -> Problem | None:
         CODE,
         "error",
         Refused.exit_code,
-        f"{place} may be open to the world: {how}, and {network}. pip cannot sign in there, so "
-        "whoever reaches it can download your packages.",
+        f"{place} {'is' if readable and access == 'open' else 'may be'} open to the world: {how}, "
+        f"and {network}. pip cannot sign in there, so whoever reaches it can download your "
+        "packages.",
         "Close the network: `az storage account update --name "
         f"{one.address.account} --default-action Deny` and a private endpoint or a rule for those "
         "who read; or close the container, and let the workspace read it. Where the boundary is "
@@ -106,8 +107,8 @@ def _account(run: Run, one: BlobMirror) -> tuple[Mapping[str, Any] | None, str]:
                 if wanted in _endpoints(account):
                     return account, ""
     except StepError as error:
-        return None, error.message
-    return None, f"no subscription that can be read here has the account {name}."
+        return None, error.message.rstrip(".")
+    return None, f"no subscription that can be read here has the account {name}"
 
 
 def _endpoints(account: Mapping[str, Any]) -> Collection[str]:

@@ -9,6 +9,7 @@ from wheelstep.model import Pin
 from wheelstep.packages.environments import BuildEnvironments
 from wheelstep.rehearsal.interface import Verdict
 from wheelstep.report import PackageRow, WheelRow
+from wheelstep.stages.boundaries import check_boundaries
 from wheelstep.stages.building import added, build
 from wheelstep.stages.connecting.connect import Connecting
 from wheelstep.stages.definitions import edits_on, show_edits
@@ -64,6 +65,8 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
     new = {row.project.normalized for row in found.packages if row.package is not None}
     all_names = [row.name for row in found.packages]
     connecting = Connecting(run, all_names)
+    if new | lacks:
+        check_boundaries(run)
     check_names(run, {row.name: row.version for row in found.packages if row.name in new | lacks})
     if new or lacks:
         check_reads(run, found.definitions.kinds)

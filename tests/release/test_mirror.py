@@ -1,0 +1,198 @@
+"""A release to a blob mirror: its real host name, a real store behind it, and its boundary."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from azure.storage.blob import ContainerSasPermissions, generate_container_sas
+
+from tests.rehearsal.made import make_wheel
+from tests.release.kit import Ran, Repo
+from tests.release.samples import CONDA
+from tests.servers.arm import Arm, arm_server
+from tests.servers.authority import made_authority
+from tests.servers.azurite import ACCOUNT, KEY, Azurite, azurite
+from tests.servers.front import front
+
+HOST = f"{ACCOUNT}.blob.core.windows.net"
+WHEEL = "acme_core-3.0.0-py3-none-any.whl"
+PROJECT = "packages/core/pyproject.toml"
+_numbers = itertools.count()
+
+
+@dataclass
+class World:
+    """A storage account at its name, and Azure Resource Manager."""
+
+    store: Azurite
+    arm: Arm
+    network: dict[str, str]
+
+    def account(self, *, closed: bool = False, **more: object) -> None:
+        """Let Resource Manager know the account."""
+        workspace = self.arm.workspace("train", closed=closed)
+        rules = {"bypass": "AzureServices", "defaultAction": "Deny" if closed else "Allow"}
+        workspace.storage["properties"] |= {
+            "primaryEndpoints": {"blob": f"https://{HOST}/"},
+            "publicNetworkAccess": "Enabled",
+            "networkAcls": rules,
+            **more,
+        }
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    with azurite(tmp_path_factory.mktemp("azurite")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def blob_authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_authority(tmp_path_factory.mktemp("names"), HOST)
+
+
+@pytest.fixture
+def world(store: Azurite, blob_authority: Path) -> Iterator[World]:
+    base = store.url.removesuffix(f"/{ACCOUNT}")
+    with arm_server(blob_authority) as arm, front(blob_authority, {HOST: base}) as where:
+        yield World(store, arm, {**arm.environment(), **where.environment()})
+
+
+@pytest.fixture
+def container(store: Azurite) -> str:
+    name = f"release{next(_numbers)}"
+    store.container(name, public=True)
+    return name
+
+
+def project(version: str) -> str:
+    return f'[build-system]\nrequires = []\n[project]\nname = "acme-core"\nversion = "{version}"\n'
+
+
+def repository(place: Path, container: str) -> Repo:
+    """A package that another job built, and an environment that reads the mirror."""
+    conda = f"""\
+        name: train
+        channels: [conda-forge]
+        dependencies:
+          - python=3.11
+          - pip=24.0
+          - pip:
+              - --index-url https://{HOST}/{container}/simple/
+              - acme-core==2.0
+        """
+    settings = f"""\
+        packages = ["packages/*"]
+        publish-to = ["https://{HOST}/{container}"]
+        commit = "local"
+        prebuilt = true
+        public-index = "none"
+        """
+    files = {PROJECT: project("3.0.0"), CONDA: conda, "wheelstep.toml": settings,
+             ".gitignore": "/dist/\n"}  # fmt: skip
+    repo = Repo.create(place, files)
+    make_wheel(repo.root / "dist", "acme-core", "3.0.0")
+    return repo
+
+
+def with_key(world: World, **more: str) -> dict[str, str]:
+    return {**world.network, "AZURE_STORAGE_ACCOUNT": ACCOUNT, "AZURE_STORAGE_KEY": KEY, **more}
+
+
+def sas(container: str, letters: str, *, hours: float = 1) -> str:
+    ends = datetime.now(UTC) + timedelta(hours=hours)
+    return generate_container_sas(
+        ACCOUNT,
+        container,
+        account_key=KEY,
+        permission=ContainerSasPermissions.from_string(letters),
+        expiry=ends,
+    )
+
+
+def released(repo: Repo, environment: dict[str, str]) -> Ran:
+    return repo.release(extra=environment)
+
+
+def test_a_release_to_a_mirror_within_a_boundary(
+    world: World, container: str, tmp_path: Path
+) -> None:
+    world.account(closed=True)
+    repo = repository(tmp_path / "place", container)
+    ran = released(repo, with_key(world))
+    (wheel,) = ran.report["packages"][0]["wheels"]
+    (row,) = wheel["published"]
+    assert row["status"] == "uploaded"
+    assert row["url"] == f"https://{HOST}/{container}/simple/acme-core/{WHEEL}"
+    assert "acme-core==3.0.0" in repo.read(CONDA)
+    assert [one["status"] for one in ran.report["rehearsals"]] == ["resolved"]
+    again = released(repo, with_key(world))
+    assert again.status == "nothing-to-do"
+
+
+def test_a_mirror_that_the_world_can_read_is_refused_before_the_first_write(
+    world: World, container: str, tmp_path: Path
+) -> None:
+    world.account(closed=False)
+    repo = repository(tmp_path / "place", container)
+    for command in ("plan", "release"):
+        ran = repo.wheelstep(command, extra=with_key(world))
+        assert ran.code == 4, ran.said
+        said = ran.problem("mirror-open")
+        assert "the default action is Allow" in said["message"]
+        assert f"az storage account update --name {ACCOUNT} --default-action Deny" in said["cure"]
+        assert f"the name {ACCOUNT}/{container} and a reason" in said["cure"]
+    assert not list(world.store.service().get_container_client(container).list_blobs())
+    told = repo.wheelstep("doctor", extra=with_key(world))
+    assert told.code == 4
+    assert any(one.get("code") == "mirror-open" for one in told.report["checks"])
+
+
+def test_a_mirror_whose_network_nobody_here_may_look_at_is_refused_unless_it_is_allowed(
+    world: World, container: str, tmp_path: Path
+) -> None:
+    repo = repository(tmp_path / "place", container)
+    ran = repo.wheelstep("release", extra=with_key(world))
+    assert ran.code == 4
+    assert f"has the account {ACCOUNT}" in ran.problem("mirror-open")["message"]
+    allowed = with_key(
+        world, WHEELSTEP_ALLOW=f"mirror-open {ACCOUNT}/{container} the tests' own network"
+    )
+    ran = released(repo, allowed)
+    assert ran.problem("mirror-open")["severity"] == "notice"
+    assert ran.published == {WHEEL: ["uploaded"]}
+
+
+def test_a_closed_container_is_written_to_and_told_that_pip_cannot_read_it(
+    world: World, tmp_path: Path
+) -> None:
+    container = f"closed{next(_numbers)}"
+    world.store.container(container)
+    repo = repository(tmp_path / "place", container)
+    ran = repo.wheelstep("release", extra=with_key(world))
+    assert ran.code == 5, ran.said
+    assert "pip cannot sign in to blob storage" in ran.problem("mirror-unreadable")["message"]
+
+
+def test_a_sas_is_enough_and_stays_a_secret(world: World, container: str, tmp_path: Path) -> None:
+    world.account(closed=True)
+    repo = repository(tmp_path / "place", container)
+    signed = sas(container, "rlcw")
+    ran = released(repo, {**world.network, "WHEELSTEP_FEED_TOKEN": f"?{signed}"})
+    assert ran.published == {WHEEL: ["uploaded"]}
+    signature = signed.partition("sig=")[2].partition("&")[0]
+    assert signature not in ran.said + str(ran.report)
+    few = {**world.network, "AZURE_STORAGE_SAS_TOKEN": sas(container, "c")}
+    (repo.root / "dist" / WHEEL).unlink()
+    make_wheel(repo.root / "dist", "acme-core", "3.1.0")
+    repo.commit({PROJECT: project("3.1.0")})
+    ran = repo.wheelstep("release", extra=few)
+    assert ran.code == 5, ran.said
+    said = ran.problem("not-authorized")
+    assert "lacks the right to list (it has c)" in said["message"]
+    assert "permission l" in said["cure"]
