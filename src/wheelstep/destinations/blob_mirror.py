@@ -33,7 +33,7 @@ from wheelstep.destinations.mirror_project import (
     notes_of,
 )
 from wheelstep.destinations.mirror_root import BLOB_FORM, INDEX_FORM, add_to_root
-from wheelstep.errors import CannotHere, Refused, ServiceRefused, StepError
+from wheelstep.errors import CannotHere, Refused, ServiceRefused, SettingError, StepError
 from wheelstep.ground.blob_answers import HIDDEN, SILENT_PIP, error_code
 from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.simple_index import ACCEPT, parse
@@ -139,7 +139,22 @@ class BlobMirror:
         for form in (BLOB_FORM, INDEX_FORM):
             if self.store.tagged(f"{SIMPLE}/{form.page}")[0] is not None:
                 return form
-        return INDEX_FORM if self.store.hierarchical() else BLOB_FORM
+        return self._served(INDEX_FORM) if self.store.hierarchical() else BLOB_FORM
+
+    def _served(self, form: MirrorForm) -> MirrorForm:
+        """Refuse a place at which nobody serves such pages."""
+        if self._serve != self.address.url:
+            return form
+        raise SettingError(
+            f"The storage account {self.address.account} has a hierarchical namespace: it keeps no "
+            "page under the name of a folder, and no container of it serves index.html, so pip "
+            "finds no project in "
+            f"{self.address.url}.",
+            code="storage-hierarchical",
+            cure="Publish to the container $web, with `serve-url` set to the account's static "
+            "website; or set `serve-url` to what serves this container otherwise; or use an "
+            "account without a hierarchical namespace.",
+        )
 
     # -- reading
 
@@ -363,7 +378,7 @@ class BlobMirror:
         except ServiceRefused as error:
             if error.code != "storage-hierarchical" or self.form is INDEX_FORM:
                 raise
-            self.form = INDEX_FORM
+            self.form = self._served(INDEX_FORM)
             write(self.form)
 
 

@@ -31,6 +31,7 @@ def check_boundaries(run: Run) -> None:
 
     Raises:
         Refused: There is one, and no `allow` excuses it.
+        SettingError: Nobody could read pages there.
         StepError: It does not answer.
     """
     if run.trigger.pull_request:
@@ -39,6 +40,7 @@ def check_boundaries(run: Run) -> None:
     for one in run.destinations:
         if not isinstance(one, BlobMirror):
             continue
+        _ = one.form  # refuses a place that nobody could read
         name = one.boundary_name
         run.allowances.looked(CODE, [name])
         problem = boundary_problem(run, one)
