@@ -177,6 +177,22 @@ def test_a_closed_container_is_written_to_and_told_that_pip_cannot_read_it(
     ran = repo.wheelstep("release", extra=with_key(world))
     assert ran.code == 5, ran.said
     assert "pip cannot sign in to blob storage" in ran.problem("mirror-unreadable")["message"]
+    seen_elsewhere = with_key(world, WHEELSTEP_READ_BACK="write", HTTP_PROXY="http://127.0.0.1:9")
+    ran = released(repo, seen_elsewhere)
+    assert ran.published == {WHEEL: ["uploaded"]}
+    assert [one["status"] for one in ran.report["rehearsals"]] == ["resolved"]
+    # the next one resolves to what lies there already
+    make_wheel(repo.root / "dist", "acme-more", "1.0", requires=["acme-core>=3"])
+    repo.commit(
+        {
+            "packages/more/pyproject.toml": project("1.0").replace("acme-core", "acme-more"),
+            CONDA: repo.read(CONDA) + "      - acme-more==0.9\n",
+        }
+    )
+    ran = released(repo, seen_elsewhere)
+    assert ran.published["acme_more-1.0-py3-none-any.whl"] == ["uploaded"]
+    where = {one["name"]: one["index"] for one in ran.report["rehearsals"][0]["resolved"]}
+    assert where["acme-core"] == f"https://{HOST}/{container}/simple/"
 
 
 def test_a_sas_is_enough_and_stays_a_secret(world: World, container: str, tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from wheelstep.destinations.mirror_project import (
     notes_of,
 )
 from wheelstep.destinations.mirror_root import BLOB_FORM, INDEX_FORM, add_to_root
+from wheelstep.destinations.mirror_window import Window
 from wheelstep.errors import CannotHere, Refused, ServiceRefused, SettingError, StepError
 from wheelstep.ground.blob_answers import HIDDEN, SILENT_PIP, error_code
 from wheelstep.ground.secret import without_credentials
@@ -186,12 +187,18 @@ class BlobMirror:
         return self._linked(name, files, self.address.url)
 
     def _read_here(self, name: str) -> list[Listed]:
-        url = f"{self.address.url}{SIMPLE}/{name}/"
-        for form in (self.form, BLOB_FORM, INDEX_FORM):
-            page = self.store.read(f"{SIMPLE}/{name}/{form.page}")
-            if page is not None:
-                return parse(page, HTML, url)
-        return []
+        page = self._page_here(name)
+        return parse(page, HTML, f"{self.address.url}{SIMPLE}/{name}/") if page is not None else []
+
+    def _page_here(self, name: str) -> bytes | None:
+        forms = (INDEX_FORM,) if self.address.website else (BLOB_FORM, INDEX_FORM)
+        pages = (self.store.read(f"{SIMPLE}/{name}/{form.page}") for form in forms)
+        return next((page for page in pages if page is not None), None)
+
+    @cached_property
+    def window(self) -> Window:
+        """The mirror as this machine can read it, with the step's own sign-in."""
+        return Window(self.store, self._page_here)
 
     def _read_there(self, name: str) -> list[Listed]:
         answer = self._transport.request(

@@ -11,6 +11,7 @@ from typing import Any, Final
 from wheelstep.definitions.interface import Read, Reading, VendoredFile
 from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.artifacts_feed import FeedDestination
+from wheelstep.destinations.blob_mirror import BlobMirror
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.index import IndexDestination
 from wheelstep.errors import SeveralProblems, StepError, raise_all
@@ -189,16 +190,17 @@ def _asking(  # noqa: PLR0917 - all that decides it
     will authenticate with, and what this run does."""
     from wheelstep.rehearsal.resolve import rehearse
 
+    instead = _instead(run) if served is None else {}
     return partial(
         rehearse,
         wheels=wheels,
         expected=served,
         platform=run.settings.platform,
-        environment=run.environment,
+        environment=_direct(run.environment, instead.values()),
         read=read,
         released=released,
         credentials=readers[1],
-        instead=_instead(run) if served is None else None,
+        instead=instead,
         local_indexes=_local_indexes(run),
         published=[url for each in run.destinations for url in listing_urls(each)],
         connections=readers[0],
@@ -353,12 +355,29 @@ def _reader(destination: IndexDestination, *, lenient: bool) -> SignIn | None:
 
 
 def _instead(run: Run) -> dict[str, str]:
-    """Return the folders behind `serve-url`: what is read there is what was written here."""
-    return {
+    """Return what is read in the place of where consumers read: the folders behind `serve-url`, and
+    mirrors that are read back where they are written; what is read there is what was written."""
+    folders = {
         url: destination.local_index
         for destination in run.destinations
         if isinstance(destination, FolderDestination) and (url := destination.index().url)
     }
+    if run.settings.read_back == "serve":
+        return folders
+    return folders | {
+        url: destination.window.url
+        for destination in run.destinations
+        if isinstance(destination, BlobMirror) and (url := destination.consumer_url)
+    }
+
+
+def _direct(environment: Mapping[str, str], places: Iterable[str]) -> Mapping[str, str]:
+    """Return the environment in which this machine is not asked by way of a proxy."""
+    if not any(place.startswith("http://127.0.0.1:") for place in places):
+        return environment
+    direct = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
+    both = f"{direct},127.0.0.1".lstrip(",")
+    return {**environment, "no_proxy": both, "NO_PROXY": both}
 
 
 def _local_indexes(run: Run) -> tuple[str, ...]:
