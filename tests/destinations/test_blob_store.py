@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import threading
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from wheelstep.destinations.blob_sign_in import BlobSignIn
 from wheelstep.destinations.blob_store import BlobStore
 from wheelstep.destinations.mirror_address import MirrorAddress
 from wheelstep.destinations.mirror_project import Entry, MirrorForm, bring_up_to_date, notes_of
-from wheelstep.errors import ServiceRefused
+from wheelstep.errors import CannotHere, ServiceRefused
 from wheelstep.ground.simple_index import parse
 from wheelstep.ground.swap import Conflict
 from wheelstep.ground.transport import Transport
@@ -69,10 +70,15 @@ def test_a_file_is_created_once(store: BlobStore, tmp_path: Path, size: int) -> 
     file = tmp_path / "a.whl"
     file.write_bytes(b"w" * size)
     kind, cache = "application/octet-stream", "max-age=31536000, immutable"
-    assert store.create("wheels/a.whl", file, kind=kind, cache=cache, notes={"sha256": "0"})
+    notes = {"sha256": hashlib.sha256(b"w" * size).hexdigest()}
+    other = {"sha256": hashlib.sha256(b"other").hexdigest()}
+    with pytest.raises(CannotHere, match=r"a\.whl changed on this disk"):
+        store.create("wheels/a.whl", file, kind=kind, cache=cache, notes=other)
+    assert store.entries("wheels") == {}, "what is not whole is not there"
+    assert store.create("wheels/a.whl", file, kind=kind, cache=cache, notes=notes)
     assert not store.create("wheels/a.whl", b"other", kind=kind, cache=cache, notes={})
     (entry,) = store.entries("wheels").values()
-    assert (entry.size, entry.notes) == (size, {"sha256": "0"})
+    assert (entry.size, entry.notes) == (size, notes)
 
 
 def test_an_error_is_never_taken_for_nothing(emulator: Azurite, store: BlobStore) -> None:

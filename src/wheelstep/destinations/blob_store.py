@@ -228,7 +228,7 @@ class BlobStore:
         """
         from azure.storage.blob import ContentSettings
 
-        body = source if isinstance(source, bytes) else FileBody(source)
+        body = source if isinstance(source, bytes) else FileBody(source, sha256=notes.get("sha256"))
 
         def streamed(request: Any) -> None:
             # the SDK would take the file into memory, or send it in pieces of one request each

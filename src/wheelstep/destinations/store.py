@@ -17,6 +17,7 @@ from typing import Final
 
 from wheelstep.errors import CannotHere
 from wheelstep.ground.folder_lock import locked, try_lock
+from wheelstep.ground.sending import changed_on_disk
 
 __all__ = ["FileStore", "sha256_of"]
 
@@ -146,11 +147,7 @@ class FileStore:
                     passing.write(piece)
                 passing.sync()
             if digest.hexdigest() != sha256:
-                raise CannotHere(
-                    f"{source.name} changed on this disk since it was built and checked.",
-                    code="wheel-changed",
-                    cure="Run it again, and let nothing else write to the same dist folder.",
-                )
+                raise changed_on_disk(source)
             with self.locked(), _machine(f"naming {source.name}"):
                 if target.exists():
                     return False

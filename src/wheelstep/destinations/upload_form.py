@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from wheelstep.errors import BuildFailed, CannotHere
 from wheelstep.ground.secret import redact
+from wheelstep.ground.sending import changed_on_disk
 
 if TYPE_CHECKING:
     from twine.package import PackageFile
@@ -54,7 +55,7 @@ class UploadForm:
         self.sha256 = sha256
         package = _package(path)
         if package.sha2_digest != sha256:
-            raise _changed(path)
+            raise changed_on_disk(path)
         boundary = secrets.token_hex(16)
         self.content_type = f"multipart/form-data; boundary={boundary}"
         self._start = _start(package, path.name, boundary)
@@ -86,15 +87,7 @@ class UploadForm:
                     begun = b""
         except OSError as error:
             raise CannotHere.from_os_error(error, f"reading {self.path.name}") from error
-        raise _changed(self.path)
-
-
-def _changed(path: Path) -> CannotHere:
-    return CannotHere(
-        f"{path.name} changed on this disk since it was built and checked.",
-        code="wheel-changed",
-        cure="Run it again, and let nothing else write to the same dist folder.",
-    )
+        raise changed_on_disk(self.path)
 
 
 def _start(package: PackageFile, file: str, boundary: str) -> bytes:

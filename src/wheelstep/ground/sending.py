@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import requests
     from requests.adapters import HTTPAdapter
 
-__all__ = ["LARGEST_PAGE", "Body", "FileBody", "Sender", "page_of", "written"]
+__all__ = ["LARGEST_PAGE", "Body", "FileBody", "Sender", "changed_on_disk", "page_of", "written"]
 
 PIECE: Final = 1 << 18
 """Bytes read from the network, or from a file that is sent, at a time."""
@@ -50,13 +50,19 @@ class Body(Protocol):
 class FileBody:
     """A file as a body."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, sha256: str | None = None) -> None:
         """Keep the file's size as it is now.
+
+        Args:
+            path: The file.
+            sha256: What it has to be, hex: where it is not, its last bytes are never sent, and
+                nobody keeps the rest.
 
         Raises:
             CannotHere: There is no such file.
         """
         self.path = path
+        self._sha256 = sha256
         try:
             self._size = path.stat().st_size
         except OSError as error:
@@ -70,14 +76,33 @@ class FileBody:
         """Yield the file's bytes.
 
         Raises:
-            CannotHere: It cannot be read.
+            CannotHere: It cannot be read, or is another one by now.
         """
+        total = hashlib.sha256()
         try:
             with self.path.open("rb") as stream:
-                while piece := stream.read(PIECE):
+                piece = stream.read(PIECE)
+                while following := stream.read(PIECE):
+                    if self._sha256:
+                        total.update(piece)
                     yield piece
+                    piece = following
+                if self._sha256:
+                    total.update(piece)
+                    if total.hexdigest() != self._sha256:
+                        raise changed_on_disk(self.path)
+                yield piece
         except OSError as error:
             raise CannotHere.from_os_error(error, "reading a file to send") from error
+
+
+def changed_on_disk(path: Path) -> CannotHere:
+    """Return the error for a wheel that is not what was looked into."""
+    return CannotHere(
+        f"{path.name} changed on this disk since it was built and checked.",
+        code="wheel-changed",
+        cure="Run it again, and let nothing else write to the same dist folder.",
+    )
 
 
 class Sender:
