@@ -77,7 +77,8 @@ def test_help_of_a_command_names_its_options_and_no_secret(
     assert ended.value.code == 0
     flags = set(re.findall(r"^  (--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
     wanted = {f"--{row.name}" for row in OPTIONS if command in row.commands and row.as_flag}
-    own = {"demo": {"--directory"}, "connect": {"--rotate", "--remove", "--print"}}
+    own = {"demo": {"--directory"}, "connect": {"--rotate", "--remove", "--print"},
+               "mirror": {"--repair", "--yank", "--unyank", "--delete", "--reason"}}  # fmt: skip
     more: set[str] = own.get(command, set())
     assert flags == wanted | more | {"--json"}
     assert not any(f"--{row.name}" in flags for row in OPTIONS if row.kind == "secret")
@@ -108,7 +109,7 @@ def test_what_is_not_understood(arguments: list[str], capsys: pytest.CaptureFixt
         assert document["exit_code"] == 2
 
 
-@pytest.mark.parametrize("arguments", [["mirror"], ["release", "--definition-repository", "x"]])
+@pytest.mark.parametrize("arguments", [["release", "--definition-repository", "x"]])
 def test_what_is_not_there_yet(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert "does not have" in capsys.readouterr().err

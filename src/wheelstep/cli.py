@@ -142,6 +142,8 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
             )
         if name == "connect":
             _add_ways(command)
+        if name == "mirror":
+            _add_upkeep(command)
         for row in OPTIONS:
             if name in row.commands and row.as_flag:
                 _add(command, row)
@@ -156,6 +158,24 @@ def _add_ways(command: argparse.ArgumentParser) -> None:
         ("print", "print it for `az ml connection create --file`, without the secret"),
     ):
         ways.add_argument(f"--{way}", dest="way", action="store_const", const=way, help=meaning)
+
+
+def _add_upkeep(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--repair",
+        action="store_true",
+        help="derive every page from what is really there, and end what was left half done",
+    )
+    for way, meaning in (
+        ("yank", "let pip take this version only where it is pinned exactly"),
+        ("unyank", "take that back"),
+        ("delete", "remove this version, unless a definition or the lock still names it"),
+    ):
+        text = f"{meaning}. May be given several times."
+        command.add_argument(
+            f"--{way}", action="append", default=[], metavar="NAME==VERSION", help=text
+        )
+    command.add_argument("--reason", metavar="TEXT", help="why it is yanked: pip shows it")
 
 
 def _add(command: argparse.ArgumentParser, row: Any) -> None:

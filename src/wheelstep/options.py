@@ -25,7 +25,17 @@ Kind = Literal[
     "allow",
 ]
 Command = Literal[
-    "release", "plan", "build", "publish", "connect", "pin", "promote", "rehearse", "doctor", "demo"
+    "release",
+    "plan",
+    "build",
+    "publish",
+    "connect",
+    "pin",
+    "promote",
+    "rehearse",
+    "mirror",
+    "doctor",
+    "demo",
 ]
 
 COMMANDS: Final[dict[Command, str]] = {
@@ -37,6 +47,7 @@ COMMANDS: Final[dict[Command, str]] = {
     "pin": "edit the environment definitions; NAME==VERSION takes a released version",
     "promote": "NAME==VERSION, released earlier, to the feed view of the option view",
     "rehearse": "would these definitions build?",
+    "mirror": "the upkeep of a blob mirror: repair, yank, delete",
     "doctor": "is everything in place? Changes nothing",
     "demo": "a whole release on a sample repository, on this machine alone",
 }
@@ -207,7 +218,6 @@ OUTPUTS: Final[tuple[Output, ...]] = (
 
 NOT_YET: Final = frozenset(
     {
-        "mirror",
         "definition-repository", "definition-repository-token",
     }
 )  # fmt: skip

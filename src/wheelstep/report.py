@@ -16,6 +16,7 @@ __all__ = [
     "CommitRow",
     "ConnectionRow",
     "DefinitionRow",
+    "MirroredRow",
     "PackageRow",
     "PublishedRow",
     "Report",
@@ -119,6 +120,17 @@ class ConnectionRow:
 
 
 @dataclass(slots=True)
+class MirroredRow:
+    """One wheel of a mirror, and what the upkeep did to it."""
+
+    file: str
+    sha256: str | None
+    """None where another tool put it there, and nobody looked into it yet."""
+    status: str
+    """"listed", "yanked", "unyanked", "deleted" or "unchanged"."""
+
+
+@dataclass(slots=True)
 class CommitRow:
     """What became of the commit."""
 
@@ -141,6 +153,7 @@ class Report:
     rehearsals: list[dict[str, Any]] = field(default_factory=list)
     commit: CommitRow = field(default_factory=CommitRow)
     checks: list[Check] = field(default_factory=list)
+    mirrored: list[MirroredRow] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
     """Stage to seconds."""
     problems: list[Problem] = field(default_factory=list)
@@ -182,6 +195,7 @@ class Report:
         return (
             self.landed
             or self.promoted
+            or any(row.status in {"yanked", "unyanked", "deleted"} for row in self.mirrored)
             or any(
                 published.status in {"uploaded", "copied"}
                 for package in self.packages
@@ -204,7 +218,7 @@ class Report:
             "rehearsals": self.rehearsals,
             "commit": dataclasses.asdict(self.commit),
             "checks": [dataclasses.asdict(check) for check in self.checks],
-            "mirrored": [],
+            "mirrored": [dataclasses.asdict(row) for row in self.mirrored],
             "timings": {stage: round(seconds, 3) for stage, seconds in self.timings.items()},
             "problems": [dataclasses.asdict(problem) for problem in self.problems],
         }

@@ -212,3 +212,38 @@ def test_a_sas_is_enough_and_stays_a_secret(world: World, container: str, tmp_pa
     said = ran.problem("not-authorized")
     assert "lacks the right to list (it has c)" in said["message"]
     assert "permission l" in said["cure"]
+
+
+def test_the_upkeep_of_a_mirror_on_the_command_line(
+    world: World, container: str, tmp_path: Path
+) -> None:
+    world.account(closed=True)
+    repo = repository(tmp_path / "place", container)
+    released(repo, with_key(world))
+
+    def upkeep(*arguments: str) -> Ran:
+        return repo.wheelstep("mirror", *arguments, extra=with_key(world))
+
+    ran = upkeep("--yank", "acme-core==3.0.0", "--reason", "it loses data")
+    assert (ran.code, ran.status) == (0, "done"), ran.said
+    (row,) = ran.report["mirrored"]
+    assert (row["file"], row["status"]) == (WHEEL, "yanked")
+    ran = upkeep("--delete", "acme-core==3.0.0")
+    assert ran.code == 4
+    named = [(one["file"], one["line"]) for one in ran.report["problems"]]
+    assert named == [("wheelstep.lock", None), (CONDA, 8)]
+    assert {one["code"] for one in ran.report["problems"]} == {"version-in-use"}
+    ran = upkeep("--unyank", "acme-core==3.0.0", "--repair")
+    assert [one["status"] for one in ran.report["mirrored"]] == ["unyanked", "listed"]
+    repo.commit({CONDA: repo.read(CONDA).replace("==3.0.0", "==4.0"), "wheelstep.lock": None})
+    ran = upkeep("--delete", "acme-core==3.0.0")
+    assert (ran.code, ran.report["mirrored"][0]["status"]) == (0, "deleted"), ran.said
+    for arguments, code in (
+        ((), "bad-setting"),
+        (("--delete", "acme-core==3.0.0"), "version-not-there"),
+        (("--delete", "acme-core"), "bad-setting"),
+        (("--repair", "--reason", "none"), "bad-setting"),
+        (("--repair", "--publish-to", "../index"), "no-destination"),
+    ):
+        ran = upkeep(*arguments)
+        assert (ran.code, ran.report["problems"][0]["code"]) == (2, code), ran.said

@@ -82,6 +82,17 @@ def run(  # noqa: C901, PLR0917 - a case for each command; what comes from outsi
             from wheelstep.commands.promote import promote
 
             promote(this, cast("list[str]", flags.get("released") or []))
+        case "mirror":
+            from wheelstep.commands.mirror import Asked, mirror
+
+            asked = Asked(
+                repair=bool(flags.get("repair")),
+                yanked=flags.get("yank") or (),
+                unyanked=flags.get("unyank") or (),
+                deleted=flags.get("delete") or (),
+                reason=flags.get("reason"),
+            )
+            mirror(this, asked)
         case "rehearse":
             from wheelstep.commands.parts import rehearse
 

@@ -23,7 +23,7 @@ __all__ = ["FILES", "generated", "main"]
 COMMAND: Final = Option(
     "command",
     "What to do, as on the command line: `release`, `plan`, `connect --rotate`, `doctor`, "
-    "`pin NAME==VERSION`, `promote NAME==VERSION`, `publish NAME==VERSION`.",
+    "`pin NAME==VERSION`, `promote NAME==VERSION`, `publish NAME==VERSION`, `mirror --repair`.",
     "text",
     "`release`",
     frozenset(),

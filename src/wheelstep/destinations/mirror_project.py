@@ -30,8 +30,21 @@ from wheelstep.ground.simple_index import project_html, project_json
 from wheelstep.ground.swap import Conflict
 from wheelstep.model import Listed
 
-__all__ = ["GONE", "HTML", "JSON", "MADE_OF", "METADATA_HASH", "YANKED", "Entry", "MirrorForm",
-           "PageStore", "bring_up_to_date", "files_in", "notes_of"]  # fmt: skip
+__all__ = [
+    "GONE",
+    "HTML",
+    "JSON",
+    "MADE_OF",
+    "METADATA_HASH",
+    "REASON",
+    "YANKED",
+    "Entry",
+    "MirrorForm",
+    "PageStore",
+    "bring_up_to_date",
+    "files_in",
+    "notes_of",
+]
 
 HTML: Final = "text/html; charset=utf-8"
 JSON: Final = "application/vnd.pypi.simple.v1+json"
@@ -40,6 +53,8 @@ MADE_OF: Final = "sha256"
 METADATA_HASH: Final = "metadata_sha256"
 """The note of a wheel that says which bytes its METADATA has; it lies beside it, or will."""
 YANKED: Final = "yanked"
+REASON: Final = "="
+"""Stands before the reason, which may be empty: a note that is empty is none."""
 GONE: Final = "removed"
 """The note of a wheel that is being removed: no page lists it any more."""
 ATTEMPTS: Final = 100
@@ -124,7 +139,7 @@ def files_in(name: str, entries: Mapping[str, Entry]) -> list[Listed]:
 
 
 def _yanked(note: str | None) -> str | Literal[True] | None:
-    return None if note is None else unquote(note) or True
+    return None if note is None else unquote(note.removeprefix(REASON)) or True
 
 
 def bring_up_to_date(

@@ -1,0 +1,224 @@
+"""A mirror's upkeep in a real store: repair, yank, delete; stopped anywhere, and done again."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.storage.blob import ContainerClient
+from packaging.version import Version
+
+from tests.rehearsal.made import make_wheel
+from tests.servers.azurite import ACCOUNT, KEY, Azurite, azurite
+from wheelstep.destinations.blob_mirror import BlobMirror
+from wheelstep.destinations.blob_sign_in import BlobSignIn
+from wheelstep.destinations.mirror_address import MirrorAddress
+from wheelstep.destinations.mirror_upkeep import delete, repair, yank
+from wheelstep.ground.simple_index import parse
+from wheelstep.ground.transport import Transport
+from wheelstep.model import Listed, Wheel
+
+PROJECT = "acme-core"
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    with azurite(tmp_path_factory.mktemp("azurite")) as running:
+        yield running
+
+
+@pytest.fixture
+def container(emulator: Azurite) -> ContainerClient:
+    return emulator.container(f"upkeep{next(_numbers)}")
+
+
+@pytest.fixture
+def mirror(emulator: Azurite, container: ContainerClient) -> BlobMirror:
+    return opened(emulator, container)
+
+
+def opened(emulator: Azurite, container: ContainerClient) -> BlobMirror:
+    who = BlobSignIn("key", "a key", lambda: AzureNamedKeyCredential(ACCOUNT, KEY))
+    address = MirrorAddress.parse(f"blob+{emulator.url}/{container.container_name}/team")
+    return BlobMirror(address, name="m", transport=Transport({}), sign_in=lambda: who)
+
+
+def published(mirror: BlobMirror, *wheels: Wheel) -> None:
+    mirror.look(sorted({wheel.name for wheel in wheels}))
+    for wheel in wheels:
+        assert mirror.put(wheel)
+    mirror.finish(sorted({wheel.name for wheel in wheels}))
+
+
+def both_pages(mirror: BlobMirror, name: str = PROJECT) -> tuple[list[Listed], list[Listed]]:
+    url = "https://a.example/simple/x/"
+    html = mirror.store.read(f"simple/{name}/")
+    twin = mirror.store.read(f"simple/{name}/index.json")
+    assert html is not None
+    assert twin is not None
+    return parse(html, "text/html", url), parse(twin, "application/json", url)
+
+
+def listed(mirror: BlobMirror, name: str = PROJECT) -> dict[str, Listed]:
+    """What the page says, which the twin has to say, too."""
+    pages = both_pages(mirror, name)
+    told = [{one.file: (one.sha256, one.yanked, one.core_metadata) for one in page}
+            for page in pages]  # fmt: skip
+    assert told[0] == told[1]
+    return {one.file: one for one in pages[1]}
+
+
+def projects(mirror: BlobMirror) -> list[str]:
+    page = mirror.store.read("simple/index.json")
+    html = mirror.store.read("simple/")
+    assert page is not None
+    assert html is not None
+    import json
+
+    names = [one["name"] for one in json.loads(page)["projects"]]
+    assert all(f'<a href="{name}/">' in html.decode() for name in names)
+    return names
+
+
+def names_in(container: ContainerClient) -> set[str]:
+    return {str(blob.name).removeprefix("team/") for blob in container.list_blobs()}
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> list[Wheel]:
+    return [make_wheel(tmp_path, PROJECT, version, python=">=3.9") for version in ("1.0", "1.1")]
+
+
+def test_a_yanked_version_says_why_on_both_pages_and_can_be_taken_back(
+    mirror: BlobMirror, wheels: list[Wheel]
+) -> None:
+    published(mirror, *wheels)
+    reason = 'it loses "data" in Köln, see #7'
+    (done,) = yank(mirror, PROJECT, Version("1.0"), reason)
+    assert (done.file, done.status, done.sha256) == (wheels[0].file, "yanked", wheels[0].sha256)
+    said = listed(mirror)
+    assert said[wheels[0].file].yanked == reason
+    assert said[wheels[1].file].yanked is None
+    assert [one.status for one in yank(mirror, PROJECT, Version("1.0"), reason)] == ["unchanged"]
+    yank(mirror, PROJECT, Version("1.0"), None)
+    assert listed(mirror)[wheels[0].file].yanked is True
+    (done,) = yank(mirror, PROJECT, Version("1.0.0"), None, back=True)
+    assert done.status == "unyanked"
+    assert listed(mirror)[wheels[0].file].yanked is None
+    assert yank(mirror, PROJECT, Version("7"), None) == []
+
+
+def test_a_deleted_version_is_gone_with_its_metadata_and_may_come_again_as_another(
+    mirror: BlobMirror, container: ContainerClient, wheels: list[Wheel], tmp_path: Path
+) -> None:
+    published(mirror, *wheels)
+    (done,) = delete(mirror, PROJECT, Version("1.0"))
+    assert (done.file, done.status) == (wheels[0].file, "deleted")
+    assert set(listed(mirror)) == {wheels[1].file}
+    folder = f"simple/{PROJECT}"
+    assert {name for name in names_in(container) if name.startswith(f"{folder}/acme")} == {
+        f"{folder}/{wheels[1].file}", f"{folder}/{wheels[1].file}.metadata"
+    }  # fmt: skip
+    assert delete(mirror, PROJECT, Version("1.0")) == []
+    other = make_wheel(tmp_path / "other", PROJECT, "1.0", note="another one")
+    published(mirror, other)
+    assert listed(mirror)[other.file].sha256 == other.sha256
+    delete(mirror, PROJECT, Version("1.0"))
+    delete(mirror, PROJECT, Version("1.1"))
+    assert listed(mirror) == {}
+
+
+class Stopped(Exception):
+    """The process was killed."""
+
+
+def stopped_after(mirror: BlobMirror, changes: int) -> None:
+    """Let everything that changes the store work this often, and then kill."""
+    left = itertools.count(changes, -1)
+
+    def killed(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            if next(left) <= 0:
+                raise Stopped
+            return method(*arguments, **keywords)
+
+        return call
+
+    store: Any = mirror.store
+    for name in ("create", "write", "annotate", "remove"):
+        setattr(store, name, killed(getattr(store, name)))
+
+
+@pytest.mark.parametrize("ending", ["repair", "again"])
+def test_a_deletion_that_is_stopped_anywhere_is_ended(
+    emulator: Azurite, container: ContainerClient, wheels: list[Wheel], ending: str
+) -> None:
+    for changes in range(6):
+        published(opened(emulator, container), *wheels)
+        stopping = opened(emulator, container)
+        stopped_after(stopping, changes)
+        try:
+            delete(stopping, PROJECT, Version("1.0"))
+        except Stopped:
+            pass
+        else:
+            assert changes == 5, "mark, two pages, metadata, wheel"
+        after = opened(emulator, container)
+        there = names_in(container)
+        for file in {one.file for page in both_pages(after) for one in page}:
+            assert f"simple/{PROJECT}/{file}" in there, "a page names what is not there"
+            assert f"simple/{PROJECT}/{file}.metadata" in there
+        if ending == "repair":
+            repair(after)
+            if changes == 0:
+                assert set(listed(after)) == {wheel.file for wheel in wheels}
+        if ending == "again" or changes == 0:
+            delete(after, PROJECT, Version("1.0"))
+        assert set(listed(after)) == {wheels[1].file}
+        assert not any(wheels[0].file in name for name in names_in(container))
+        delete(after, PROJECT, Version("1.1"))
+
+
+def test_repair_derives_every_page_from_what_is_there(
+    emulator: Azurite,
+    container: ContainerClient,
+    mirror: BlobMirror,
+    wheels: list[Wheel],
+    tmp_path: Path,
+) -> None:
+    other = make_wheel(tmp_path, "acme-other", "2.0", python=">=3.10")
+    published(mirror, *wheels, other)
+    want = {name: listed(mirror, name) for name in (PROJECT, "acme-other")}
+    # by another tool: a wheel without notes, a page that is nobody's, one that is gone
+    by_hand = make_wheel(tmp_path, "acme-hand", "3.0", python=">=3.11")
+    assert by_hand.path is not None
+    client = container.get_blob_client(f"team/simple/acme-hand/{by_hand.file}")
+    client.upload_blob(by_hand.path.read_bytes())
+    container.get_blob_client(f"team/simple/{PROJECT}/").upload_blob(b"<p>no", overwrite=True)
+    container.delete_blob("team/simple/acme-other/index.json")
+    container.delete_blob(f"team/simple/acme-other/{other.file}.metadata")
+    container.get_blob_client("team/simple/").upload_blob(b"nothing", overwrite=True)
+    container.get_blob_client("team/simple/index.json").upload_blob(
+        b'{"projects": [{"name": "gone"}]}', overwrite=True
+    )
+    done = repair(opened(emulator, container))
+    assert {one.file for one in done} == {
+        *(wheel.file for wheel in wheels), other.file, by_hand.file
+    }  # fmt: skip
+    assert want == {name: listed(mirror, name) for name in want}
+    found = listed(mirror, "acme-hand")[by_hand.file]
+    assert (found.sha256, found.requires_python) == (by_hand.sha256, ">=3.11")
+    assert found.core_metadata is not None
+    assert projects(mirror) == sorted(["acme-hand", "acme-other", PROJECT])
+    before = etags(container)
+    repair(opened(emulator, container))
+    assert etags(container) == before, "what is right is not written again"
+
+
+def etags(container: ContainerClient) -> Mapping[str, str]:
+    return {str(blob.name): str(blob.etag) for blob in container.list_blobs()}
