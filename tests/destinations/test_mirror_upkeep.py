@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from azure.core.credentials import AzureNamedKeyCredential
 from azure.storage.blob import ContainerClient
 from packaging.version import Version
 
+from tests.destinations.mirror_kit import (
+    blobs,
+    both_pages,
+    listed,
+    mirror_at,
+    projects,
+    published,
+)
 from tests.rehearsal.made import make_wheel
-from tests.servers.azurite import ACCOUNT, KEY, Azurite, azurite
+from tests.servers.azurite import Azurite, azurite
 from wheelstep.destinations.blob_mirror import BlobMirror
-from wheelstep.destinations.blob_sign_in import BlobSignIn
-from wheelstep.destinations.mirror_address import MirrorAddress
 from wheelstep.destinations.mirror_upkeep import delete, repair, yank
-from wheelstep.ground.simple_index import parse
-from wheelstep.ground.transport import Transport
-from wheelstep.model import Listed, Wheel
+from wheelstep.model import Wheel
 
 PROJECT = "acme-core"
 _numbers = itertools.count()
@@ -43,50 +46,7 @@ def mirror(emulator: Azurite, container: ContainerClient) -> BlobMirror:
 
 
 def opened(emulator: Azurite, container: ContainerClient) -> BlobMirror:
-    who = BlobSignIn("key", "a key", lambda: AzureNamedKeyCredential(ACCOUNT, KEY))
-    address = MirrorAddress.parse(f"blob+{emulator.url}/{container.container_name}/team")
-    return BlobMirror(address, name="m", transport=Transport({}), sign_in=lambda: who)
-
-
-def published(mirror: BlobMirror, *wheels: Wheel) -> None:
-    mirror.look(sorted({wheel.name for wheel in wheels}))
-    for wheel in wheels:
-        assert mirror.put(wheel)
-    mirror.finish(sorted({wheel.name for wheel in wheels}))
-
-
-def both_pages(mirror: BlobMirror, name: str = PROJECT) -> tuple[list[Listed], list[Listed]]:
-    url = "https://a.example/simple/x/"
-    html = mirror.store.read(f"simple/{name}/")
-    twin = mirror.store.read(f"simple/{name}/index.json")
-    assert html is not None
-    assert twin is not None
-    return parse(html, "text/html", url), parse(twin, "application/json", url)
-
-
-def listed(mirror: BlobMirror, name: str = PROJECT) -> dict[str, Listed]:
-    """What the page says, which the twin has to say, too."""
-    pages = both_pages(mirror, name)
-    told = [{one.file: (one.sha256, one.yanked, one.core_metadata) for one in page}
-            for page in pages]  # fmt: skip
-    assert told[0] == told[1]
-    return {one.file: one for one in pages[1]}
-
-
-def projects(mirror: BlobMirror) -> list[str]:
-    page = mirror.store.read("simple/index.json")
-    html = mirror.store.read("simple/")
-    assert page is not None
-    assert html is not None
-    import json
-
-    names = [one["name"] for one in json.loads(page)["projects"]]
-    assert all(f'<a href="{name}/">' in html.decode() for name in names)
-    return names
-
-
-def names_in(container: ContainerClient) -> set[str]:
-    return {str(blob.name).removeprefix("team/") for blob in container.list_blobs()}
+    return mirror_at(emulator.url, str(container.container_name))
 
 
 @pytest.fixture
@@ -101,15 +61,15 @@ def test_a_yanked_version_says_why_on_both_pages_and_can_be_taken_back(
     reason = 'it loses "data" in Köln, see #7'
     (done,) = yank(mirror, PROJECT, Version("1.0"), reason)
     assert (done.file, done.status, done.sha256) == (wheels[0].file, "yanked", wheels[0].sha256)
-    said = listed(mirror)
+    said = listed(mirror, PROJECT)
     assert said[wheels[0].file].yanked == reason
     assert said[wheels[1].file].yanked is None
     assert [one.status for one in yank(mirror, PROJECT, Version("1.0"), reason)] == ["unchanged"]
     yank(mirror, PROJECT, Version("1.0"), None)
-    assert listed(mirror)[wheels[0].file].yanked is True
+    assert listed(mirror, PROJECT)[wheels[0].file].yanked is True
     (done,) = yank(mirror, PROJECT, Version("1.0.0"), None, back=True)
     assert done.status == "unyanked"
-    assert listed(mirror)[wheels[0].file].yanked is None
+    assert listed(mirror, PROJECT)[wheels[0].file].yanked is None
     assert yank(mirror, PROJECT, Version("7"), None) == []
 
 
@@ -119,18 +79,18 @@ def test_a_deleted_version_is_gone_with_its_metadata_and_may_come_again_as_anoth
     published(mirror, *wheels)
     (done,) = delete(mirror, PROJECT, Version("1.0"))
     assert (done.file, done.status) == (wheels[0].file, "deleted")
-    assert set(listed(mirror)) == {wheels[1].file}
+    assert set(listed(mirror, PROJECT)) == {wheels[1].file}
     folder = f"simple/{PROJECT}"
-    assert {name for name in names_in(container) if name.startswith(f"{folder}/acme")} == {
+    assert {name for name in blobs(container) if name.startswith(f"{folder}/acme")} == {
         f"{folder}/{wheels[1].file}", f"{folder}/{wheels[1].file}.metadata"
     }  # fmt: skip
     assert delete(mirror, PROJECT, Version("1.0")) == []
     other = make_wheel(tmp_path / "other", PROJECT, "1.0", note="another one")
     published(mirror, other)
-    assert listed(mirror)[other.file].sha256 == other.sha256
+    assert listed(mirror, PROJECT)[other.file].sha256 == other.sha256
     delete(mirror, PROJECT, Version("1.0"))
     delete(mirror, PROJECT, Version("1.1"))
-    assert listed(mirror) == {}
+    assert listed(mirror, PROJECT) == {}
 
 
 class Stopped(Exception):
@@ -169,18 +129,18 @@ def test_a_deletion_that_is_stopped_anywhere_is_ended(
         else:
             assert changes == 5, "mark, two pages, metadata, wheel"
         after = opened(emulator, container)
-        there = names_in(container)
-        for file in {one.file for page in both_pages(after) for one in page}:
+        there = blobs(container)
+        for file in {one.file for page in both_pages(after, PROJECT) for one in page}:
             assert f"simple/{PROJECT}/{file}" in there, "a page names what is not there"
             assert f"simple/{PROJECT}/{file}.metadata" in there
         if ending == "repair":
             repair(after)
             if changes == 0:
-                assert set(listed(after)) == {wheel.file for wheel in wheels}
+                assert set(listed(after, PROJECT)) == {wheel.file for wheel in wheels}
         if ending == "again" or changes == 0:
             delete(after, PROJECT, Version("1.0"))
-        assert set(listed(after)) == {wheels[1].file}
-        assert not any(wheels[0].file in name for name in names_in(container))
+        assert set(listed(after, PROJECT)) == {wheels[1].file}
+        assert not any(wheels[0].file in name for name in blobs(container))
         delete(after, PROJECT, Version("1.1"))
 
 
@@ -215,10 +175,6 @@ def test_repair_derives_every_page_from_what_is_there(
     assert (found.sha256, found.requires_python) == (by_hand.sha256, ">=3.11")
     assert found.core_metadata is not None
     assert projects(mirror) == sorted(["acme-hand", "acme-other", PROJECT])
-    before = etags(container)
+    before = blobs(container)
     repair(opened(emulator, container))
-    assert etags(container) == before, "what is right is not written again"
-
-
-def etags(container: ContainerClient) -> Mapping[str, str]:
-    return {str(blob.name): str(blob.etag) for blob in container.list_blobs()}
+    assert blobs(container) == before, "what is right is not written again"

@@ -1,38 +1,29 @@
-"""The one file that knows azure-storage-blob: blobs written on condition, under our HTTP policy.
+"""Blobs by azure-storage-blob: read, listed, written on condition, streamed.
 
-The SDK's own retries are off: ours share the run's budget. A conditional write whose reply was lost
-and that is sent again is refused, although it arrived: whoever calls this reads again and compares.
+This file and blob_calls.py are the ones that know the SDK.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from http import HTTPStatus
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from wheelstep.destinations.blob_refusals import blob_refused, no_account
+from wheelstep.destinations.blob_calls import BlobCalls
 from wheelstep.destinations.blob_sign_in import BlobSignIn
 from wheelstep.destinations.mirror_address import MirrorAddress
 from wheelstep.destinations.mirror_project import Entry
-from wheelstep.errors import CannotHere, ServiceRefused, ServiceUnavailable
-from wheelstep.ground.secret import without_credentials
+from wheelstep.errors import CannotHere, ServiceRefused
 from wheelstep.ground.sending import FileBody
 from wheelstep.ground.swap import Conflict
-from wheelstep.ground.transport import Response, Transport
+from wheelstep.ground.transport import Transport
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
 __all__ = ["BlobStore"]
-
-T = TypeVar("T")
-TAKEN: Final = frozenset({HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED})
-"""409 BlobAlreadyExists for If-None-Match, 412 ConditionNotMet for If-Match (Microsoft Learn,
-"Specifying conditional headers")."""
 
 
 class BlobStore:
@@ -52,11 +43,7 @@ class BlobStore:
             sign_in: Returns who signs in; asked when the first request is sent.
         """
         self.address = address
-        self._transport = transport
-        self._sign_in = sign_in
-        self._who: BlobSignIn | None = None
-        self._guard = threading.Lock()
-        self._client: ContainerClient | None = None
+        self._ask = BlobCalls(address, transport, sign_in)
 
     # -- reading
 
@@ -330,94 +317,8 @@ class BlobStore:
 
         self._ask(f"removing {path}", ask, absent=True, taken=_lost)
 
-    # -- asking
-
     def _name(self, path: str) -> str:
         return f"{self.address.prefix}{path}"
-
-    def _container(self) -> ContainerClient:
-        with self._guard:
-            if self._client is None:
-                import requests
-                from azure.core.pipeline.transport import RequestsTransport
-                from azure.storage.blob import ContainerClient, LinearRetry
-
-                session = requests.Session()
-                self._transport.prepare(session)
-                session.proxies.update(self._transport.proxies(self.address.account_url))
-                self._who = self._sign_in()
-                self._client = ContainerClient(
-                    self.address.account_url,
-                    self.address.container,
-                    credential=self._who.make(),
-                    retry_policy=LinearRetry(retry_total=0),
-                    transport=RequestsTransport(
-                        session=session,
-                        session_owner=False,
-                        use_env_settings=False,
-                        connection_verify=session.verify,
-                        connection_timeout=self._transport.timeout[0],
-                        read_timeout=self._transport.timeout[1],
-                    ),
-                )
-            return self._client
-
-    def _ask(
-        self,
-        doing: str,
-        call: Callable[[ContainerClient], T],
-        *,
-        absent: bool = False,
-        taken: Callable[[], T] | None = None,
-    ) -> T | None:
-        """Call the SDK, again where the service could not answer just now.
-
-        Args:
-            doing: For errors, e.g. "reading simple/acme/index.json".
-            call: Given the client.
-            absent: A blob that is not there is None.
-            taken: What is returned, or raised, where a condition does not hold.
-        """
-        result: list[T] = []
-        client = self._container()
-
-        def attempt() -> Response:
-            from azure.core.exceptions import AzureError, HttpResponseError
-            from requests import ConnectionError as NoConnection
-
-            try:
-                result[:] = [call(client)]
-            except HttpResponseError as error:
-                answer: Any = error.response
-                if answer is None:
-                    raise NoConnection(str(error)) from error
-                headers = {str(name): str(value) for name, value in answer.headers.items()}
-                return Response(answer.status_code, _Headers(headers), str(error).encode(),
-                                self.address.url, answer.reason or "")  # fmt: skip
-            except AzureError as error:
-                # what requests said decides whether it is tried again
-                inner = error.inner_exception
-                raise (inner or NoConnection(str(error))) from error
-            return Response(HTTPStatus.OK, {}, b"", self.address.url)
-
-        what = f"{doing} {without_credentials(self.address.url)}"
-        try:
-            response = self._transport.retrying(what, attempt)
-        except ServiceUnavailable as error:
-            if error.code == "host-unknown":
-                raise no_account(self.address, error) from error
-            raise
-        if response.status == HTTPStatus.OK:
-            return result[0]
-        code = response.headers.get("x-ms-error-code", "")
-        if absent and response.status == HTTPStatus.NOT_FOUND and code in {"", "BlobNotFound"}:
-            return None
-        if taken is not None and response.status in TAKEN and code in {
-            "", "BlobAlreadyExists", "ConditionNotMet"
-        }:  # fmt: skip
-            return taken()
-        assert self._who is not None  # noqa: S101 - set with the client
-        raise blob_refused(self.address, self._who, doing, response)
 
 
 def _lost() -> NoReturn:
@@ -427,16 +328,3 @@ def _lost() -> NoReturn:
 def _bare(etag: object) -> str:
     """Return an ETag without its quotes: listings have none, answers do."""
     return str(etag).strip('"')
-
-
-class _Headers(dict[str, str]):
-    """Headers whose names compare without case."""
-
-    def __init__(self, headers: Mapping[str, str]) -> None:
-        super().__init__({name.lower(): value for name, value in headers.items()})
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return super().get(name.lower(), default)
-
-    def __iter__(self) -> Iterator[str]:
-        return super().__iter__()

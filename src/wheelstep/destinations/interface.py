@@ -161,7 +161,8 @@ class WritesPages(Destination, Protocol):
 
         Args:
             names: Normalised project names.
-            at: "serve": at the place where consumers read; else where the pages were written.
+            at: "serve": at the place where consumers read; "write": where the pages were written;
+                "none": what this process has written last is taken for it.
 
         Raises:
             ServiceRefused: The place where consumers read says no.

@@ -89,7 +89,7 @@ class Waiting:
         self, destination: Destination, names: Sequence[str]
     ) -> Mapping[str, Sequence[Listed]]:
         if writes_pages(destination):
-            return destination.served(names, "serve" if self.read_back == "serve" else "write")
+            return destination.served(names, self.read_back)
         return destination.look(names)
 
     def _not_visible(
