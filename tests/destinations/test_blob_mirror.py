@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from azure.storage.blob import ContainerClient
 
+from tests.destinations.mirror_chaos import check, storm
 from tests.destinations.mirror_kit import (
     blobs,
     both_pages,
@@ -330,3 +331,14 @@ def test_both_pages_are_there_for_every_project(
     published(opened(emulator, container), wheel_of(tmp_path, "1.0"))
     html, twin = both_pages(opened(emulator, container), NAME)
     assert [one.file for one in html] == [one.file for one in twin]
+
+
+def test_many_publishers_lose_nothing_although_killed_and_unheard(
+    emulator: Azurite, container: ContainerClient, tmp_path: Path
+) -> None:
+    # with 20 versions each it takes a minute: python -m tests.destinations.mirror_chaos 16 20
+    done = storm(emulator, container, tmp_path, processes=16, versions=3)
+    check(emulator, container, done)
+    assert done.killed >= 8
+    assert done.lost >= done.requests / 20
+    assert sum(map(len, done.wheels.values())) == 48

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import enum
 import http.client
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -93,6 +94,11 @@ class _Server(ThreadingHTTPServer):
         self.guard = threading.Lock()
         base = f"http://127.0.0.1:{self.server_address[1]}"
         self.state = Between(f"{base}{self.place.path}", rule=rule)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that was killed is no error of ours."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Handler(BaseHTTPRequestHandler):
