@@ -109,7 +109,7 @@ def storm(
             number, process = next(iter(running.items()))
             if to_kill and (victim := to_kill.pop()) in running and running[victim].is_alive():
                 # in the middle of its work, wherever that is; it is started again
-                running[victim].join(chance.random())
+                running[victim].join(chance.random() * 0.4)
                 if running[victim].is_alive():
                     running[victim].kill()
                     done.killed += 1

@@ -339,6 +339,6 @@ def test_many_publishers_lose_nothing_although_killed_and_unheard(
     # with 20 versions each it takes a minute: python -m tests.destinations.mirror_chaos 16 20
     done = storm(emulator, container, tmp_path, processes=16, versions=3)
     check(emulator, container, done)
-    assert done.killed >= 8
+    assert done.killed >= 4
     assert done.lost >= done.requests / 20
     assert sum(map(len, done.wheels.values())) == 48
