@@ -21,9 +21,8 @@ __all__ = ["WRITER", "blob_refused", "no_account"]
 
 WRITER: Final = "Storage Blob Data Contributor"
 """The least of the built-in roles that may write blobs."""
-READER: Final = "Storage Blob Data Reader"
 GRANT: Final = (
-    "`az role assignment create --assignee IDENTITY --role '{role}' --scope "
+    "`az role assignment create --assignee {assignee} --role '{role}' --scope "
     "/subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.Storage/storageAccounts/"
     "{account}/blobServices/default/containers/{container}`"
 )
@@ -126,14 +125,14 @@ def blob_refused(
         "host": address.account_url.partition("://")[2],
         "account": address.account,
         "container": address.container,
-        "who": who.source,
+        "who": who.described(),
         "what": f"{doing}: {response.status} {code}".rstrip(),
     }
     if (row := CODES.get(code)) is not None:
         return ServiceRefused(
             row.says.format(**known), code=row.code, cure=row.cure.format(**known)
         )
-    said = " ".join(response.body.decode("utf-8", "replace").split())
+    said = response.body.decode("utf-8", "replace")
     if code in {"AuthenticationFailed", "InvalidAuthenticationInfo"} or response.status == 401:  # noqa: PLR2004
         return _not_accepted(who, known, said)
     if response.status == 403:  # noqa: PLR2004
@@ -143,7 +142,7 @@ def blob_refused(
 
 def _not_accepted(who: BlobSignIn, known: dict[str, str], said: str) -> ServiceRefused:
     """Tell a sign-in that ended from one that is wrong, and from a clock that is."""
-    said = blanked(said)[:LONGEST_QUOTE]
+    said = _detail(said)
     quote = f' The service says: "{said}"' if said else ""
     where = "{host} does not accept the sign-in ({what}, signed in with {who})".format(**known)
     if who.kind == "sas" and EXPIRED.search(said):
@@ -169,6 +168,14 @@ def _not_accepted(who: BlobSignIn, known: dict[str, str], said: str) -> ServiceR
     )
 
 
+def _detail(said: str) -> str:
+    """Return what the service says of a sign-in, without the signature that it repeats."""
+    detail = re.search(r"authenticationerrordetail:\s*([^\n<]+)", said, re.IGNORECASE)
+    text = detail[1] if detail else said.partition("\n")[0]
+    text = " ".join(re.sub(r"'[\w+/=]{16,}'", "'***'", text).split())
+    return blanked(text)[:LONGEST_QUOTE]
+
+
 def _right_missing(who: BlobSignIn, doing: str, known: dict[str, str]) -> ServiceRefused:
     letters, right = next(
         ((letter, word) for start, letter, word in LETTERS if doing.startswith(start)),
@@ -184,14 +191,15 @@ def _right_missing(who: BlobSignIn, doing: str, known: dict[str, str]) -> Servic
             cure=f"Make the SAS with the permission{'s' if ' and ' in letters else ''} {letters}; "
             "a mirror needs r, l, c and w, and d to delete.",
         )
-    role = READER if right in {"list", "read"} else WRITER
+    identity = who.identity()
+    assignee = identity.object_id if identity and identity.object_id else "IDENTITY"
     return RightMissing(
         "{host} refuses it ({what}): {who} lacks ".format(**known)
         + f"the right to {right} in the container {known['container']}.",
         right=right,
-        identity=who.source,
-        cure=f"Give the identity the role '{role}' on the container: "
-        + GRANT.format(role=role, **known)
+        identity=who.described(),
+        cure=f"Give the identity the role '{WRITER}' on the container: "
+        + GRANT.format(role=WRITER, assignee=assignee, **known)
         + ". Owner or Contributor of the account is not enough.",
     )
 

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 from wheelstep.destinations.mirror_address import MirrorAddress
 from wheelstep.errors import SettingError
 from wheelstep.ground.credentials import GITHUB_TOKEN, IdentitySource
+from wheelstep.ground.identity import Identity, identity_in
 from wheelstep.ground.secret import Secret
 
 __all__ = ["STORAGE_SCOPE", "BlobSignIn", "blob_sign_in"]
@@ -48,6 +49,28 @@ class BlobSignIn:
     """Of a SAS: the letters of its `sp`, what it may do."""
     until: str = ""
     """Of a SAS: its `se`, until when, as it says it."""
+    entra: IdentitySource | None = field(default=None, compare=False, repr=False)
+    """Where tokens of Entra ID come from."""
+
+    def identity(self) -> Identity | None:
+        """Return whom a token of Entra ID is of; None for others, and where it does not say.
+
+        Raises:
+            StepError: Nobody is signed in.
+        """
+        return identity_in(self.entra.known().secret) if self.entra is not None else None
+
+    def described(self) -> str:
+        """Return who it is, for people: of Entra ID by name, and which identity signed in.
+
+        Raises:
+            StepError: Nobody is signed in.
+        """
+        if self.entra is None:
+            return self.source
+        who = self.identity()
+        by = self.entra.known().source
+        return f"{who}, signed in by {by}" if who else f"{self.source} ({by})"
 
 
 def blob_sign_in(
@@ -91,7 +114,7 @@ def blob_sign_in(
             code="destination-insecure",
             cure=f"Write https://, or set {CONNECTION_STRING}.",
         )
-    return BlobSignIn("entra", "Entra ID", lambda: _Entra(entra))
+    return BlobSignIn("entra", "Entra ID", lambda: _Entra(entra), entra=entra)
 
 
 def _of_text(token: Secret, source: str, address: MirrorAddress) -> BlobSignIn:

@@ -9,7 +9,7 @@ from wheelstep.model import Workspace
 from wheelstep.stages.run import Run
 
 if TYPE_CHECKING:
-    from wheelstep.workspaces.identity import Identity
+    from wheelstep.ground.identity import Identity
 
 __all__ = ["CONNECT", "REGISTER", "SEE_CONNECTIONS", "SEE_VERSIONS", "lacking"]
 

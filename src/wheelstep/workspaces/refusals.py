@@ -16,9 +16,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from wheelstep.errors import ServiceRefused, ServiceUnavailable, StepError
+from wheelstep.ground.identity import Identity
 from wheelstep.ground.secret import blanked, without_credentials
 from wheelstep.ground.transport import Response, refusal
-from wheelstep.workspaces.identity import Identity
 
 __all__ = ["NOT_THERE", "ResourceConflict", "absent", "assignment", "refused", "role_for"]
 

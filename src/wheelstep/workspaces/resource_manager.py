@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 
 from wheelstep.errors import ServiceRefused, SettingError, StepError
 from wheelstep.ground.credentials import EntraToken, IdentitySource, TokenSource
+from wheelstep.ground.identity import Identity, identity_in
 from wheelstep.ground.secret import Secret, without_credentials
 from wheelstep.ground.transport import UNAUTHORIZED, Response, Transport
-from wheelstep.workspaces.identity import Identity, identity_in
 from wheelstep.workspaces.refusals import absent, refused
 
 if TYPE_CHECKING:

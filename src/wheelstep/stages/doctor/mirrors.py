@@ -45,7 +45,7 @@ def _read(known: Known, one: BlobMirror, subject: str) -> Sequence[Check]:
     files = sum(len(files) for files in listed.values())
     return [
         DESTINATIONS.ok(
-            subject, f"Signed in with {who.source}; it can be listed ({files} files of ours)."
+            subject, f"Signed in with {who.described()}; it can be listed ({files} files of ours)."
         )
     ]
 
