@@ -167,7 +167,7 @@ def _not_registering(world: World) -> None:
 
 
 def _mirror(world: World) -> None:
-    world.edit("wheelstep.toml", "feed+http://", "blob+http://")
+    world.edit("wheelstep.toml", f"feed+{world.feed.simple_url}", "azureml://subscriptions/1")
 
 
 def _connection_token_refused(world: World) -> None:

@@ -334,8 +334,15 @@ def test_the_road_that_fits_follows_from_what_was_found(found: Found, says: str)
 
 
 def test_a_road_of_a_later_version_is_said_to_be_one() -> None:
-    for found in (
-        Found(40, {"feed"}, 3, restricted=True, contexts=False),
-        Found(2, {"folder"}, 1, restricted=False, contexts=False),
-    ):
-        assert "later version" in advice(found).message
+    found = Found(2, {"folder"}, 1, restricted=False, contexts=False)
+    assert "later version" in advice(found).message
+
+
+def test_a_mirror_is_the_road_through_a_firewall() -> None:
+    found = Found(40, {"feed"}, 3, restricted=True, contexts=False)
+    assert "A mirror behind the firewall fits" in advice(found).message
+    assert "The feed serves, too" in advice(found).message
+    there = Found(40, {"mirror"}, 3, restricted=True, contexts=False)
+    assert advice(there).message.startswith("The mirror that is set behind the firewall fits")
+    few = Found(2, {"mirror"}, 1, restricted=False, contexts=False)
+    assert advice(few).message.startswith("The mirror that is set fits")

@@ -70,7 +70,7 @@ class BlobSignIn:
             return self.source
         who = self.identity()
         by = self.entra.known().source
-        return f"{who}, signed in by {by}" if who else f"{self.source} ({by})"
+        return f"{who} by way of {by}" if who else f"{self.source} ({by})"
 
 
 def blob_sign_in(

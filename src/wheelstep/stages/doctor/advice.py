@@ -23,7 +23,7 @@ class Found:
 
     packages: int
     kinds: Collection[str]
-    """Of the destinations: "folder", "index", "feed"."""
+    """Of the destinations: "folder", "index", "feed", "mirror"."""
     workspaces: int
     restricted: bool
     """Storage or registry of a workspace is behind network rules: builds cannot reach the public
@@ -41,23 +41,27 @@ def advice(found: Found) -> Check:
 
 def _sentences(found: Found) -> Sequence[str]:
     said: list[str]
+    shared = [kind for kind in ("feed", "index", "mirror") if kind in found.kinds]
     if found.restricted:
-        road = "A mirror behind the firewall fits"
+        mirror = "The mirror that is set" if "mirror" in found.kinds else "A mirror"
         why = "what builds images stands in a closed network, where the public index is far away"
-        said = [f"{road}: {why}.{_later('blob+')}"]
+        said = [f"{mirror} behind the firewall fits: {why}."]
+        if "mirror" not in found.kinds:
+            said.append("docs/firewall.md has the ways that work.")
         if "feed" in found.kinds:
             said.append(
-                "Until then the feed serves, as long as the network lets its host and, by an "
-                "upstream of the feed, the public packages through."
+                "The feed serves, too, as long as the network lets its host and, by an upstream "
+                "of the feed, the public packages through."
             )
-    elif found.packages <= FEW and found.workspaces == 1 and "feed" not in found.kinds:
+    elif found.packages <= FEW and found.workspaces == 1 and {*shared} <= {"index"}:
         road = "The workspace's own storage fits"
         why = f"{_count(found.packages)} in one workspace need no feed and no token"
         said = [f"{road}: {why}.{_later('azureml:')}"]
         if not found.served:
             said.append("Until then a feed or an index serves: a folder is on this machine alone.")
-    elif "feed" in found.kinds or "index" in found.kinds:
-        said = ["The feed or index that is set fits: several packages or workspaces share it."]
+    elif shared:
+        road = f"The {' or '.join(shared)} that is set fits"
+        said = [f"{road}: several packages or workspaces share it."]
     else:
         road = "An Azure Artifacts feed fits"
         said = [f"{road}: several packages or workspaces share it, each with one connection."]
