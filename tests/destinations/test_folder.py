@@ -19,6 +19,7 @@ import pytest
 from tests.destinations.wheels import content_of, make_wheel
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.interface import Wanted, writes_pages
+from wheelstep.destinations.layout import path_of
 from wheelstep.destinations.publish import publish
 from wheelstep.errors import CannotHere, Refused, ServiceRefused, SettingError
 from wheelstep.ground.secret import Secret
@@ -94,8 +95,9 @@ def test_pip_and_uv_install_from_the_file_url(
 def test_pip_and_uv_install_by_find_links(
     filled: FolderDestination, tmp_path: Path, install: Install
 ) -> None:
-    links = str(filled.folder / "wheels")
-    done = install(tmp_path / "site", "--no-index", "--find-links", links, "acme-app")
+    folders = [str(filled.folder / "simple" / name) for name in ("acme-core", "acme-app")]
+    links = [word for folder in folders for word in ("--find-links", folder)]
+    done = install(tmp_path / "site", "--no-index", *links, "acme-app")
 
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "site" / "acme_core-1.10.dist-info").is_dir()
@@ -134,12 +136,12 @@ def test_over_http_the_metadata_spares_the_wheels(
         done = install(tmp_path / "site", "--index-url", f"{web.url}/simple/", "acme-app")
 
     assert done.returncode == 0, done.stderr
-    assert "/wheels/acme_core-1.10-py3-none-any.whl.metadata" in web.asked
+    assert "/simple/acme-core/acme_core-1.10-py3-none-any.whl.metadata" in web.asked
     assert not any(path.endswith("acme_core-1.0-py3-none-any.whl") for path in web.asked)
 
 
 def test_pip_notices_a_changed_wheel(filled: FolderDestination, tmp_path: Path) -> None:
-    wheel = filled.folder / "wheels" / "acme_core-1.10-py3-none-any.whl"
+    wheel = filled.folder / "simple" / "acme-core" / "acme_core-1.10-py3-none-any.whl"
     wheel.write_bytes(wheel.read_bytes() + b"x")
 
     done = pip_install(tmp_path / "site", "--index-url", filled.local_index, "acme-core==1.10")
@@ -160,7 +162,7 @@ def test_everything_listed_is_there_with_the_hash_it_is_listed_with(
         ]
         assert [f.file for f in pages[0]] == [f.file for f in pages[1]]
         for listed in (*pages[0], *pages[1]):
-            path = filled.folder / "wheels" / listed.file
+            path = filled.folder / path_of(listed.file)
             assert listed.url == path.as_uri().replace("+", "%2B")
             assert listed.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
             metadata = Path(f"{path}.metadata").read_bytes()
@@ -194,8 +196,9 @@ def test_finish_heals_lost_pages_and_metadata_and_clears_what_a_killed_run_left(
     tree = snapshot(filled.folder)
     (filled.folder / "simple" / "acme-core" / "index.json").write_text("{broken")
     (filled.folder / "simple" / "index.html").unlink()
-    (filled.folder / "wheels" / "acme_core-1.0-py3-none-any.whl.metadata").unlink()
-    (filled.folder / "wheels" / ".acme_core-9.whl.0123.part").write_bytes(b"half a wheel")
+    project = filled.folder / "simple" / "acme-core"
+    (project / "acme_core-1.0-py3-none-any.whl.metadata").unlink()
+    (project / ".acme_core-9.whl.0123.part").write_bytes(b"half a wheel")
 
     filled.finish(["acme-core"])
 
@@ -249,9 +252,9 @@ def test_a_yank_written_into_the_page_survives(filled: FolderDestination) -> Non
 
 def test_a_file_that_is_no_wheel_is_listed_as_it_is(tmp_path: Path) -> None:
     destination = folder_at(tmp_path)
-    (tmp_path / "index" / "wheels").mkdir(parents=True)
-    (tmp_path / "index" / "wheels" / "acme-1-py3-none-any.whl").write_text("no archive")
-    (tmp_path / "index" / "wheels" / "notes.txt").write_text("no wheel")
+    (tmp_path / "index" / "simple" / "acme").mkdir(parents=True)
+    (tmp_path / "index" / "simple" / "acme" / "acme-1-py3-none-any.whl").write_text("no archive")
+    (tmp_path / "index" / "simple" / "acme" / "notes.txt").write_text("no wheel")
 
     destination.finish(["acme"])
 
@@ -269,8 +272,8 @@ def test_read_back_at_serve_url(tmp_path: Path) -> None:
         (done,) = publish([wheel], [destination], content_of=content_of, work=tmp_path)
 
     assert done.outcome is Outcome.UPLOADED
-    assert done.url == f"{web.url}/wheels/acme-1.0%2Bx-py3-none-any.whl"
-    assert "/wheels/acme-1.0%2Bx-py3-none-any.whl" in web.asked
+    assert done.url == f"{web.url}/simple/acme/acme-1.0%2Bx-py3-none-any.whl"
+    assert "/simple/acme/acme-1.0%2Bx-py3-none-any.whl" in web.asked
     assert "/simple/acme/" in web.asked
     assert destination.index().url == f"{web.url}/simple/"
 
@@ -329,7 +332,7 @@ def test_a_wheel_that_changed_since_it_was_checked_is_not_stored(tmp_path: Path)
 
 def test_fetch_refuses_other_bytes_than_listed(filled: FolderDestination, tmp_path: Path) -> None:
     listed = filled.served(["acme-app"], "write")["acme-app"][0]
-    (filled.folder / "wheels" / listed.file).write_bytes(b"changed")
+    (filled.folder / path_of(listed.file)).write_bytes(b"changed")
 
     with pytest.raises(Refused, match="one of them was changed"):
         filled.fetch(listed, tmp_path / "copy")

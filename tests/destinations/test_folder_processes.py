@@ -122,7 +122,7 @@ def test_killed_at_any_step_and_run_again_it_ends_the_same(tmp_path: Path) -> No
         killed.communicate()
         assert killed.returncode == -signal.SIGKILL
         for name, page in listed_so_far(root / "index").items():
-            assert page <= {p.name for p in (root / "index" / "wheels").iterdir()}, name
+            assert page <= {p.name for p in (root / "index" / "simple" / name).iterdir()}, name
         again = publisher(root, 1)
         again.communicate()
         assert again.returncode == 0

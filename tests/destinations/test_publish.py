@@ -326,7 +326,7 @@ def test_many_wheels_to_one_folder_write_each_page_once(releasing: Releasing) ->
     releasing.publish(wheels, folder)
     served = folder.served([f"p{i}" for i in range(5)], "serve")
     assert [len(files) for files in served.values()] == [8] * 5
-    assert {record_of(p).sha256 for p in folder.folder.glob("wheels/*.whl")} == {
+    assert {record_of(p).sha256 for p in folder.folder.glob("simple/*/*.whl")} == {
         f.sha256 for files in served.values() for f in files
     }
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.release.kit import Repo, everything, pip_download, served
 from tests.release.samples import AZUREML, CONDA, MONOREPO, setuptools
+from wheelstep.destinations.layout import path_of
 from wheelstep.lock import FILE
 
 FEATURES = "packages/features/pyproject.toml"
@@ -166,7 +167,7 @@ def test_by_url_and_pip_takes_it(tmp_path: Path) -> None:
     with served(repo.index) as url:
         ran = repo.release("--serve-url", url, "--pin", "url", "--rehearse", "off")
         file = "acme_core-1.0.0-py3-none-any.whl"
-        line = f"acme-core @ {url}wheels/{file}#sha256={ran.hashes[file]}"
+        line = f"acme-core @ {url}{path_of(file)}#sha256={ran.hashes[file]}"
         assert repo.read("requirements.txt").splitlines()[1] == f"{line}  # needed by acme-features"
         assert f"- {line}  # needed by acme-features\n" in repo.read(CONDA)
         fetched = pip_download(

@@ -14,6 +14,7 @@ import pytest
 from tests.destinations.wheels import make_wheel
 from tests.release.kit import Repo, contents
 from tests.release.samples import flit
+from wheelstep.destinations.layout import path_of
 
 SETTINGS = 'packages = ["packages/*"]\npublish-to = ["../index"]\ncommit = "local"\n'
 
@@ -88,7 +89,7 @@ def test_a_wheel_for_one_more_platform_is_added_to_a_release(two: Repo) -> None:
     assert ran.published[wheel.file] == ["uploaded"]
     assert ran.packages == {"aa": "prebuilt", "bb": "unchanged"}
     after = contents(two.index)
-    assert f"wheels/{wheel.file}" in after
+    assert path_of(wheel.file) in after
     assert {name: after[name] for name in before if name.endswith(".whl")} == {
         name: digest for name, digest in before.items() if name.endswith(".whl")
     }

@@ -50,7 +50,7 @@ def test_the_commit_is_pinned_and_pip_installs_it(
     line = f"acme-core[x] @ git+{server.address('acme.git')}@{commit}#subdirectory=packages/core"
     assert repo.read("requirements.txt") == f"{line} ; python_version > '3'\n"
     assert [row["status"] for row in ran.report["rehearsals"]] == ["resolved"]
-    assert (repo.index / "wheels/acme_core-1.0.0-py2.py3-none-any.whl").exists()
+    assert (repo.index / "simple/acme-core/acme_core-1.0.0-py2.py3-none-any.whl").exists()
     assert "reader-pass" not in repo.git("show")
     # what pip does with it, given a credential as the image has one
     signed = line.replace("://", "://reader:reader-pass-3@").replace("[x]", "")

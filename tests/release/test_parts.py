@@ -8,6 +8,7 @@ import pytest
 
 from tests.release.kit import Repo, contents, everything
 from tests.release.samples import AZUREML, CONDA, REQUIREMENTS
+from wheelstep.destinations.layout import path_of
 
 
 @pytest.mark.parametrize("command", [("plan",), ("release", "--dry-run")])
@@ -174,7 +175,7 @@ def test_a_released_version_is_copied_to_a_second_index(monorepo: Repo) -> None:
     assert (ran.code, ran.status) == (0, "done"), ran.said
     assert list(ran.published.values()) == [["identical", "copied"]]
     (name,) = ran.published
-    first, second = (monorepo.place / folder / "wheels" / name for folder in ("index", "second"))
+    first, second = (monorepo.place / folder / path_of(name) for folder in ("index", "second"))
     assert second.read_bytes() == first.read_bytes()
     assert [path.name for path in second.parent.glob("*.whl")] == [name]
     unknown = monorepo.wheelstep("publish", "acme-core==9.9", extra=both)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.release.kit import Repo, contents, everything, pip_download, served
 from tests.release.samples import AZUREML, CONDA, REQUIREMENTS
+from wheelstep.destinations.layout import path_of
 from wheelstep.stages.definitions import MANY
 
 CORE = "acme_core-1.0.0-py3-none-any.whl"
@@ -104,7 +105,7 @@ def test_pins_by_url(
     with served(repo.index) as url:
         ran = repo.release("--serve-url", url, "--pin", style)
         wheels = {
-            file: f"{url}wheels/{file}#sha256={digest}" for file, digest in ran.hashes.items()
+            file: f"{url}{path_of(file)}#sha256={digest}" for file, digest in ran.hashes.items()
         }
         lines = [line.strip() for line in repo.read(CONDA).splitlines()[-2:]]
         requirements = repo.read(REQUIREMENTS).splitlines()
@@ -117,7 +118,7 @@ def test_pins_by_url(
         else:
             assert FEATURES in lines[1]
             assert "@" not in lines[1]
-            assert requirements[0].startswith(f"{url}wheels/{MODELS}")
+            assert requirements[0].startswith(f"{url}{path_of(MODELS)}")
         assert "index-url" not in repo.read(CONDA) + repo.read(REQUIREMENTS)
         head, index = repo.head, contents(repo.index)
         again = repo.release("--serve-url", url, "--pin", style)
@@ -153,6 +154,7 @@ def test_the_command_pin_writes_the_url_that_consumers_read(
     with served(monorepo.index) as url:
         ran = monorepo.wheelstep("pin", *names, "--serve-url", url, "--pin", "url")
         assert ran.code == 0, ran.said
-        assert monorepo.read(REQUIREMENTS).startswith(f"acme-models @ {url}wheels/{MODELS}#sha256=")
-        assert f"acme_features @ {url}wheels/{FEATURES}#sha256=" in monorepo.read(CONDA)
+        line = f"acme-models @ {url}{path_of(MODELS)}#sha256="
+        assert monorepo.read(REQUIREMENTS).startswith(line)
+        assert f"acme_features @ {url}{path_of(FEATURES)}#sha256=" in monorepo.read(CONDA)
         assert str(monorepo.place) not in monorepo.git("show")

@@ -83,7 +83,7 @@ def test_children_are_ended(
 DEEDS = {
     "before anything": r"Popen .*'rev-parse'",
     "while the build tools are installed": r"Popen .*uv'",
-    "while a wheel is copied": r"open .*/index/wheels/",
+    "while a wheel is copied": r"open .*/index/simple/[^/]+/.*\.whl",
     "while a page is written": r"rename .*index\.html",
     "while the commit is made": r"Popen .*write-tree",
     "while the branch is held": r"Popen .*'update-ref'",

@@ -14,6 +14,7 @@ from tests.release.kit import Repo
 from tests.servers.feed import FeedServer, Stored, feed_server
 from wheelstep.commands import dispatch
 from wheelstep.commands.parts import publish
+from wheelstep.destinations.layout import path_of
 from wheelstep.hosts.github_actions import GitHubActions
 from wheelstep.hosts.terminal import Terminal
 from wheelstep.lock import FILE, Lock, Locked, LockedWheel
@@ -105,7 +106,7 @@ class Place:
 
     @property
     def in_folder(self) -> Path:
-        return self.repo.index / "wheels" / WHEEL
+        return self.repo.index / path_of(WHEEL)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import pytest
 from tests.servers.feed import Fault, Stored
 from tests.stages.copying_kit import Place, place_in, statuses
 from wheelstep.commands.copy_released import copy_released
+from wheelstep.destinations.layout import path_of
 from wheelstep.errors import Refused, ServiceRefused, SettingError
 
 OLD = "acme_core-0.9-py3-none-any.whl"
@@ -53,7 +54,7 @@ def test_other_content_under_the_version_is_refused_before_anything_is_stored(pl
     with pytest.raises(Refused) as raised:
         place.copy("acme-core==0.9")
     assert raised.value.code == "version-taken"
-    assert not (place.repo.index / "wheels").exists()
+    assert not (place.repo.index / "simple").exists()
 
 
 def test_what_is_stored_before_a_failure_is_reported(place: Place) -> None:
@@ -64,7 +65,7 @@ def test_what_is_stored_before_a_failure_is_reported(place: Place) -> None:
     with pytest.raises(ServiceRefused):
         copy_released(run, ["acme-core==0.9"])
     assert statuses(run.report)[:1] == ["identical"]
-    assert (place.repo.index / "wheels" / OLD).exists() == ("copied" in statuses(run.report))
+    assert (place.repo.index / path_of(OLD)).exists() == ("copied" in statuses(run.report))
 
 
 def test_it_is_promoted_where_a_view_is_set(place: Place) -> None:

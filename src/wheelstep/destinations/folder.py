@@ -18,9 +18,9 @@ from wheelstep.destinations.interface import ReadBack, Wanted
 from wheelstep.destinations.layout import (
     METADATA_ENDING,
     SIMPLE,
-    WHEELS,
     metadata_member,
     pages,
+    path_of,
     project_of,
     requires_python,
     root_pages,
@@ -82,7 +82,7 @@ class FolderDestination:
 
     def public_url(self, file: str) -> str | None:
         """Return the URL at which consumers read a wheel; None without a `serve_url`."""
-        return f"{self._serve}{WHEELS}/{quote(file)}" if self._serve else None
+        return f"{self._serve}{quote(path_of(file))}" if self._serve else None
 
     def unacceptable(self, wheel: Wheel) -> str | None:
         """Say why it would refuse a wheel: only for a name that is no wheel's."""
@@ -95,23 +95,23 @@ class FolderDestination:
         return {name: self._lying(name, files) for name, files in self._files(names).items()}
 
     def _files(self, names: Sequence[str]) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {name: [] for name in names}
-        for file in self._store.names(WHEELS):
-            if (name := project_of(file)) in found:
-                found[name].append(file)
-        return found
+        return {name: self._wheels(name) for name in names}
+
+    def _wheels(self, name: str) -> list[str]:
+        there = self._store.names(f"{SIMPLE}/{name}")
+        return [file for file in there if project_of(file) == name]
 
     def _lying(self, name: str, files: Sequence[str]) -> list[Listed]:
         recorded = self._recorded(name)
         listed = []
         for file in files:
-            path = self.folder / WHEELS / file
+            path = self.folder / path_of(file)
             try:
                 size = path.stat().st_size
             except OSError as error:
                 raise CannotHere.from_os_error(error, "reading the folder") from error
             known = recorded.get(file)
-            metadata = self._store.read(f"{WHEELS}/{file}{METADATA_ENDING}")
+            metadata = self._store.read(f"{path_of(file)}{METADATA_ENDING}")
             listed.append(
                 Listed(
                     file=file,
@@ -208,7 +208,7 @@ class FolderDestination:
             CannotHere: Disk full, not writable, or the wheel changed since it was checked.
         """
         assert wheel.path is not None  # noqa: S101 - what the interface says
-        stored = self._store.add(f"{WHEELS}/{wheel.file}", wheel.path, wheel.sha256)
+        stored = self._store.add(path_of(wheel.file), wheel.path, wheel.sha256)
         if stored:
             with self._store.locked():
                 self._write_metadata(wheel.file)
@@ -216,11 +216,11 @@ class FolderDestination:
 
     def _write_metadata(self, file: str) -> None:
         """Write a wheel's METADATA beside it, where it is not there yet; the lock is held."""
-        path = f"{WHEELS}/{file}{METADATA_ENDING}"
+        path = f"{path_of(file)}{METADATA_ENDING}"
         if self._store.read(path) is not None:
             return
         try:
-            with zipfile.ZipFile(self.folder / WHEELS / file) as archive:
+            with zipfile.ZipFile(self.folder / path_of(file)) as archive:
                 member = metadata_member(file, archive.namelist())
                 metadata = archive.read(member) if member else None
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError):
@@ -235,7 +235,6 @@ class FolderDestination:
         if not names:
             return
         with self._store.locked():
-            self._store.sweep(WHEELS)
             for name, files in self._files(names).items():
                 if not files and self._store.read(f"{SIMPLE}/{name}/index.html") is None:
                     continue

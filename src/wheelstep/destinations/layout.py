@@ -1,14 +1,15 @@
 """How a static index is laid out, in a folder or in a mirror: the pure part, no I/O.
 
 ```
-wheels/FILE               every wheel, flat, so that `--find-links .../wheels` works, too
-wheels/FILE.metadata      its METADATA (PEP 658): pip resolves without the wheel
-simple/NAME/index.html    PEP 503
-simple/NAME/index.json    PEP 691, for readers that ask for it by name
-simple/index.html, .json  the projects
+simple/NAME/FILE            a wheel, beside the page that lists it
+simple/NAME/FILE.metadata   its METADATA (PEP 658): pip resolves without the wheel
+simple/NAME/index.html      PEP 503
+simple/NAME/index.json      PEP 691, for readers that ask for it by name
+simple/index.html, .json    the projects
 ```
-Links are relative, so that the whole can be moved and served from anywhere. Written in this order:
-wheel, metadata, page; so a page never names what is not there.
+Links are relative, so that the whole can be moved and served from anywhere: a folder that is copied
+into a container is a mirror. Written in this order: wheel, metadata, page; so a page never names
+what is not there.
 """
 
 from __future__ import annotations
@@ -32,15 +33,14 @@ from wheelstep.model import Listed
 __all__ = [
     "METADATA_ENDING",
     "SIMPLE",
-    "WHEELS",
     "metadata_member",
     "pages",
+    "path_of",
     "project_of",
     "requires_python",
     "root_pages",
 ]
 
-WHEELS: Final = "wheels"
 SIMPLE: Final = "simple"
 METADATA_ENDING: Final = ".metadata"
 
@@ -53,6 +53,15 @@ def project_of(file: str) -> str | None:
         return None
     # a page's name becomes a folder's: nothing but what PEP 503 allows
     return str(name) if is_normalized_name(name) else None
+
+
+def path_of(file: str) -> str:
+    """Return where a wheel lies.
+
+    Args:
+        file: A wheel's file name.
+    """
+    return f"{SIMPLE}/{project_of(file)}/{file}"
 
 
 def metadata_member(file: str, members: Iterable[str]) -> str | None:
@@ -88,9 +97,9 @@ def pages(name: str, files: Iterable[Listed]) -> dict[str, bytes]:
 
     Args:
         name: Normalised.
-        files: What lies in `wheels/`; their `url` is made relative here.
+        files: What lies beside them; their `url` is made relative here.
     """
-    linked = [replace(file, url=f"../../{WHEELS}/{quote(file.file)}") for file in files]
+    linked = [replace(file, url=quote(file.file)) for file in files]
     return {
         f"{SIMPLE}/{name}/index.json": project_json(name, linked),
         f"{SIMPLE}/{name}/index.html": project_html(name, linked),
