@@ -123,6 +123,8 @@ OPTIONS: Final[tuple[Option, ...]] = (
            "that place", ALL, placeholder="URL"),
     Option("read-back", "Where published files are read back from before anything goes on.", "choice",
            "`serve`", PUBLISHING, choices=("serve", "write", "none")),
+    Option("find-links", "Write a page of links for each definition, `links/PATH.html` in a folder or a blob mirror: the wheels that it pins, for `--find-links`.", "switch", "off",
+           frozenset({"release", "plan", "doctor"})),
     Option("view", "The feed view to promote to, last of the publishing: when all can be read and the rehearsal against what is served has passed.", "text",
            "none; the view whose URL `publish-to` or `serve-url` names", PROMOTING, placeholder="NAME"),
     Option("definitions", "Environment definitions to update: files or globs; in the file also a table that maps them to the workspaces that read them.", "definitions",

@@ -38,6 +38,7 @@ from wheelstep.stages.landing import (
     note_commit,
     wanted_pins,
 )
+from wheelstep.stages.linking import write_links
 from wheelstep.stages.promoting import Promoting, at_hand_for_views
 from wheelstep.stages.proving import Proving
 from wheelstep.stages.publishing import (
@@ -388,6 +389,9 @@ class Release:
             built = [one for name, one in self.built.items() if name in names]
             with run.stage("rehearse"):
                 self._prove(snapshot, edits, [wheel for one in built for wheel in one.wheels])
+        if run.settings.find_links:
+            with run.stage("links"):
+                write_links(run, edits, {row.name for row in self.found.packages})
         self.pinned = sorted(
             {pin.name for edit in edits.edits if edit.status == "changed" for pin in edit.pins}
         )

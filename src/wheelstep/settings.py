@@ -66,6 +66,7 @@ class Settings:
     register: bool
     pin: Literal["version", "url", "bare-url", "git", "vendor"]
     keep_ranges: bool
+    find_links: bool
     closure: bool
     rehearse: Literal["on", "off", "conda"]
     compare_with: str | None
@@ -144,6 +145,7 @@ def load(
         register=switch(values.get("register"), default=False),
         pin=_choice(values.get("pin"), "pin", "version"),
         keep_ranges=switch(values.get("keep-ranges"), default=False),
+        find_links=switch(values.get("find-links"), default=False),
         closure=switch(values.get("closure"), default=True),
         rehearse=_choice(values.get("rehearse"), "rehearse", "on"),
         compare_with=text_of(values.get("compare-with"), "") or None,

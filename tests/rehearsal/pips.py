@@ -21,20 +21,20 @@ Taken = dict[str, tuple[str, str]]
 """Name -> (URL, SHA-256) of the file that is installed."""
 
 
-def pins() -> dict[str, str]:
+def pins(file: Path = PINS) -> dict[str, str]:
     """Return the line of each pinned version."""
-    found = re.findall(r"^(pip==(\S+) --hash=\S+)$", PINS.read_text("utf-8"), re.MULTILINE)
+    found = re.findall(r"^(pip==(\S+) --hash=\S+)$", file.read_text("utf-8"), re.MULTILINE)
     return {version: line for line, version in found}
 
 
-def unpacked(version: str, cache: Path) -> Path:
+def unpacked(version: str, cache: Path, file: Path = PINS) -> Path:
     """Return the folder of a pip, fetched from the configured index where it is not there yet."""
     target = cache / f"pip-{version}"
     if target.is_dir():
         return target
     with tempfile.TemporaryDirectory(dir=cache) as name:
         folder = Path(name)
-        (folder / "pin.txt").write_text(pins()[version] + "\n", encoding="utf-8")
+        (folder / "pin.txt").write_text(pins(file)[version] + "\n", encoding="utf-8")
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"),

@@ -124,12 +124,18 @@ def test_a_release_to_a_mirror_within_a_boundary(
 ) -> None:
     world.account(closed=True)
     repo = repository(tmp_path / "place", container)
-    ran = released(repo, with_key(world))
+    ran = released(repo, with_key(world, WHEELSTEP_FIND_LINKS="true"))
+    assert f"{CONDA}: what it pins is linked at https://{HOST}/{container}/links/" in ran.said
     (wheel,) = ran.report["packages"][0]["wheels"]
     (row,) = wheel["published"]
     assert row["status"] == "uploaded"
     assert row["url"] == f"https://{HOST}/{container}/simple/acme-core/{WHEEL}"
     assert "acme-core==3.0.0" in repo.read(CONDA)
+    links = world.store.service().get_blob_client(container, f"links/{CONDA}.html")
+    page = links.download_blob()
+    text = page.readall().decode()
+    assert f'<a href="../../../simple/acme-core/{WHEEL}#sha256={wheel["sha256"]}"' in text
+    assert page.properties.content_settings.content_type == "text/html; charset=utf-8"
     assert [one["status"] for one in ran.report["rehearsals"]] == ["resolved"]
     again = released(repo, with_key(world))
     assert again.status == "nothing-to-do"

@@ -20,7 +20,13 @@ from wheelstep.destinations.blob_sign_in import BlobSignIn
 from wheelstep.destinations.blob_store import BlobStore
 from wheelstep.destinations.interface import ReadBack
 from wheelstep.destinations.jobs import in_parallel
-from wheelstep.destinations.layout import METADATA_ENDING, SIMPLE, project_of, requires_python
+from wheelstep.destinations.layout import (
+    METADATA_ENDING,
+    SIMPLE,
+    links_page,
+    project_of,
+    requires_python,
+)
 from wheelstep.destinations.mirror_address import MirrorAddress
 from wheelstep.destinations.mirror_heal import METADATA_KIND, NEVER_CHANGES, heal, metadata_in
 from wheelstep.destinations.mirror_project import (
@@ -38,6 +44,7 @@ from wheelstep.errors import CannotHere, Refused, ServiceRefused, SettingError, 
 from wheelstep.ground.blob_answers import HIDDEN, SILENT_PIP, error_code
 from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.simple_index import ACCEPT, parse
+from wheelstep.ground.swap import Tagged, swap
 from wheelstep.ground.transport import Response, Transport, refusal
 from wheelstep.model import Index, Listed, Wheel
 
@@ -374,6 +381,26 @@ class BlobMirror:
             write(there)
         else:
             self._in_form(write)
+
+    def link(self, definition: str, files: Sequence[Listed]) -> str | None:
+        """Write the page of links for one definition."""
+        path, page = links_page(definition, files)
+
+        def read() -> Tagged[bytes]:
+            data, etag = self.store.tagged(path)
+            return Tagged(data or b"", etag)
+
+        def write(data: bytes, etag: str | None) -> None:
+            self.store.write(path, data, etag=etag, kind=HTML, notes={})
+
+        swap(
+            f"the page {path}",
+            read=read,
+            decide=lambda _: page,
+            write=write,
+            clock=self._transport.clock,
+        )
+        return f"{self._serve}{quote(path)}"
 
     def _add(self, form: MirrorForm, names: Sequence[str]) -> None:
         add_to_root(self.store, form, names, clock=self._transport.clock)

@@ -18,6 +18,7 @@ from wheelstep.destinations.interface import ReadBack, Wanted
 from wheelstep.destinations.layout import (
     METADATA_ENDING,
     SIMPLE,
+    links_page,
     metadata_member,
     pages,
     path_of,
@@ -251,6 +252,13 @@ class FolderDestination:
             ]
             for path, page in root_pages(listed).items():
                 self._store.write(path, page)
+
+    def link(self, definition: str, files: Sequence[Listed]) -> str | None:
+        """Write the page of links for one definition."""
+        path, page = links_page(definition, files)
+        with self._store.locked():
+            self._store.write(path, page)
+        return f"{self._serve}{quote(path)}" if self._serve else None
 
 
 def _elsewhere(listed: Listed) -> Refused:

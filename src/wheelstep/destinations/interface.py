@@ -172,6 +172,20 @@ class WritesPages(Destination, Protocol):
     def public_url(self, file: str) -> str | None:
         """Return the URL at which consumers read a wheel, None where it cannot be named."""
 
+    def link(self, definition: str, files: Sequence[Listed]) -> str | None:
+        """Write the page of links for one definition, unless it is right already.
+
+        Args:
+            definition: Its path in the repository, with forward slashes.
+            files: What it pins, from `look`.
+
+        Returns:
+            Where consumers read the page, None where that cannot be named.
+
+        Raises:
+            StepError: As `finish`.
+        """
+
 
 def writes_pages(destination: Destination) -> TypeGuard[WritesPages]:
     """Tell whether we write a destination's pages; asked for every file, so it looks at no more

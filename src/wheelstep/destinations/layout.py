@@ -31,8 +31,10 @@ from wheelstep.ground.simple_index import project_html, project_json, root_html,
 from wheelstep.model import Listed
 
 __all__ = [
+    "LINKS",
     "METADATA_ENDING",
     "SIMPLE",
+    "links_page",
     "metadata_member",
     "pages",
     "path_of",
@@ -42,6 +44,7 @@ __all__ = [
 ]
 
 SIMPLE: Final = "simple"
+LINKS: Final = "links"
 METADATA_ENDING: Final = ".metadata"
 
 
@@ -104,6 +107,18 @@ def pages(name: str, files: Iterable[Listed]) -> dict[str, bytes]:
         f"{SIMPLE}/{name}/index.json": project_json(name, linked),
         f"{SIMPLE}/{name}/index.html": project_html(name, linked),
     }
+
+
+def links_page(definition: str, files: Iterable[Listed]) -> tuple[str, bytes]:
+    """Return where the page of links for one definition is, and the page.
+
+    Args:
+        definition: Its path in the repository, with forward slashes.
+        files: What it pins.
+    """
+    up = "../" * (definition.count("/") + 1)
+    linked = [replace(file, url=f"{up}{quote(path_of(file.file))}") for file in files]
+    return f"{LINKS}/{definition}.html", project_html(definition, linked)
 
 
 def root_pages(names: Iterable[str]) -> dict[str, bytes]:
