@@ -207,7 +207,8 @@ CASES = (
     Case("a connection's token that does not read", "connection-refused", 5,
          _connection_token_refused, released=True),
     Case("no right to register", "right-missing", 5, _not_registering),
-    Case("a destination that is no workspace", "destination-unknown", 2, _no_workspace, released=True),
+    Case("a destination that is no workspace", "destination-unknown", 2, _no_workspace,
+         released=True),
 )  # fmt: skip
 
 
