@@ -28,6 +28,7 @@ from wheelstep.destinations.layout import (
     requires_python,
 )
 from wheelstep.destinations.mirror_address import MirrorAddress
+from wheelstep.destinations.mirror_beside import Beside
 from wheelstep.destinations.mirror_heal import METADATA_KIND, NEVER_CHANGES, heal, metadata_in
 from wheelstep.destinations.mirror_project import (
     GONE,
@@ -83,7 +84,7 @@ class BlobMirror:
             transport: The run's HTTP policy.
             sign_in: Returns who writes; asked when the first request is sent.
             serve_url: Where consumers read it, with a final slash; None: where it is written.
-            parallel: How many projects are listed, or their pages written, at once.
+            parallel: How many projects are listed, or their pages or metadata written, at once.
         """
         self.address = address
         self.name = name
@@ -97,6 +98,7 @@ class BlobMirror:
         self._known: dict[str, dict[str, Entry]] = {}
         """Project -> its folder as it was listed last: used once, by what is written on condition
         that it still is so."""
+        self._beside = Beside(parallel)
         self._written: dict[str, list[Listed]] = {}
         """Project -> what its pages list, by what this run has written last."""
 
@@ -300,7 +302,8 @@ class BlobMirror:
     # -- writing
 
     def put(self, wheel: Wheel) -> bool:
-        """Store one wheel and its metadata, neither ever overwritten.
+        """Store one wheel and then its metadata, neither ever overwritten; the metadata is on its
+        way when this ends, and is waited for by `finish`.
 
         Raises:
             StepError: As the store has it.
@@ -338,9 +341,10 @@ class BlobMirror:
         fresh = {wheel.file: Entry("", wheel.path.stat().st_size, notes)}
         if metadata is not None:
             beside = f"{wheel.file}{METADATA_ENDING}"
-            self.store.create(
-                f"{folder}/{beside}", metadata, kind=METADATA_KIND, cache=NEVER_CHANGES, notes={}
-            )
+            self._beside.store(
+                name, partial(self.store.create, f"{folder}/{beside}", metadata,
+                              kind=METADATA_KIND, cache=NEVER_CHANGES, notes={})
+            )  # fmt: skip
             fresh[beside] = Entry("", len(metadata))
         with self._guard:
             if (entries := self._known.get(name)) is not None:
@@ -349,6 +353,8 @@ class BlobMirror:
 
     def finish(self, names: Sequence[str]) -> None:
         """Let the pages of these projects list the wheels that lie there."""
+        for name in names:
+            self._beside.wait(name)
         with self._guard:
             known = {name: self._known.pop(name, None) for name in names}
         listed = {
