@@ -99,6 +99,8 @@ class BlobMirror:
         """Project -> its folder as it was listed last: used once, by what is written on condition
         that it still is so."""
         self._beside = Beside(parallel)
+        self._asked = False
+        """Whether the form is being found out already."""
         self._written: dict[str, list[Listed]] = {}
         """Project -> what its pages list, by what this run has written last."""
 
@@ -317,7 +319,13 @@ class BlobMirror:
         name = project_of(wheel.file) or wheel.name
         folder = f"{SIMPLE}/{name}"
         with self._guard:
-            there = self._known.get(name, {}).get(wheel.file)
+            entries = self._known.get(name)
+            there = (entries or {}).get(wheel.file)
+            early = entries is not None and not self._asked and _form_of(entries) is None
+            self._asked |= early
+        if early:
+            # the pages of a new project need it: no wheel waits until it is found out
+            self._beside.store(name, lambda: self.form)
         if there is not None and GONE in there.notes:
             self.store.remove(f"{folder}/{wheel.file}{METADATA_ENDING}")
             self.store.remove(f"{folder}/{wheel.file}", etag=there.etag)
@@ -347,8 +355,7 @@ class BlobMirror:
             )  # fmt: skip
             fresh[beside] = Entry("", len(metadata))
         with self._guard:
-            if (entries := self._known.get(name)) is not None:
-                entries.update(fresh)
+            self._known.get(name, {}).update(fresh)
         return True
 
     def finish(self, names: Sequence[str]) -> None:
