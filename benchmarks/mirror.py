@@ -1,332 +1,421 @@
-"""How long publishing to a blob mirror takes, beside the storage SDK and two generators of indexes,
-in one run, against Azurite.
+"""What a mirror costs, beside the storage SDK and beside tools that write an index, in one run.
 
-    python benchmarks/mirror.py [CASE...]      # small, large, one-more, memory
+    python benchmarks/mirror.py [CASE...]     # small, large, growth, memory
 
-Ours is everything that a run does to the mirror (list, wheel, metadata, both pages); the SDK's is
-`upload_blob` alone. The generators (dumb-pypi, simple503) are called in a process that has imported
-them, and add one wheel to an index of a folder. Prints ratios; ends with 1 where a bound is missed.
+The store is Azurite, the vendor's emulator, on this machine; with latency, every answer of it waits
+on a line of its own (benchmarks/slow_line.py).
+
+small   200 wheels of 1 MB of one project, beside a pool of 16 threads that send the same files with
+        the SDK: each wheel, and then its METADATA. "wheels only" leaves the second out, and with it
+        half of the requests: what it takes tells of the store, which is one process.
+large   5 wheels of 100 MB, beside the SDK one after another, as `upload_blob` does it by itself.
+growth  one more version in a mirror of 10 and of 10,000 projects: its requests, the bytes that it
+        writes and what it takes in a process that is at work already, beside dumb-pypi and
+        simple503 in the same way, which write to a folder and have sent nothing anywhere yet.
+memory  one wheel of 1 GB: the most that the process has at once.
+
+Ends with 1 where a bound is missed.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
-import select
-import socket
+import random
+import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-ROOT: Final = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+ROOT: Final = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT)]
 
-from tests.destinations.mirror_kit import mirror_at  # noqa: E402
-from tests.servers.azurite import ACCOUNT, KEY, Azurite, azurite  # noqa: E402
-from tests.servers.blob_proxy import between  # noqa: E402
-from wheelstep.destinations.jobs import in_parallel  # noqa: E402
-from wheelstep.model import Wheel  # noqa: E402
+if TYPE_CHECKING:
+    from wheelstep.destinations.blob_mirror import BlobMirror
 
-POOL: Final = 16
-LATENCY: Final = 0.04
-PROJECTS: Final = 10_000
+LATENCIES: Final = (0.0, 0.04)
+"""Seconds before each answer."""
 ROUNDS: Final = 3
-missed: list[str] = []
+GROWN: Final = (10, 10_000)
+"""Projects in a mirror."""
+POOL: Final = 16
+MOST_REQUESTS: Final = 5
+CHEAPER: Final = 100
+"""Times, than an update of the peers' in the larger mirror."""
+MOST_MEMORY: Final = 150e6
+"""Bytes."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one process cost."""
+
+    seconds: float
+    """Of its work, without its start."""
+    processor: float
+    memory: float
+    """Bytes, at its most."""
 
 
 def main(cases: Sequence[str]) -> int:
-    if cases[:1] == ["worker"]:
-        worker(*cases[1:])
-        return 0
-    known: dict[str, Callable[[Path], None]] = {
-        "small": small, "large": large, "one-more": one_more, "memory": memory,
-    }  # fmt: skip
-    for name in cases or known:
-        with tempfile.TemporaryDirectory(prefix="mirror-benchmark-") as place:
-            known[name](Path(place))
-    for one in missed:
-        print(f"MISSED: {one}")
+    known: dict[str, Callable[[Path], bool]] = {
+        "small": lambda place: transfers(place, 200, 1_000_000, "pool", 1.0),
+        "large": lambda place: transfers(place, 5, 100_000_000, "sequential", 0.6),
+        "growth": growth,
+        "memory": memory,
+    }
+    missed = 0
+    for case in cases or known:
+        with tempfile.TemporaryDirectory() as place:
+            missed += not known[case](Path(place))
     return 1 if missed else 0
 
 
-def said(what: str, ratio: float, bound: float, detail: str) -> None:
-    print(f"{what}: {ratio:.2f} (bound {bound:g}); {detail}", flush=True)
-    if ratio > bound:
-        missed.append(f"{what}: {ratio:.2f}, bound {bound:g}")
+# -- transfers
 
 
-# --- 200 wheels of 1 MB, and 5 of 100 MB
+def transfers(place: Path, count: int, size: int, peer: str, bound: float) -> bool:
+    """Measure both in turn; return whether the bound holds."""
+    child("make", str(place / "dist"), str(count), str(size))
+    held = True
+    for latency in LATENCIES:
+        runs: dict[str, list[Ran]] = {peer: [], "wheelstep": []}
+        if peer == "pool":
+            runs["wheels only"] = []
+        for number in range(ROUNDS + 1):
+            for name, done in runs.items():
+                # a store of its own for each, which keeps what is deleted, too
+                with tempfile.TemporaryDirectory() as files, served(Path(files), latency) as url:
+                    ran = child(name, url, str(place / "dist"))
+                if number:  # the first one warms up
+                    done.append(ran)
+        middle = {name: statistics.median(one.seconds for one in done)
+                  for name, done in runs.items()}  # fmt: skip
+        ratio = middle["wheelstep"] / middle[peer]
+        print(f"{count} wheels of {size // 1_000_000} MB, answers after {latency * 1000:.0f} ms")
+        for name, done in runs.items():
+            tail = f"  {ratio:.2f} x, at most {bound}" if name == "wheelstep" else ""
+            spread = f"{min(one.seconds for one in done):.2f} to "
+            print(
+                f"  {name:11} {middle[name]:6.2f} s ({spread}"
+                f"{max(one.seconds for one in done):.2f})"
+                f"  {statistics.median(one.processor for one in done):5.2f} s of a processor"
+                f"  {max(one.memory for one in done) / 1e6:4.0f} MB{tail}"
+                f"{': missed' if tail and ratio > bound else ''}",
+                flush=True,
+            )
+        held &= ratio <= bound
+    return held
 
 
-def small(place: Path) -> None:
-    wheels = [made(place, "acme-small", f"1.{number}", 1_000_000) for number in range(200)]
-    for latency in (0.0, LATENCY):
-        ours, theirs = beside(place / f"s{latency}", wheels, latency, pool=POOL)
-        what = f"200 wheels of 1 MB, {latency * 1000:.0f} ms, beside a pool of {POOL} of the SDK"
-        said(what, ours / theirs, 1.0, f"{ours:.2f} s and {theirs:.2f} s")
-
-
-def large(place: Path) -> None:
-    wheels = [made(place, "acme-large", f"1.{number}", 100_000_000) for number in range(5)]
-    for latency in (0.0, LATENCY):
-        ours, theirs = beside(place / f"l{latency}", wheels, latency, pool=1)
-        what = f"5 wheels of 100 MB, {latency * 1000:.0f} ms, beside the SDK one after the other"
-        said(what, ours / theirs, 0.6, f"{ours:.2f} s and {theirs:.2f} s")
-
-
-def beside(
-    place: Path, wheels: Sequence[Wheel], latency: float, *, pool: int
-) -> tuple[float, float]:
-    """Return our best time and the SDK's."""
-    place.mkdir()
-    ours, theirs = [], []
-    with azurite(place / "store") as store, late(store, latency) as url:
-        for number in range(ROUNDS):
-            store.container(f"sdk{number}")
-            store.container(f"ours{number}")
-            theirs.append(timed(lambda n=number: by_sdk(url, f"sdk{n}", wheels, pool)))  # type: ignore[misc]
-            ours.append(timed(lambda n=number: by_us(url, f"ours{n}", wheels)))  # type: ignore[misc]
-    return min(ours), min(theirs)
-
-
-def timed(call: Callable[[], None]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
-def by_sdk(url: str, container: str, wheels: Sequence[Wheel], pool: int) -> None:
-    from azure.storage.blob import BlobServiceClient
-
-    connection = (
-        f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={url};"
+def memory(place: Path) -> bool:
+    """Measure the peak of a large wheel; return whether the bound holds."""
+    child("make", str(place / "dist"), "1", str(1_000_000_000))
+    with served(place / "store", 0) as url:
+        ran = child("wheelstep", url, str(place / "dist"))
+    held = ran.memory < MOST_MEMORY
+    print(
+        f"a wheel of 1 GB: {ran.memory / 1e6:.0f} MB at most, bound 150 MB"
+        f"{'' if held else ': missed'}; {ran.seconds:.1f} s"
     )
-    client = BlobServiceClient.from_connection_string(connection).get_container_client(container)
-
-    def upload(wheel: Wheel) -> None:
-        assert wheel.path is not None
-        with wheel.path.open("rb") as stream:
-            client.upload_blob(f"simple/{wheel.name}/{wheel.file}", stream)
-
-    with ThreadPoolExecutor(pool) as workers:
-        list(workers.map(upload, wheels))
+    return held
 
 
-def by_us(url: str, container: str, wheels: Sequence[Wheel]) -> None:
-    mirror = mirror_at(url, container)
-    names = sorted({wheel.name for wheel in wheels})
-    mirror.look(names)
-    in_parallel([lambda w=wheel: mirror.put(w) for wheel in wheels], POOL)  # type: ignore[misc]
-    mirror.finish(names)
+# -- growth
 
 
-# --- one version more in a mirror of many projects
-
-
-def one_more(place: Path) -> None:
-    peers = place / "peers"
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "--target"]
-    lock = ROOT / "requirements" / "mirror-peers.txt"
-    subprocess.run([*command, str(peers), "-r", str(lock)], check=True)
-    ours, sizes = {}, {}
-    for projects in (10, PROJECTS):
-        with azurite(place / f"store{projects}") as store:
-            fill(store, projects)
-            times = []
-            for number in range(5):
-                wheel = made(place, "project-1", f"{number + 2}.{projects}", 2_000)
-                with between(store.url) as middle:
-                    mirror = mirror_at(middle.url, "many")
-                    times.append(timed(lambda m=mirror, w=wheel: add(m, w)))  # type: ignore[misc]
-                    requests = len(middle.seen)
-                    sizes[projects] = sum(one.size for one in middle.seen)
-                if requests > 5:  # noqa: PLR2004
-                    missed.append(f"{requests} requests for one version, bound 5")
-            ours[projects] = sorted(times)[2]
-            print(f"{projects} projects: {ours[projects] * 1000:.0f} ms, {requests} requests, "
-                  f"{sizes[projects]} bytes written", flush=True)  # fmt: skip
-    said(f"bytes written at {PROJECTS} beside 10 projects", sizes[PROJECTS] / sizes[10], 1.1, "")
-    for peer in ("dumb-pypi", "simple503"):
-        done = subprocess.run(
-            [sys.executable, __file__, "worker", peer, str(place / peer), str(PROJECTS)],
-            env={**os.environ, "PYTHONPATH": str(peers)},
-            capture_output=True,
-            text=True,
-            check=True,
+def growth(place: Path) -> bool:
+    """Add versions to mirrors of several sizes; return whether the bounds hold."""
+    peers = interpreter(place / "venv")
+    ours: dict[int, dict[str, float]] = {}
+    theirs: dict[int, dict[str, list[list[float]]]] = {}
+    for projects in GROWN:
+        folder = place / str(projects)
+        child("fill", str(folder / "dist"), str(projects))
+        (folder / "work").mkdir()
+        theirs[projects] = json.loads(
+            subprocess.run(
+                [str(peers), str(ROOT / "benchmarks" / "mirror_peers.py"),
+                 *(str(folder / part) for part in ("dist", "new", "work"))],
+                check=True, stdout=subprocess.PIPE,
+            ).stdout.splitlines()[-1]
+        )  # fmt: skip
+        with served(folder / "store", 0) as url:
+            said = subprocess.run(
+                [sys.executable, __file__, "child", "grow", url, str(folder / "dist")],
+                check=True,
+                stdout=subprocess.PIPE,
+            )
+            ours[projects] = json.loads(said.stdout.splitlines()[-1])
+    held = True
+    small, large = (ours[projects] for projects in GROWN)
+    for projects, one in ours.items():
+        print(
+            f"one more version among {projects:,} projects: {one['requests']:.0f} requests,"
+            f" {one['written']:,.0f} bytes written, {one['seconds'] * 1000:.1f} ms,"
+            f" {one['processor'] * 1000:.1f} ms of a processor",
+            flush=True,
         )
-        seconds = float(done.stdout.split()[-1])
-        said(
-            f"one version more beside {peer} at {PROJECTS} projects",
-            ours[PROJECTS] / seconds,
-            0.01,
-            f"{ours[PROJECTS] * 1000:.0f} ms and {seconds:.1f} s",
-        )
+        held &= one["requests"] <= MOST_REQUESTS
+        for name, runs in theirs[projects].items():
+            seconds, processor = (statistics.median(run[part] for run in runs) for part in (0, 1))
+            ratio = processor / one["processor"]
+            print(
+                f"  {name:10} {seconds * 1000:8.1f} ms, {processor * 1000:8.1f} ms of a processor:"
+                f" {seconds / one['seconds']:6.1f} x and {ratio:6.1f} x"
+                + (f", at least {CHEAPER}" if projects == GROWN[-1] else "")
+            )
+            held &= ratio >= CHEAPER or projects != GROWN[-1]
+    held &= large["written"] <= small["written"] * 1.1
+    return held
 
 
-def add(mirror: Any, wheel: Wheel) -> None:
-    mirror.look([wheel.name])
-    mirror.put(wheel)
-    mirror.finish([wheel.name])
+def interpreter(place: Path) -> Path:
+    """Make an environment with the peers, and return its Python."""
+    uv = [sys.executable, "-m", "uv"]
+    python = place / "bin" / "python"
+    locked = str(ROOT / "requirements" / "mirror-peers.txt")
+    subprocess.run([*uv, "venv", "--quiet", str(place)], check=True)
+    subprocess.run(
+        [*uv, "pip", "install", "--quiet", "--python", str(python), "--require-hashes",
+         "--requirement", locked],
+        check=True,
+    )  # fmt: skip
+    return python
 
 
-def fill(store: Azurite, projects: int) -> None:
-    """Give a container this many projects with five versions each on their pages."""
-    container = store.container("many")
-    mirror = mirror_at(store.url, "many")
-    with tempfile.TemporaryDirectory() as folder:
-        wheels = [made(Path(folder), "project-1", f"1.{number}", 2_000) for number in range(5)]
-        mirror.look(["project-1"])
-        for wheel in wheels:
-            mirror.put(wheel)
-        mirror.finish(["project-1"])
-    page = mirror.store.read("simple/project-1/") or b""
-    twin = mirror.store.read("simple/project-1/index.json") or b""
-
-    def one(number: int) -> None:
-        folder = f"team/simple/project-{number}"
-        container.upload_blob(f"{folder}/", page)
-        container.upload_blob(f"{folder}/index.json", twin)
-
-    with ThreadPoolExecutor(POOL) as workers:
-        list(workers.map(one, range(2, projects + 1)))
-
-
-def worker(peer: str, place: str, projects: str) -> None:
-    """Add one wheel to an index of many projects, and print the seconds that it took; or publish
-    one, and print the megabytes that were held at once."""
-    if peer == "big":
-        import resource
-
-        by_us(place, "big", [known(projects)])
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
-        return
-    folder = Path(place)
-    folder.mkdir()
-    names = [f"project-{number}" for number in range(int(projects))]
-    if peer == "dumb-pypi":
-        from dumb_pypi.main import main as build
-
-        before, after = folder / "before.json", folder / "after.json"
-        files = [f"{name.replace('-', '_')}-1.{version}-py3-none-any.whl"
-                 for name in names for version in range(5)]  # fmt: skip
-        before.write_text("".join(json.dumps({"filename": file}) + "\n" for file in files))
-        more = [*files, "project_1-2.0-py3-none-any.whl"]
-        after.write_text("".join(json.dumps({"filename": file}) + "\n" for file in more))
-        common = ["--packages-url", "../../wheels", "--output-dir", str(folder / "out")]
-        build(["--package-list-json", str(before), *common])
-        options = ["--package-list-json", str(after), "--previous-package-list-json", str(before)]
-        print(timed(lambda: build([*options, *common])))
-        return
-    from simple503 import make_simple
-
-    wheels = folder / "wheels"
-    for name in names:
-        for version in range(5):
-            made(wheels, name, f"1.{version}", 100)
-    make_simple(wheels, folder / "out")
-    made(wheels, "project-1", "2.0", 100)
-    print(timed(lambda: make_simple(wheels, folder / "out")))
-
-
-# --- memory
-
-
-def memory(place: Path) -> None:
-    """Publish a wheel of 1 GB in a process of its own."""
-    with azurite(place / "store") as store:
-        store.container("big")
-        wheel = made(place, "acme-big", "1.0", 1_000_000_000)
-        done = subprocess.run(
-            [sys.executable, __file__, "worker", "big", store.url, str(wheel.path)],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    megabytes = int(done.stdout.split()[-1])
-    said("a wheel of 1 GB, MB of memory over 150", megabytes / 150, 1.0, f"{megabytes} MB")
-
-
-# --- what is measured with
-
-
-def made(folder: Path, name: str, version: str, size: int) -> Wheel:
-    folder.mkdir(parents=True, exist_ok=True)
-    module = name.replace("-", "_")
-    path = folder / f"{module}-{version}-py3-none-any.whl"
-    info = f"{module}-{version}.dist-info"
-    piece = os.urandom(min(size, 1 << 20))
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(
-            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-        )
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
-        with archive.open(f"{module}/data.bin", "w", force_zip64=True) as out:
-            for start in range(0, size, len(piece)):
-                out.write(piece[: size - start])
-    return known(str(path))
-
-
-def known(path: str) -> Wheel:
-    file = Path(path)
-    with file.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    name, version, *_ = file.name.split("-")
-    return Wheel(
-        file.name, name.replace("_", "-"), version, sha256, "", file.stat().st_size, None, file
-    )
+# -- what runs in a process of its own
 
 
 @contextlib.contextmanager
-def late(store: Azurite, latency: float) -> Iterator[str]:
-    """Give the URL of a store whose answers come later by so many seconds: bytes are carried as
-    they are, and the first ones of each answer wait."""
-    if not latency:
-        yield store.url
-        return
-    place = urlsplit(store.url)
-    listening = socket.create_server(("127.0.0.1", 0), backlog=128)
+def served(folder: Path, latency: float) -> Iterator[str]:
+    """Run a store with an empty container; gives the account's URL."""
+    from tests.servers.azurite import azurite
 
-    def carry(client: socket.socket) -> None:
-        with client, socket.create_connection((place.hostname or "", place.port or 80)) as behind:
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            asked = False
-            while True:
-                for one in select.select([client, behind], [], [])[0]:
-                    data = one.recv(1 << 18)
-                    if not data:
-                        return
-                    if one is client:
-                        asked = True
-                        behind.sendall(data)
-                        continue
-                    if asked:
-                        time.sleep(latency)
-                        asked = False
-                    client.sendall(data)
+    with azurite(folder) as store:
+        store.container("wheels")
+        if not latency:
+            yield store.url
+            return
+        url = urlsplit(store.url)
+        line = [sys.executable, str(ROOT / "benchmarks" / "slow_line.py"),
+                str(url.hostname), str(url.port), str(latency)]  # fmt: skip
+        with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                port = int(process.stdout.readline()) if process.stdout else 0
+                yield f"http://127.0.0.1:{port}{url.path}"
+            finally:
+                process.kill()
 
-    def accept() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = listening.accept()
-                threading.Thread(target=carry, args=(client,), daemon=True).start()
 
-    threading.Thread(target=accept, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}{place.path}"
-    finally:
-        listening.shutdown(socket.SHUT_RDWR)
-        listening.close()
+def child(*arguments: str) -> Ran:
+    """Run this script for one job, in a process whose memory is its own."""
+    with subprocess.Popen(
+        [sys.executable, __file__, "child", *arguments], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None  # noqa: S101 - as it was asked for
+        said = process.stdout.read()
+        # wait4 tells of this one child: its memory would be lost among the others'
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{arguments} failed")
+    took = json.loads(said.splitlines()[-1]) if said else {"seconds": 0, "processor": 0}
+    return Ran(took["seconds"], took["processor"], used.ru_maxrss * 1024)
+
+
+def measured(work: Callable[[], object]) -> dict[str, float]:
+    start, used = time.perf_counter(), time.process_time()
+    work()
+    return {"seconds": time.perf_counter() - start, "processor": time.process_time() - used}
+
+
+def do(job: str, *arguments: str) -> None:
+    if job == "make":
+        make(Path(arguments[0]), int(arguments[1]), int(arguments[2]))
+    elif job == "fill":
+        fill(Path(arguments[0]), int(arguments[1]))
+    elif job == "grow":
+        grow(arguments[0], Path(arguments[1]))
+    elif job == "wheelstep":
+        files = wheels(Path(arguments[1]))
+        place = mirror(arguments[0])
+        print(json.dumps(measured(lambda: publish(place, files))))
+    else:
+        files = sorted(Path(arguments[1]).glob("*.whl"))
+        threads = 1 if job == "sequential" else POOL
+        work = sdk(arguments[0], files, threads, beside=job == "pool")
+        print(json.dumps(measured(work)))
+
+
+def sdk(url: str, files: Sequence[Path], threads: int, *, beside: bool) -> Callable[[], None]:
+    """The SDK as it is, with what it does by itself."""
+    import requests
+    from azure.core.credentials import AzureNamedKeyCredential
+    from azure.core.pipeline.transport import RequestsTransport
+    from azure.storage.blob import ContainerClient
+    from requests.adapters import HTTPAdapter
+
+    from tests.servers.azurite import ACCOUNT, KEY
+
+    # it keeps ten connections of a host by itself, which a pool of sixteen threads would throw away
+    session = requests.Session()
+    session.mount("http://", HTTPAdapter(pool_maxsize=POOL))
+    client = ContainerClient(
+        url, "wheels", credential=AzureNamedKeyCredential(ACCOUNT, KEY),
+        transport=RequestsTransport(session=session, session_owner=False),
+    )  # fmt: skip
+
+    def send(file: Path) -> None:
+        name = f"simple/acme-core/{file.name}"
+        with file.open("rb") as stream:
+            client.upload_blob(name, stream, overwrite=False)
+        if beside:
+            with zipfile.ZipFile(file) as archive:
+                (member,) = (one for one in archive.namelist() if one.endswith("/METADATA"))
+                client.upload_blob(f"{name}.metadata", archive.read(member), overwrite=False)
+
+    def work() -> None:
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in pool.map(send, files):
+                pass
+
+    return work
+
+
+def mirror(url: str) -> BlobMirror:
+    from tests.destinations.mirror_kit import mirror_at
+
+    return mirror_at(url, "wheels", prefix="")
+
+
+def wheels(dist: Path) -> list[Any]:
+    """As a build hands them over."""
+    import hashlib
+
+    from wheelstep.model import Wheel
+
+    found = []
+    for path in sorted(dist.glob("*.whl")):
+        name, version, *_ = path.name.split("-")
+        with path.open("rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        found.append(
+            Wheel(file=path.name, name=name.replace("_", "-"), version=version, sha256=sha256,
+                  content=sha256, size=path.stat().st_size, requires_python=">=3.8", path=path)
+        )  # fmt: skip
+    return found
+
+
+def publish(place: BlobMirror, files: Sequence[Any]) -> None:
+    from wheelstep.destinations.publish import publish as published
+    from wheelstep.packages.content import content_hash
+
+    with tempfile.TemporaryDirectory() as work:
+        published(files, [place], content_of=content_hash, work=Path(work), read_back="none")
+
+
+def grow(url: str, dist: Path) -> None:
+    """Fill a mirror, and add versions to one of its projects."""
+    from tests.destinations.mirror_kit import mirror_at
+    from tests.servers.blob_proxy import between
+    from wheelstep.destinations.mirror_root import BLOB_FORM, add_to_root
+
+    there = wheels(dist)
+    place = mirror(url)
+    *others, core = there if there[-1].name == "acme-core" else [*there[1:], there[0]]
+
+    def stored(wheel: Any) -> None:
+        # what the next publisher would find of a project: its wheel and its page
+        folder = f"simple/{wheel.name}"
+        settings = {"kind": "application/octet-stream", "cache": "no-cache"}
+        place.store.create(f"{folder}/{wheel.file}", b"", **settings, notes={"sha256": "0" * 64})
+        place.store.create(f"{folder}/", b"", **settings, notes={"sha256": "0" * 64})
+
+    with ThreadPoolExecutor(POOL) as pool:
+        for _ in pool.map(stored, others):
+            pass
+    add_to_root(place.store, BLOB_FORM, [wheel.name for wheel in others])
+    publish(place, [core])
+    took = []
+    for number in range(1, 2 * ROUNDS + 2):
+        (added,) = wheels_of(dist.parent / "new", f"1.{number}")
+        if number > 1:  # the first one opens its connection
+            # what a run of its own has: nothing is known of the mirror
+            fresh = mirror(url)
+            fresh.store.names("simple/acme-core")
+            took.append(measured(lambda w=added, p=fresh: publish(p, [w])))  # type: ignore[misc]
+        else:
+            publish(place, [added])
+    with between(url) as middle:
+        (added,) = wheels_of(dist.parent / "new", "2.0")
+        publish(mirror_at(middle.url, "wheels", prefix=""), [added])
+    print(
+        json.dumps(
+            {
+                "requests": len(middle.seen),
+                "written": sum(one.size for one in middle.seen),
+                **{key: statistics.median(one[key] for one in took) for key in took[0]},
+            }
+        )
+    )
+
+
+def wheels_of(folder: Path, version: str) -> list[Any]:
+    write_wheel(folder / version, "acme_core", version, 1000)
+    return wheels(folder / version)
+
+
+# -- wheels
+
+
+def fill(dist: Path, projects: int) -> None:
+    """Write one small wheel of each project."""
+    for number in range(projects - 1):
+        write_wheel(dist, f"other_{number}", "1.0", 100)
+    write_wheel(dist, "acme_core", "1.0", 100)
+    for number in range(ROUNDS):
+        write_wheel(dist.parent / "new", "acme_core", f"1.{number + 100}", 100)
+
+
+def make(dist: Path, count: int, size: int) -> None:
+    """Write wheels of one project."""
+    for number in range(count):
+        write_wheel(dist, "acme_core", f"1.{number}", size)
+
+
+def write_wheel(dist: Path, module: str, version: str, size: int) -> None:
+    """Write a wheel of about `size` bytes that do not get smaller by compression."""
+    dist.mkdir(parents=True, exist_ok=True)
+    info = f"{module}-{version}.dist-info"
+    chance = random.Random(version)  # noqa: S311 - filling, the same in every run
+    with zipfile.ZipFile(dist / f"{module}-{version}-py3-none-any.whl", "w") as archive:
+        with archive.open(f"{module}/data.bin", "w", force_zip64=True) as out:
+            for start in range(0, size, 1 << 20):
+                out.write(chance.randbytes(min(1 << 20, size - start)))
+        name = module.replace("_", "-")
+        archive.writestr(
+            f"{info}/METADATA",
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+            "Requires-Python: >=3.8\nRequires-Dist: numpy\n\nFor a benchmark.\n",
+        )
+        archive.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr(f"{info}/RECORD", f"{info}/RECORD,,\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    if sys.argv[1:2] == ["child"]:
+        do(*sys.argv[2:])
+    else:
+        sys.exit(main(sys.argv[1:]))

@@ -27,7 +27,7 @@ LOCKS = {
     ],
     # what judges our work, each in an environment of its own: tests/oracles.py
     "azure-ai-ml": ["requirements/azure-ai-ml.in"],
-    # what a mirror is measured beside: benchmarks/mirror.py
+    # what benchmarks measure against
     "mirror-peers": ["requirements/mirror-peers.in"],
     "fuzz": ["pyproject.toml", "requirements/fuzz.in", "--constraints", "requirements/tests.txt"],
 }

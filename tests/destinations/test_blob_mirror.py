@@ -218,6 +218,28 @@ def _html(mirror: BlobMirror) -> list[Any]:
     return parse(page or b"", "text/html", "https://a.example/")
 
 
+def test_metadata_that_was_refused_keeps_the_page_as_it_is(
+    emulator: Azurite, container: ContainerClient, tmp_path: Path
+) -> None:
+    first, second = (wheel_of(tmp_path, version) for version in ("1.0", "1.1"))
+    published(opened(emulator, container), first)
+
+    def rule(seen: Seen) -> Any:
+        refused = seen.method == "PUT" and seen.path.endswith(".metadata")
+        return denied(403, "AuthorizationFailure") if refused else Fate.PASSED
+
+    with between(emulator.url, rule) as middle:
+        mirror = mirror_at(middle.url, str(container.container_name))
+        with pytest.raises(ServiceRefused) as caught:
+            run(mirror, tmp_path / "work", second)
+    assert caught.value.code == "storage-firewall"
+    assert set(listed(opened(emulator, container), NAME)) == {first.file}
+    opened(emulator, container).finish([NAME])
+    found = listed(opened(emulator, container), NAME)
+    assert set(found) == {first.file, second.file}
+    assert all(one.core_metadata for one in found.values())
+
+
 def test_an_error_while_reading_is_never_an_empty_page(
     emulator: Azurite, container: ContainerClient, tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ from wheelstep.destinations.layout import (
     requires_python,
 )
 from wheelstep.destinations.mirror_address import MirrorAddress
+from wheelstep.destinations.mirror_beside import Beside
 from wheelstep.destinations.mirror_heal import METADATA_KIND, NEVER_CHANGES, heal, metadata_in
 from wheelstep.destinations.mirror_project import (
     GONE,
@@ -83,7 +84,7 @@ class BlobMirror:
             transport: The run's HTTP policy.
             sign_in: Returns who writes; asked when the first request is sent.
             serve_url: Where consumers read it, with a final slash; None: where it is written.
-            parallel: How many projects are listed, or their pages written, at once.
+            parallel: How many projects are listed, or their pages or metadata written, at once.
         """
         self.address = address
         self.name = name
@@ -97,6 +98,9 @@ class BlobMirror:
         self._known: dict[str, dict[str, Entry]] = {}
         """Project -> its folder as it was listed last: used once, by what is written on condition
         that it still is so."""
+        self._beside = Beside(parallel)
+        self._asked = False
+        """Whether the form is being found out already."""
         self._written: dict[str, list[Listed]] = {}
         """Project -> what its pages list, by what this run has written last."""
 
@@ -300,7 +304,8 @@ class BlobMirror:
     # -- writing
 
     def put(self, wheel: Wheel) -> bool:
-        """Store one wheel and its metadata, neither ever overwritten.
+        """Store one wheel and then its metadata, neither ever overwritten; the metadata is on its
+        way when this ends, and is waited for by `finish`.
 
         Raises:
             StepError: As the store has it.
@@ -314,7 +319,13 @@ class BlobMirror:
         name = project_of(wheel.file) or wheel.name
         folder = f"{SIMPLE}/{name}"
         with self._guard:
-            there = self._known.get(name, {}).get(wheel.file)
+            entries = self._known.get(name)
+            there = (entries or {}).get(wheel.file)
+            early = entries is not None and not self._asked and _form_of(entries) is None
+            self._asked |= early
+        if early:
+            # the pages of a new project need it: no wheel waits until it is found out
+            self._beside.store(name, lambda: self.form)
         if there is not None and GONE in there.notes:
             self.store.remove(f"{folder}/{wheel.file}{METADATA_ENDING}")
             self.store.remove(f"{folder}/{wheel.file}", etag=there.etag)
@@ -338,17 +349,19 @@ class BlobMirror:
         fresh = {wheel.file: Entry("", wheel.path.stat().st_size, notes)}
         if metadata is not None:
             beside = f"{wheel.file}{METADATA_ENDING}"
-            self.store.create(
-                f"{folder}/{beside}", metadata, kind=METADATA_KIND, cache=NEVER_CHANGES, notes={}
-            )
+            self._beside.store(
+                name, partial(self.store.create, f"{folder}/{beside}", metadata,
+                              kind=METADATA_KIND, cache=NEVER_CHANGES, notes={})
+            )  # fmt: skip
             fresh[beside] = Entry("", len(metadata))
         with self._guard:
-            if (entries := self._known.get(name)) is not None:
-                entries.update(fresh)
+            self._known.get(name, {}).update(fresh)
         return True
 
     def finish(self, names: Sequence[str]) -> None:
         """Let the pages of these projects list the wheels that lie there."""
+        for name in names:
+            self._beside.wait(name)
         with self._guard:
             known = {name: self._known.pop(name, None) for name in names}
         listed = {

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, Protocol
 
+from wheelstep.destinations.jobs import in_parallel
 from wheelstep.destinations.layout import SIMPLE
 from wheelstep.destinations.mirror_project import HTML, JSON, MADE_OF, MirrorForm, PageStore
 from wheelstep.ground.clock import Clock
@@ -63,8 +64,8 @@ def add_to_root(
         StepError: As the store has it.
     """
     wanted = frozenset(names)
-    # the twin first: it is the one whose names are read
-    for page, kind in ((form.twin, JSON), (form.page, HTML)):
+
+    def add(page: str, kind: str) -> None:
         path = f"{SIMPLE}/{page}"
         swap(
             "the page of all projects",
@@ -75,6 +76,9 @@ def add_to_root(
             attempts=ATTEMPTS,
             chance=chance,
         )
+
+    # both are there before the project's own page: which comes first does not matter
+    in_parallel([partial(add, form.twin, JSON), partial(add, form.page, HTML)], 2)
 
 
 def repair_root(store: RootStore, form: MirrorForm) -> tuple[str, ...]:
