@@ -10,6 +10,8 @@ from dataclasses import replace
 
 import pytest
 
+from tests.ground.web import Answer as WebAnswer
+from tests.ground.web import Web
 from tests.rehearsal.conftest import Scene
 from tests.rehearsal.made import make_index, make_wheel, serve
 from wheelstep.destinations.folder import FolderDestination
@@ -127,3 +129,34 @@ def test_an_index_that_is_no_url_is_the_definitions_fault(scene: Scene, url: str
     lines = (f"--extra-index-url {url}", "acme-base==0.9")
     verdict = scene.rehearse(*lines, released=("acme-base",))
     assert (verdict.status, verdict.problems[0].exit_code) == ("failed", 7), verdict
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "says"),
+    [
+        (404, "ResourceNotFound", "or not for everybody to read"),
+        (409, "PublicAccessNotPermitted", "lets nobody read who does not sign in"),
+        (403, "AuthorizationFailure", "lets nobody in from this network"),
+    ],
+)
+def test_what_blob_storage_says_to_pip_is_said_here(
+    scene: Scene, status: int, code: str, says: str
+) -> None:
+    wheel = make_wheel(scene.folder / "dist", "acme-new", "1.0")
+    with Web(WebAnswer(status, {"x-ms-error-code": code})) as web:
+        url = f"{web.url}/wheels/simple/"
+        verdict = scene.rehearse(f"--extra-index-url {url}", "acme-new==1.0", wheels=(wheel,))
+    (problem,) = [one for one in verdict.problems if one.code == "mirror-unreadable"]
+    assert problem.exit_code == 5
+    assert says in problem.message
+    assert "pip cannot sign in to blob storage" in problem.message
+
+
+def test_a_sas_on_an_index_is_a_proven_failure(scene: Scene) -> None:
+    url = "https://acme.blob.core.windows.net/wheels/simple/?sv=2024-11-04&sp=r&sig=c2lnbmVk"
+    verdict = scene.rehearse(f"--index-url {url}", "acme-new==1.0")
+    assert verdict.status == "failed"
+    (problem,) = verdict.problems
+    assert problem.exit_code == 7
+    assert "works on the URL of one file only" in problem.message
+    assert "c2lnbmVk" not in problem.message

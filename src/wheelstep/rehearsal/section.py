@@ -36,6 +36,9 @@ ANY_HASH = re.compile(r"#(?:.*&)?(md5|sha1|sha224|sha256|sha384|sha512)=")
 OF_A_REQUIREMENT = frozenset({"hash", "config-settings"})
 """Options that pip heeds behind a requirement; others that it knows, it passes over there."""
 
+SIGNED = re.compile(r"[?&]sig=", re.IGNORECASE)
+"""The signature of a SAS in a URL."""
+
 
 @dataclass(slots=True)
 class Section:
@@ -165,7 +168,28 @@ def applies(marker: str, markers: Mapping[str, str]) -> bool:
         return True  # uv says what it thinks of it
 
 
-def take_options(section: Section, text: str) -> None:  # noqa: C901 - one case for each option
+def _place_option(name: str, value: str, text: str) -> list[str]:
+    """Return why nothing is known of an index, or of a page of links.
+
+    Raises:
+        Fault: pip finds nothing there.
+    """
+    if VARIABLE.search(LOGIN.sub("", value)):
+        return [f"`{shown(text)}` holds a variable that only the image has."]
+    if name == "index-url" and SIGNED.search(value):
+        raise Fault(
+            f"`{without_credentials(value)}` has a SAS, which works on the URL of one file only: "
+            "pip appends the names of packages to it, and finds none."
+        )
+    if name != "find-links" and re.search(r"[?#]", value):
+        return [
+            f"`{without_credentials(value)}` does not end with its path, and pip appends the names "
+            "of packages to it."
+        ]
+    return []
+
+
+def take_options(section: Section, text: str) -> None:
     """Keep what an option line says."""
     section.options.append(text)
     for name, value in options_of(text):
@@ -183,16 +207,7 @@ def take_options(section: Section, text: str) -> None:  # noqa: C901 - one case 
             case "requirement" | "constraint":
                 section.unknown.append(f"It reads further requirements from {shown(value)}.")
             case "index-url" | "extra-index-url" | "find-links":
-                if VARIABLE.search(LOGIN.sub("", value)):
-                    section.unknown.append(
-                        f"`{shown(text)}` holds a variable that only the image has."
-                    )
-                elif name != "find-links" and re.search(r"[?#]", value):
-                    sas = " A SAS on an index does not work." if "sig=" in value else ""
-                    section.unknown.append(
-                        f"`{without_credentials(value)}` does not end with its path, and pip "
-                        f"appends the names of packages to it.{sas}"
-                    )
+                section.unknown += _place_option(name, value, text)
             case "":
                 section.unknown.append(f"`{shown(value)}` is an option whose effect is not known.")
             case _:
