@@ -182,10 +182,8 @@ def _place_option(name: str, value: str, text: str) -> list[str]:
             "pip appends the names of packages to it, and finds none."
         )
     if name != "find-links" and re.search(r"[?#]", value):
-        return [
-            f"`{without_credentials(value)}` does not end with its path, and pip appends the names "
-            "of packages to it."
-        ]
+        why = "does not end with its path, and pip appends the names of packages to it."
+        return [f"`{without_credentials(value)}` {why}"]
     return []
 
 
