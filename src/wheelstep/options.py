@@ -130,7 +130,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("definitions", "Environment definitions to update: files or globs; in the file also a table that maps them to the workspaces that read them.", "definitions",
            "every file that already names a released package", ALL, placeholder="GLOB"),
     Option("pin", "How definitions name a package: `version` (`name==1.2.3`), `url` (`name @ URL#sha256=...`), `bare-url` (the URL alone), `git` (`name @ git+https://...@COMMIT`) or `vendor` (the wheel copied beside a Dockerfile).", "choice",
-           "`version`", DEFINING, choices=("version", "url", "bare-url", "git", "vendor")),
+           "`version`; `bare-url` for a workspace's own storage", DEFINING, choices=("version", "url", "bare-url", "git", "vendor")),
     Option("keep-ranges", "Leave a range, or a bare name, that admits the new version as it is; Azure ML does not rebuild the image then.", "switch", "off",
            DEFINING),
     Option("closure", "A definition that reaches a released package only through another one gets a pin for it too.", "switch", "on",

@@ -47,7 +47,6 @@ from wheelstep.stages.publishing import (
     lacking,
     publish_examined,
     to_copy,
-    work_folder,
 )
 from wheelstep.stages.records import package_row, pin_of, record_of, stored
 from wheelstep.stages.registering import foresee, registered
@@ -58,6 +57,7 @@ from wheelstep.stages.serving import check_serving
 from wheelstep.stages.survey import Survey, survey
 from wheelstep.stages.vendoring import Vendoring
 from wheelstep.stages.views import check_reads
+from wheelstep.stages.work import work_folder
 
 __all__ = ["Release", "environments_of", "release"]
 

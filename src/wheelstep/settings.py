@@ -143,7 +143,7 @@ def load(
         workspaces=_workspaces(values.get("workspace")),
         api_version=_api_version(values.get("api-version")),
         register=switch(values.get("register"), default=False),
-        pin=_choice(values.get("pin"), "pin", "version"),
+        pin=_choice(values.get("pin"), "pin", _pin_default(wanted)),
         keep_ranges=switch(values.get("keep-ranges"), default=False),
         find_links=switch(values.get("find-links"), default=False),
         closure=switch(values.get("closure"), default=True),
@@ -171,6 +171,13 @@ def load(
         on_ci=host.is_ci,
         publish_to_given="publish-to" in values,
     )
+
+
+def _pin_default(wanted: Sequence[Wanted]) -> str:
+    """Return how definitions name a package: in a workspace's own storage there is no index, and
+    the bare URL is the form for which Azure ML documents that it signs it."""
+    own = bool(wanted) and wanted[0].url.lower().startswith("azureml:")
+    return "bare-url" if own else "version"
 
 
 def _check_variables(environment: Mapping[str, str]) -> None:

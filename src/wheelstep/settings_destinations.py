@@ -89,7 +89,8 @@ def _one_line(text: str) -> Wanted:
 
 
 def _is_folder(url: str) -> bool:
-    return "://" not in url or url.startswith("file://")
+    """Tell whether no token belongs there: a workspace is signed in at with Entra ID."""
+    return "://" not in url or url.lower().startswith(("file://", "azureml://"))
 
 
 def _owner(url: str) -> str | None:

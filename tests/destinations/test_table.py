@@ -67,7 +67,7 @@ def test_kinds(url: str, kind: str, transport: Transport, tmp_path: Path) -> Non
         ("http://acct.blob.core.windows.net/wheels", "destination-insecure", "https://"),
         ("https://acct.z6.web.core.windows.net/", "destination-unknown", "$web"),
         ("https://acct.blob.core.windows.net/wheels?sv=1&sig=x", "credentials-in-url", "SAS"),
-        ("azureml://subscriptions/1/workspaces/w", "destination-not-yet", "yet"),
+        ("azureml://subscriptions/1/workspaces/w", "destination-unknown", "resourcegroups/GROUP"),
         ("index+https://h.example/up#other=x", "destination-unknown", "#simple="),
         ("index+https://h.example/up#simple=simple/", "destination-unknown", "#simple="),
         ("index+https:///up", "destination-unknown", "host"),

@@ -166,7 +166,7 @@ def _not_registering(world: World) -> None:
     world.arm.deny("Microsoft.MachineLearningServices/workspaces/environments/versions/write")
 
 
-def _mirror(world: World) -> None:
+def _no_workspace(world: World) -> None:
     world.edit("wheelstep.toml", f"feed+{world.feed.simple_url}", "azureml://subscriptions/1")
 
 
@@ -207,7 +207,8 @@ CASES = (
     Case("a connection's token that does not read", "connection-refused", 5,
          _connection_token_refused, released=True),
     Case("no right to register", "right-missing", 5, _not_registering),
-    Case("a destination of a later version", "destination-not-yet", 2, _mirror, released=True),
+    Case("a destination that is no workspace", "destination-unknown", 2, _no_workspace,
+         released=True),
 )  # fmt: skip
 
 

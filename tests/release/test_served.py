@@ -109,15 +109,14 @@ def test_nothing_is_committed_when_what_is_served_does_not_resolve(
 def test_another_file_of_the_same_version_is_not_committed(monorepo: Repo, tmp_path: Path) -> None:
     other = make_wheel(tmp_path / "other", "acme-core", "1.1.0", note="other")
     assert other.path is not None
-    page = f'<!DOCTYPE html><a href="{other.path.name}#sha256={other.sha256}">{other.path.name}</a>'
+    link = f"../../other/{other.path.name}#sha256={other.sha256}"
+    page = f'<!DOCTYPE html><a href="{link}">{other.path.name}</a>'
     raised(monorepo)
-    (monorepo.index / "simple" / "acme-core").mkdir(parents=True, exist_ok=True)
+    (monorepo.index / "other").mkdir(parents=True)
     head = monorepo.head
     with served_otherwise(monorepo.index, page.encode()) as url:
-        # the wheel beside its page, so that the page leads somewhere
-        (monorepo.index / "simple" / "acme-core" / other.path.name).write_bytes(
-            other.path.read_bytes()
-        )
+        # the page leads somewhere
+        (monorepo.index / "other" / other.path.name).write_bytes(other.path.read_bytes())
         ran = monorepo.wheelstep("release", "--serve-url", url)
     assert ran.code == 7, ran.said
     assert {"other-file"} == {one["code"] for one in ran.report["problems"] if one["exit_code"]}

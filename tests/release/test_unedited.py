@@ -72,8 +72,9 @@ def test_what_needs_no_edit_and_does_not_resolve_stops_the_release(monorepo: Rep
 def test_another_file_is_found_where_nothing_needs_an_edit(monorepo: Repo) -> None:
     with served(monorepo.index) as url:
         prepared(monorepo, url, BY_HAND)
-    other = make_wheel(monorepo.index / "simple" / "acme-core", "acme-core", "1.1.0", note="other")
-    page = f'<!DOCTYPE html><a href="{other.file}#sha256={other.sha256}">{other.file}</a>'
+    other = make_wheel(monorepo.index / "other", "acme-core", "1.1.0", note="other")
+    link = f"../../other/{other.file}#sha256={other.sha256}"
+    page = f'<!DOCTYPE html><a href="{link}">{other.file}</a>'
     with served_otherwise(monorepo.index, page.encode()) as there:
         for path in (CONDA, REQUIREMENTS):
             monorepo.write({path: monorepo.read(path).replace(url, there).encode()})

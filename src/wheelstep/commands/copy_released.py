@@ -16,11 +16,12 @@ from wheelstep.report import PackageRow, WheelRow
 from wheelstep.stages.boundaries import check_boundaries
 from wheelstep.stages.elsewhere import served_wheels
 from wheelstep.stages.promoting import Promoting
-from wheelstep.stages.publishing import publish_examined, to_copy, work_folder
+from wheelstep.stages.publishing import publish_examined, to_copy
 from wheelstep.stages.records import published_row
 from wheelstep.stages.run import Run
 from wheelstep.stages.upstreams import check_versions_of_names
 from wheelstep.stages.views import check_views
+from wheelstep.stages.work import work_folder
 
 __all__ = ["copy_released"]
 

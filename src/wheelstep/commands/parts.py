@@ -21,7 +21,6 @@ from wheelstep.stages.definitions import check_place, edits_for, find_definition
 from wheelstep.stages.git_source import with_sources
 from wheelstep.stages.landing import note_commit, wanted_pins
 from wheelstep.stages.proving import concerned
-from wheelstep.stages.publishing import work_folder
 from wheelstep.stages.records import pin_of
 from wheelstep.stages.registering import registered
 from wheelstep.stages.registrable import check_register, say_next_steps
@@ -35,6 +34,7 @@ from wheelstep.stages.run import Run
 from wheelstep.stages.serving import refuse_nameless
 from wheelstep.stages.survey import survey
 from wheelstep.stages.vendoring import Vendoring
+from wheelstep.stages.work import work_folder
 
 __all__ = ["build_only", "pin", "publish", "rehearse"]
 

@@ -15,10 +15,10 @@ from wheelstep.destinations.promote import promote as promote_in
 from wheelstep.errors import SettingError
 from wheelstep.model import Listed, Outcome, Wheel
 from wheelstep.report import PackageRow, PublishedRow, WheelRow
-from wheelstep.stages.publishing import work_folder
 from wheelstep.stages.run import Run
 from wheelstep.stages.upstreams import check_versions_of_names
 from wheelstep.stages.views import check_views, with_views
+from wheelstep.stages.work import work_folder
 
 __all__ = ["promote"]
 

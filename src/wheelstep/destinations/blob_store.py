@@ -103,16 +103,26 @@ class BlobStore:
         return self._ask(f"reading {path}", ask) or b""
 
     def size(self, path: str) -> int:
-        """Return a blob's size in bytes.
+        """Return a blob's size in bytes, 0 where there is none.
 
         Raises:
-            StepError: It is not there, or cannot be asked for.
+            StepError: It cannot be asked for.
+        """
+        found = self.about(path)
+        return found.size if found is not None else 0
+
+    def about(self, path: str) -> Entry | None:
+        """Return what a listing would show of a blob, None where there is none.
+
+        Raises:
+            StepError: It cannot be asked for.
         """
 
-        def ask(client: ContainerClient) -> int:
-            return int(client.get_blob_client(self._name(path)).get_blob_properties().size)
+        def ask(client: ContainerClient) -> Entry:
+            found = client.get_blob_client(self._name(path)).get_blob_properties()
+            return Entry(_bare(found.etag), int(found.size), dict(found.metadata or {}))
 
-        return self._ask(f"reading {path}", ask) or 0
+        return self._ask(f"reading {path}", ask, absent=True)
 
     def download(self, path: str, target: Path | None) -> str:
         """Read a blob as a whole, in pieces.

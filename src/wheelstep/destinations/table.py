@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import SplitResult, urlsplit
 
+from wheelstep.destinations.artifact_service import WorkspaceDoor
 from wheelstep.destinations.artifacts_feed import FeedDestination
 from wheelstep.destinations.blob_mirror import BlobMirror
-from wheelstep.destinations.blob_sign_in import STORAGE_SCOPE, blob_sign_in
+from wheelstep.destinations.blob_sign_in import STORAGE_SCOPE, BlobSignIn, blob_sign_in
 from wheelstep.destinations.feed_address import FeedAddress
 from wheelstep.destinations.feed_forms import SHORT_FORMS, plain, right_form
 from wheelstep.destinations.feed_match import matcher
@@ -25,17 +26,20 @@ from wheelstep.destinations.index import IndexDestination
 from wheelstep.destinations.interface import Destination, Wanted
 from wheelstep.destinations.mirror_address import MirrorAddress, is_mirror
 from wheelstep.destinations.views import refuse_view, view_to_promote_to
+from wheelstep.destinations.workspace_storage import WorkspaceStorage, workspace_of
+from wheelstep.destinations.workspace_ways import DEFAULT_CONTAINER
 from wheelstep.errors import SettingError
-from wheelstep.ground.credentials import IdentitySource, SignIn
+from wheelstep.ground.credentials import EntraToken, IdentitySource, SignIn
 from wheelstep.ground.entra import EntraTokens, Surroundings
 from wheelstep.ground.feed_sign_in import Choice, FeedAsked, feed_sign_in, foreign_job
 from wheelstep.ground.pypirc import Match, left_for
 from wheelstep.ground.secret import Secret, without_credentials
 from wheelstep.ground.transport import Transport
+from wheelstep.model import Workspace
 
 __all__ = ["Kind", "destination_of", "kind_of"]
 
-Kind = Literal["folder", "index", "feed", "mirror"]
+Kind = Literal["folder", "index", "feed", "mirror", "workspace"]
 
 PREFIXES: Final[Mapping[str, Kind]] = {"feed+https": "feed", "feed+http": "feed",
                                        "index+https": "index", "index+http": "index",
@@ -44,13 +48,12 @@ PREFIXES: Final[Mapping[str, Kind]] = {"feed+https": "feed", "feed+http": "feed"
 COLLECTION_NAMES: Final = ("SYSTEM_COLLECTIONURI", "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI")
 """Variables of a job of Azure Pipelines that name its collection."""
 VARIABLE: Final = re.compile(r"\$\([\w.]+\)|\$\{\{?[^{}]*\}\}?|^\$\w+")
-NOT_YET: Final = ("azureml:",)
 SERVICES_HOST: Final = re.compile(r"(^|\.)(dev\.azure\.com|visualstudio\.com)$")
 FORMS: Final = (
     "Write a folder; the URL of an Azure Artifacts feed "
     "(https://pkgs.dev.azure.com/ORG/PROJECT/_packaging/FEED/pypi/simple/), or ORG/PROJECT/FEED in "
-    "short; a blob mirror (https://ACCOUNT.blob.core.windows.net/CONTAINER); or index+https://... "
-    "for another index."
+    "short; a blob mirror (https://ACCOUNT.blob.core.windows.net/CONTAINER); a workspace "
+    "(azureml://subscriptions/...); or index+https://... for another index."
 )
 
 
@@ -64,6 +67,7 @@ class _Context:
     job_token: Secret | None
     entra: IdentitySource
     storage: IdentitySource
+    door: Callable[[Workspace], WorkspaceDoor] | None
     connection: bool
     choice: Choice
     parallel: int
@@ -105,13 +109,9 @@ def kind_of(url: str) -> Kind:
     if text.lower().startswith("file:"):
         return "folder"
     parts = _split(text)
-    if text.lower().startswith(NOT_YET):
-        raise SettingError(
-            f"{without_credentials(text)} is a workspace's storage: this release does not write "
-            "there yet.",
-            code="destination-not-yet",
-            cure="Publish to a folder, a mirror, a feed or an index.",
-        )
+    if text.lower().startswith("azureml:"):
+        workspace_of(text)
+        return "workspace"
     if is_mirror(text):
         return "mirror"
     return _kind_of_url(text, scheme, parts)
@@ -198,6 +198,7 @@ def destination_of(
     job_token: Secret | None = None,
     entra: IdentitySource | None = None,
     storage: IdentitySource | None = None,
+    door: Callable[[Workspace], WorkspaceDoor] | None = None,
     connection: bool = False,
     choice: Choice = "auto",
     parallel: int = 16,
@@ -213,6 +214,7 @@ def destination_of(
             feeds of the job's own organization.
         entra: Where Entra ID tokens come from; one for all feeds of a run.
         storage: The same for Azure Storage.
+        door: What Resource Manager tells of a workspace, and who signs in there.
         connection: Whether the settings name a service connection.
         choice: What `feed-sign-in` says.
         parallel: How many pages are read at once.
@@ -228,6 +230,7 @@ def destination_of(
         job_token,
         entra or EntraTokens(around, transport),
         storage or EntraTokens(around, transport, scope=STORAGE_SCOPE),
+        door,
         connection,
         choice,
         max(1, parallel),
@@ -333,6 +336,45 @@ def _mirror(wanted: Wanted, context: _Context) -> Destination:
     )
 
 
+class _Closed:
+    """Of a workspace at which nobody signs in."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def service(self) -> str:
+        raise SettingError(
+            f"Nobody signs in at the workspace {self._workspace} here: a pull request may have "
+            "written this setting.",
+            code="not-signed-in",
+            cure="The release runs when the pull request is merged.",
+        )
+
+    def storage(self) -> str:
+        return self.service()
+
+    def known(self) -> EntraToken:
+        raise TypeError(self.service())
+
+
+def _workspace(wanted: Wanted, context: _Context) -> Destination:
+    workspace = workspace_of(wanted.url)
+    door = _Closed(workspace) if wanted.anonymous or not context.door else context.door(workspace)
+
+    def storage_sign_in(storage: str) -> BlobSignIn:
+        address = MirrorAddress.parse(f"blob+{storage}/{DEFAULT_CONTAINER}")
+        return blob_sign_in(address, wanted.token, context.environment, context.storage)
+
+    return WorkspaceStorage(
+        workspace,
+        door,
+        name=wanted.name or f"the workspace {workspace.name}",
+        transport=context.transport,
+        storage_sign_in=storage_sign_in,
+        parallel=context.parallel,
+    )
+
+
 def _who_at(wanted: Wanted, context: _Context, upload: str) -> SignIn | None:
     """Return who signs in at an index; None: nobody."""
     if wanted.token is not None:
@@ -361,6 +403,7 @@ MAKERS: Final[Mapping[Kind, Callable[[Wanted, _Context], Destination]]] = {
     "index": _index,
     "feed": _feed,
     "mirror": _mirror,
+    "workspace": _workspace,
 }
 
 

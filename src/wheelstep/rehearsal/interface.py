@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from wheelstep.model import Problem
 
-__all__ = ["CondaHalf", "Resolved", "Subject", "Verdict"]
+__all__ = ["NEW_WHEELS", "CondaHalf", "Resolved", "Subject", "Verdict"]
+
+
+NEW_WHEELS: Final = "file:///new-wheels"
+"""Stands for the index of the wheels that are laid over the others."""
 
 
 @dataclass(frozen=True, slots=True)

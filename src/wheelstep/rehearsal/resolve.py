@@ -34,7 +34,7 @@ from wheelstep.ground.uv import check_platform, default_index, working_folder
 from wheelstep.model import Problem, Wheel
 from wheelstep.rehearsal.asker import Asker
 from wheelstep.rehearsal.candidates import index_order, options_of
-from wheelstep.rehearsal.interface import Subject, Verdict
+from wheelstep.rehearsal.interface import NEW_WHEELS, Subject, Verdict
 from wheelstep.rehearsal.judge import judge, line_of, unproven
 from wheelstep.rehearsal.needs import requirements_of
 from wheelstep.rehearsal.pages import Pages
@@ -60,7 +60,6 @@ ERRORS: tuple[type[StepError], ...] = (
 )
 
 
-NEW_WHEELS = "file:///new-wheels"
 """Stands for an index of this machine that has nothing but the new wheels; nothing is there."""
 OF_FILES = frozenset(
     {"no-binary", "only-binary", "pre", "prefer-binary", "all-releases", "only-final"}

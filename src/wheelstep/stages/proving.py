@@ -85,6 +85,8 @@ class Proving:
         settings = self.run.settings
         if settings.pin in {"git", "vendor"}:
             return False  # the image takes the commit, or the wheel beside the Dockerfile
+        if any(one.kind == "workspace" for one in self.run.destinations[:1]):
+            return False  # only Azure ML reads there, with URLs that it signs itself
         if settings.read_back != "serve" and settings.rehearse != "off":
             self.run.warn(
                 "served-not-rehearsed",

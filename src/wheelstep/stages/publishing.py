@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +17,8 @@ from wheelstep.destinations.examine import (
 )
 from wheelstep.destinations.jobs import in_parallel
 from wheelstep.destinations.publish import Published, at_hand, missing_at, upload
-from wheelstep.errors import CannotHere, Refused, SeveralProblems, StepError, raise_all
+from wheelstep.destinations.workspace_storage import WorkspaceStorage
+from wheelstep.errors import Refused, SeveralProblems, StepError, raise_all
 from wheelstep.ground.public_index import uv_environment
 from wheelstep.ground.uv import check_platform
 from wheelstep.model import Wheel
@@ -31,6 +30,7 @@ from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey
 from wheelstep.stages.upstreams import check_names
 from wheelstep.stages.views import check_views, places_of
+from wheelstep.stages.workspace_urls import recorded_there
 
 __all__ = [
     "check_early",
@@ -39,33 +39,15 @@ __all__ = [
     "lacking",
     "publish_examined",
     "to_copy",
-    "work_folder",
 ]
 
 SHOWN = 20
 
 
-@contextlib.contextmanager
-def work_folder() -> Iterator[Path]:
-    """Give a folder for files that pass from one destination to another.
-
-    Raises:
-        CannotHere: It cannot be made.
-    """
-    try:
-        temporary = tempfile.TemporaryDirectory(prefix="wheelstep-", ignore_cleanup_errors=True)
-    except OSError as error:
-        raise CannotHere.from_os_error(error, "making a temporary folder") from error
-    with temporary as folder:
-        yield Path(folder)
-
-
 def lacking(run: Run, survey: Survey) -> list[str]:
     """Return the unchanged packages that a destination lacks, or a view that they are promoted to,
-    by the record; no service is asked.
-
-    Only a folder on this machine is looked at itself: that costs nothing, and it is the one
-    destination that a fresh clone does not share.
+    by the record; others than these are not asked: a folder on this machine, which costs nothing
+    and is the one destination that a fresh clone does not share, and a workspace's own storage.
     """
     names = []
     for row in survey.packages:
@@ -74,9 +56,20 @@ def lacking(run: Run, survey: Survey) -> list[str]:
         recorded = row.locked.places()
         here = [one for one in run.destinations if one.kind == "folder"]
         wanted = {place for one in run.destinations for place in places_of(one)}
-        if not wanted.issubset(recorded) or (here and missing_at(here, row.locked.as_wheels())):
+        wheels = row.locked.as_wheels()
+        if (
+            not wanted.issubset(recorded)
+            or (here and missing_at(here, wheels))
+            or not all(recorded_there(one, wheels) for one in _workspaces(run))
+        ):
             names.append(row.name)
     return names
+
+
+def _workspaces(run: Run) -> list[WorkspaceStorage]:
+    if run.trigger.pull_request:
+        return []  # nobody signs in there
+    return [one for one in run.destinations if isinstance(one, WorkspaceStorage)]
 
 
 def check_early(run: Run, found: Survey, lacks: Sequence[str] = ()) -> None:

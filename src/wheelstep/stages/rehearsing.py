@@ -21,11 +21,13 @@ from wheelstep.ground.credentials import SignIn
 from wheelstep.ground.index_url import same_index
 from wheelstep.ground.public_index import IndexCredential
 from wheelstep.model import Wheel
-from wheelstep.rehearsal.interface import CondaHalf, Subject, Verdict
+from wheelstep.rehearsal.interface import NEW_WHEELS, CondaHalf, Subject, Verdict
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.stages.comparing import changes_since
 from wheelstep.stages.run import Run
 from wheelstep.stages.views import listing_urls
+from wheelstep.stages.work import work_folder
+from wheelstep.stages.workspace_urls import standing_for
 
 __all__ = [
     "includes",
@@ -165,14 +167,18 @@ def rehearse_subjects(  # noqa: PLR0917 - what is asked, and of which state
         )
     from wheelstep.stages.connecting.known import known_connections
 
-    asked = bool(subjects or ahead)
-    connections = known_connections(run) if asked else ()
-    credentials = _credentials(run) if asked and not _all_known(connections) else ()
-    ask = _asking(run, read, wheels, released, (connections, credentials), served)
-    ask = partial(ask, commits=commits, announce=partial(_names_asked, run))
-    looked = ask(ahead, resolve=False)
-    note_verdicts(run, looked, "known after build")
-    verdicts = rehearse_halves(subjects, ask, solved)
+    with work_folder() as work:
+        standing = standing_for(run, subjects, read, wheels, work)
+        subjects = standing.subjects
+        asked = bool(subjects or ahead)
+        connections = known_connections(run) if asked else ()
+        credentials = _credentials(run) if asked and not _all_known(connections) else ()
+        reading = (connections, credentials)
+        ask = _asking(run, standing.read, standing.wheels, released, reading, served)
+        ask = partial(ask, commits=commits, announce=partial(_names_asked, run))
+        looked = ask(ahead, resolve=False)
+        note_verdicts(run, looked, "known after build")
+        verdicts = [standing.judged(one) for one in rehearse_halves(subjects, ask, solved)]
     why = "" if served is None else "as it is served now"
     note_verdicts(run, verdicts, why, released=released)
     raise_all(errors_of([*looked, *verdicts]))
@@ -385,6 +391,8 @@ def _local_indexes(run: Run) -> tuple[str, ...]:
     the first destination it has to, and a folder beside it is nothing that an image reads."""
     if run.destinations and run.destinations[0].consumer_url is not None:
         return ()
+    if run.destinations and run.destinations[0].kind == "workspace":
+        return (NEW_WHEELS,)  # each by its URL: no index has to list them
     return tuple(
         destination.local_index
         for destination in run.destinations

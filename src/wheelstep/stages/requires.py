@@ -73,7 +73,7 @@ def _read_at(destination: Destination, pin: Pin) -> tuple[str, ...] | None:
     """
     # here, so that a run that reads no wheel does not load what reads them
     from wheelstep.packages.inspect import requirements_of
-    from wheelstep.stages.publishing import work_folder
+    from wheelstep.stages.work import work_folder
 
     sums = {wheel.sha256 for wheel in pin.wheels if wheel.sha256}
     files = [

@@ -32,6 +32,7 @@ from wheelstep.settings import Settings
 from wheelstep.stages.comparing import Earlier, earlier_rehearsals
 
 if TYPE_CHECKING:
+    from wheelstep.destinations.artifact_service import WorkspaceDoor
     from wheelstep.ground.entra import Surroundings
     from wheelstep.ground.transport import Transport
     from wheelstep.stages.connecting.known import Had
@@ -173,10 +174,17 @@ class Run:
             job_token=self.host.job_token() if self.host.name == "azure" else None,
             entra=entra,
             storage=storage,
+            door=self.door,
             connection=self.settings.service_connection is not None,
             choice=self.settings.feed_sign_in,
             parallel=self.transfers,
         )
+
+    def door(self, workspace: Workspace) -> WorkspaceDoor:
+        """Return what Resource Manager tells of a workspace that is published to."""
+        from wheelstep.stages.workspace_door import Door
+
+        return Door(self, workspace)
 
     @cached_property
     def workspaces(self) -> Sequence[Workspace]:

@@ -31,6 +31,13 @@ def check_serving(run: Run, kinds: Sequence[Kind]) -> Problem | None:
         return None  # no definition names what is published
     refuse_nameless(run)
     first = run.destinations[0]
+    if first.kind == "workspace" and run.settings.pin == "version":
+        raise SettingError(
+            f"`pin` is version, but {first.name} has no index in which pip could look for one.",
+            code="workspace-without-index",
+            cure="Leave `pin` out (bare-url), or set it to url; or publish to a feed or a mirror, "
+            "too, and name that first.",
+        )
     if first.kind != "folder" or first.consumer_url is not None:
         return None
     if run.host.is_ci and run.settings.commit != "none" and not run.planning:

@@ -143,6 +143,15 @@ class ResourceManager:
         """
         return self._tokens.known() if isinstance(self._tokens, IdentitySource) else None
 
+    def known(self) -> EntraToken:
+        """Return a token for Resource Manager that is valid now, and whose it is.
+
+        Raises:
+            StepError: As `identity`.
+        """
+        found = self.signed_in_by()
+        return found or EntraToken(self._tokens.token(), "the identity that was given")
+
     def get(self, path: str, *, accept: Collection[int] = ()) -> Response:
         """Read a resource.
 

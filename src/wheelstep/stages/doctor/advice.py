@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from wheelstep.destinations.table import NOT_YET
 from wheelstep.ground.checks import Group
 from wheelstep.model import Check
 
@@ -56,9 +55,7 @@ def _sentences(found: Found) -> Sequence[str]:
     elif found.packages <= FEW and found.workspaces == 1 and {*shared} <= {"index"}:
         road = "The workspace's own storage fits"
         why = f"{_count(found.packages)} in one workspace need no feed and no token"
-        said = [f"{road}: {why}.{_later('azureml:')}"]
-        if not found.served:
-            said.append("Until then a feed or an index serves: a folder is on this machine alone.")
+        said = [f"{road}: {why} (`publish-to: azureml://subscriptions/...`)."]
     elif shared:
         road = f"The {' or '.join(shared)} that is set fits"
         said = [f"{road}: several packages or workspaces share it."]
@@ -71,10 +68,6 @@ def _sentences(found: Found) -> Sequence[str]:
             "credentials reach that build."
         )
     return said
-
-
-def _later(prefix: str) -> str:
-    return " It is a destination of a later version." if prefix in NOT_YET else ""
 
 
 def _count(packages: int) -> str:

@@ -18,6 +18,8 @@ from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.index import IndexDestination
 from wheelstep.destinations.interface import Destination
 from wheelstep.destinations.promote import check_view
+from wheelstep.destinations.workspace_storage import WorkspaceStorage
+from wheelstep.destinations.workspace_ways import AtContainer
 from wheelstep.errors import StepError
 from wheelstep.ground.checks import Group
 from wheelstep.ground.index_page import SEEN, SUPPRESS_SIGN_IN
@@ -59,6 +61,8 @@ def destination_tasks(known: Known) -> Iterator[Task]:
             yield from feed_tasks(known, one, name)
             if one.view:
                 yield Task(subject, f"{name}: view", partial(_view, one), "read", ENDS)
+        if isinstance(one, WorkspaceStorage):
+            yield Task(subject, name, partial(_storage, known, one), "read", ENDS)
         if isinstance(one, BlobMirror):
             yield from mirror_tasks(known, one)
         elif one.consumer_url:
@@ -192,6 +196,27 @@ def _read(known: Known, one: IndexDestination) -> Sequence[Check]:
     if isinstance(one, FeedDestination) and (name := _identity(known, one)):
         signed = f"{signed}, as {name}"
     return [DESTINATIONS.ok(subject, f"{signed}; it can be read ({files} files of ours).{story}")]
+
+
+def _storage(known: Known, one: WorkspaceStorage) -> Sequence[Check]:
+    """Say by which way a workspace's own storage is reached, and what nobody can prove of it."""
+    subject = _named(one)
+    try:
+        way = one.way()
+        files = sum(len(files) for files in one.look(known.to_try()).values())
+    except StepError as error:
+        return DESTINATIONS.refused(subject, error, ENDS)
+    how = "straight into its container" if isinstance(way, AtContainer) else "its artifact service"
+    return [
+        DESTINATIONS.ok(subject, f"It is reached by {how}; it can be listed ({files} files)."),
+        DESTINATIONS.unknown(
+            f"{subject}: signed URLs",
+            "That Azure ML swaps the plain URL of a wheel there for a signed one is documented for "
+            "the SDK v1 only.",
+            "The image build cannot load the wheel.",
+            "The first image build shows it. Where it fails, publish to a feed or a mirror.",
+        ),
+    ]
 
 
 def _identity(known: Known, one: FeedDestination) -> str | None:
