@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["LARGEST_PAGE", "Body", "FileBody", "Sender", "changed_on_disk", "page_of", "written"]
 
 PIECE: Final = 1 << 18
-"""Bytes read from the network, or from a file that is sent, at a time."""
+"""Bytes read from the network at a time."""
+SENT_PIECE: Final = 1 << 20
+"""Bytes read from a file that is sent at a time: many threads that send take turns for each."""
 PAGE_PIECE: Final = 1 << 14
 """The same for pages, which may be compressed: a piece can unpack to a thousand times its size."""
 LARGEST_PAGE: Final = 64 << 20
@@ -80,9 +82,9 @@ class FileBody:
         """
         total = hashlib.sha256()
         try:
-            with self.path.open("rb") as stream:
-                piece = stream.read(PIECE)
-                while following := stream.read(PIECE):
+            with self.path.open("rb", buffering=0) as stream:
+                piece = stream.read(SENT_PIECE)
+                while following := stream.read(SENT_PIECE):
                     if self._sha256:
                         total.update(piece)
                     yield piece
