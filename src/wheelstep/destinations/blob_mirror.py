@@ -51,6 +51,8 @@ from wheelstep.model import Index, Listed, Wheel
 
 __all__ = ["BlobMirror"]
 
+BESIDE: Final = 8
+"""Files of a kilobyte at once, beside the wheels: more threads would take turns only."""
 WHEEL_KIND: Final = "application/octet-stream"
 NOBODY_READS: Final = frozenset({
     HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT,
@@ -98,16 +100,13 @@ class BlobMirror:
         self._known: dict[str, dict[str, Entry]] = {}
         """Project -> its folder as it was listed last: used once, by what is written on condition
         that it still is so."""
-        self._beside = Beside(parallel)
+        self._beside = Beside(min(parallel, BESIDE))
         self._asked = False
         """Whether the form is being found out already."""
+        self._named: set[str] = set()
+        """New projects that the page of all projects names by now, or is about to."""
         self._written: dict[str, list[Listed]] = {}
         """Project -> what its pages list, by what this run has written last."""
-
-    @property
-    def serve_url(self) -> str:
-        """Where consumers read it, with a final slash."""
-        return self._serve
 
     @property
     def consumer_url(self) -> str | None:
@@ -356,7 +355,23 @@ class BlobMirror:
             fresh[beside] = Entry("", len(metadata))
         with self._guard:
             self._known.get(name, {}).update(fresh)
+        self._announce(name)
         return True
+
+    def _announce(self, name: str) -> None:
+        """Let the page of all projects name a new one while its other wheels are on their way; of
+        several new ones all are named at once, by `finish`."""
+        with self._guard:
+            new = [one for one, entries in self._known.items() if self._is_new(entries)]
+            if new != [name] or name in self._named:
+                return
+            self._named.add(name)
+        self._beside.store(name, lambda: self._in_form(lambda form: self._add(form, [name])))
+
+    def _is_new(self, entries: Mapping[str, Entry]) -> bool:
+        if self.address.website:
+            return INDEX_FORM.page not in entries
+        return _form_of(entries) is None
 
     def finish(self, names: Sequence[str]) -> None:
         """Let the pages of these projects list the wheels that lie there."""
@@ -368,9 +383,7 @@ class BlobMirror:
             name: entries if entries is not None else self.store.entries(f"{SIMPLE}/{name}")
             for name, entries in known.items()
         }
-        new = [name for name, entries in listed.items() if _form_of(entries) is None]
-        if self.address.website:
-            new = [name for name in names if INDEX_FORM.page not in listed[name]]
+        new = [name for name in names if self._is_new(listed[name]) and name not in self._named]
         filled = [name for name in new if files_in(name, listed[name])]
         if filled:
             self._in_form(lambda form: self._add(form, filled))

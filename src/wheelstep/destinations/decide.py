@@ -6,7 +6,7 @@ compared, and after a service said that a file is there already.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
@@ -122,9 +122,21 @@ def find(wheel: Wheel, listed: Iterable[Listed]) -> Listed | None:
 
     Files of the same version with other tags or another build number are other files.
     """
-    key = _key(wheel.file)
-    same = [one for one in listed if one.file.endswith(".whl") and _key(one.file) == key]
-    return next((one for one in same if one.sha256 == wheel.sha256), same[0] if same else None)
+    return finder(listed)(wheel)
+
+
+def finder(listed: Iterable[Listed]) -> Callable[[Wheel], Listed | None]:
+    """Return what finds wheels as `find` does: for many of one page, whose files are read once."""
+    known: dict[object, list[Listed]] = {}
+    for one in listed:
+        if one.file.endswith(".whl"):
+            known.setdefault(_key(one.file), []).append(one)
+
+    def found(wheel: Wheel) -> Listed | None:
+        same = known.get(_key(wheel.file), [])
+        return next((one for one in same if one.sha256 == wheel.sha256), same[0] if same else None)
+
+    return found
 
 
 def decide(

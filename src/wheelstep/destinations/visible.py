@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from wheelstep.destinations.decide import find
+from wheelstep.destinations.decide import finder
 from wheelstep.destinations.interface import Destination, ReadBack, writes_pages
 from wheelstep.errors import Refused, ServiceUnavailable
 from wheelstep.ground.clock import Clock, attempts
@@ -66,9 +66,9 @@ class Waiting:
         for _ in self.attempts():
             listed = self._listed(destination, sorted({wheel.name for wheel in missing}))
             now = self.clock.monotonic()
-            still = []
+            still, find = [], {name: finder(files) for name, files in listed.items()}
             for wheel in missing:
-                found = find(wheel, listed.get(wheel.name, ()))
+                found = find[wheel.name](wheel) if wheel.name in find else None
                 if found is None:
                     still.append(wheel)
                 elif found.sha256 is None and destination.kind in HASHES_ALWAYS:
