@@ -68,7 +68,7 @@ def tests(session: nox.Session) -> None:
 @contextlib.contextmanager
 def _in_memory() -> Iterator[dict[str, str]]:
     """Give variables that let the tests' folders lie in memory, where there is enough of it: they
-    make thousands of repositories and environments, which takes a disk a fifth of the whole time."""
+    make thousands of repositories and environments, a fifth of whose time is the disk's."""
     memory = Path("/dev/shm")  # noqa: S108 - Linux has it; elsewhere the tests take the usual place
     if not memory.is_dir() or shutil.disk_usage(memory).free < ENOUGH:
         yield {}
