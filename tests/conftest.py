@@ -13,6 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.servers.arm import Arm
+    from tests.servers.azurite import Azurite
 
 # Thousands of interpreters are started here: where a machine forbids it to keep what is compiled,
 # each would compile all that it imports, which takes three times as long as all the rest.
@@ -42,6 +43,15 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.servers.authority import made_authority
 
     return made_authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """A real blob store; each test has containers of its own."""
+    from tests.servers.azurite import azurite
+
+    with azurite(tmp_path_factory.mktemp("azurite")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from tests.destinations.mirror_kit import (
 )
 from tests.ground.web import InstantClock
 from tests.rehearsal.made import make_wheel
-from tests.servers.azurite import Azurite, azurite
+from tests.servers.azurite import Azurite
 from tests.servers.blob_proxy import Fate, Seen, between, denied
 from wheelstep.destinations.blob_mirror import BlobMirror
 from wheelstep.destinations.examine import VersionTaken
@@ -32,12 +32,6 @@ from wheelstep.packages.content import content_hash
 
 NAME = "acme-core"
 _numbers = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    with azurite(tmp_path_factory.mktemp("azurite")) as running:
-        yield running
 
 
 @pytest.fixture

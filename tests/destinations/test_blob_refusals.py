@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 from tests.destinations.mirror_kit import listed, mirror_at
 from tests.ground.web import Answer, InstantClock
 from tests.rehearsal.made import make_wheel
-from tests.servers.azurite import ACCOUNT, KEY, Azurite, azurite
+from tests.servers.azurite import ACCOUNT, KEY, Azurite
 from tests.servers.blob_proxy import Fate, Seen, between, denied
 from wheelstep.destinations.blob_mirror import BlobMirror
 from wheelstep.destinations.blob_sign_in import BlobSignIn
@@ -31,7 +31,7 @@ from wheelstep.model import Wheel
 from wheelstep.packages.content import content_hash
 
 SNAPSHOT = Path(__file__).parent / "snapshots" / "mirror_refusals.txt"
-CONTAINER = "wheels"
+CONTAINER = "refusals"
 EXPIRED = (
     "Server failed to authenticate the request. Make sure the value of Authorization header is "
     "formed correctly including the signature.\nAuthenticationErrorDetail:Signature not valid in "
@@ -48,11 +48,9 @@ MAC = (
 )
 
 
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    with azurite(tmp_path_factory.mktemp("azurite")) as running:
-        running.container(CONTAINER)
-        yield running
+@pytest.fixture(scope="module", autouse=True)
+def container(emulator: Azurite) -> None:
+    emulator.container(CONTAINER)
 
 
 def key(_: Azurite) -> BlobSignIn:

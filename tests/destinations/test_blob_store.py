@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import itertools
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from azure.core.credentials import AzureNamedKeyCredential
 
-from tests.servers.azurite import ACCOUNT, KEY, Azurite, azurite
+from tests.servers.azurite import ACCOUNT, KEY, Azurite
 from wheelstep.destinations.blob_sign_in import BlobSignIn
 from wheelstep.destinations.blob_store import BlobStore
 from wheelstep.destinations.mirror_address import MirrorAddress
@@ -23,12 +22,6 @@ from wheelstep.ground.swap import Conflict
 from wheelstep.ground.transport import Transport
 
 _numbers = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    with azurite(tmp_path_factory.mktemp("azurite")) as running:
-        yield running
 
 
 def store_at(emulator: Azurite, container: str, credential: Any = None) -> BlobStore:

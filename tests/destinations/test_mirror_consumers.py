@@ -15,7 +15,7 @@ from packaging.version import Version
 from tests.destinations.mirror_kit import mirror_at, published
 from tests.rehearsal.made import make_wheel
 from tests.rehearsal.pips import environment, pins, unpacked
-from tests.servers.azurite import Azurite, azurite
+from tests.servers.azurite import Azurite
 from tests.servers.blob_proxy import Between, between
 from wheelstep.destinations.mirror_upkeep import yank
 from wheelstep.model import Wheel
@@ -43,17 +43,11 @@ class Mirror:
 
 
 @pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    with azurite(tmp_path_factory.mktemp("azurite")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def mirror(emulator: Azurite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
     dist = tmp_path_factory.mktemp("dist")
-    emulator.container("wheels", public=True)
+    emulator.container("consumers", public=True)
     with between(emulator.url) as middle:
-        writes = mirror_at(middle.url, "wheels")
+        writes = mirror_at(middle.url, "consumers")
         wheels = [
             make_wheel(dist, "acme-core", "1.0", python=">=3.9"),
             make_wheel(dist, "acme-core", "1.1", python=">=3.9"),

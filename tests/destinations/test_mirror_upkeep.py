@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,13 @@ from tests.destinations.mirror_kit import (
     published,
 )
 from tests.rehearsal.made import make_wheel
-from tests.servers.azurite import Azurite, azurite
+from tests.servers.azurite import Azurite
 from wheelstep.destinations.blob_mirror import BlobMirror
 from wheelstep.destinations.mirror_upkeep import delete, repair, yank
 from wheelstep.model import Wheel
 
 PROJECT = "acme-core"
 _numbers = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    with azurite(tmp_path_factory.mktemp("azurite")) as running:
-        yield running
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.release.kit import Ran, Repo
 from tests.release.samples import CONDA
 from tests.servers.arm import Arm, arm_server
 from tests.servers.authority import made_authority
-from tests.servers.azurite import ACCOUNT, KEY, Azurite, azurite
+from tests.servers.azurite import ACCOUNT, KEY, Azurite
 from tests.servers.front import front
 
 HOST = f"{ACCOUNT}.blob.core.windows.net"
@@ -46,27 +46,21 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    with azurite(tmp_path_factory.mktemp("azurite")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def blob_authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_authority(tmp_path_factory.mktemp("names"), HOST)
 
 
 @pytest.fixture
-def world(store: Azurite, blob_authority: Path) -> Iterator[World]:
-    base = store.url.removesuffix(f"/{ACCOUNT}")
+def world(emulator: Azurite, blob_authority: Path) -> Iterator[World]:
+    base = emulator.url.removesuffix(f"/{ACCOUNT}")
     with arm_server(blob_authority) as arm, front(blob_authority, {HOST: base}) as where:
-        yield World(store, arm, {**arm.environment(), **where.environment()})
+        yield World(emulator, arm, {**arm.environment(), **where.environment()})
 
 
 @pytest.fixture
-def container(store: Azurite) -> str:
+def container(emulator: Azurite) -> str:
     name = f"release{next(_numbers)}"
-    store.container(name, public=True)
+    emulator.container(name, public=True)
     return name
 
 

@@ -15,7 +15,7 @@ from tests.release.samples import CONDA
 from tests.servers.arm import Arm, arm_server
 from tests.servers.artifacts import FOLDER, Artifacts, artifact_service
 from tests.servers.authority import made_authority
-from tests.servers.azurite import ACCOUNT, KEY, Azurite, azurite
+from tests.servers.azurite import ACCOUNT, KEY, Azurite
 from tests.servers.front import front
 
 HOST = f"{ACCOUNT}.blob.core.windows.net"
@@ -44,34 +44,29 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    with azurite(tmp_path_factory.mktemp("azurite")) as running:
-        running.container("azureml")
-        yield running
-
-
-@pytest.fixture(scope="module")
 def blob_authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_authority(tmp_path_factory.mktemp("names"), HOST)
 
 
 @pytest.fixture
-def world(store: Azurite, blob_authority: Path) -> Iterator[World]:
-    base = store.url.removesuffix(f"/{ACCOUNT}")
+def world(emulator: Azurite, blob_authority: Path) -> Iterator[World]:
+    base = emulator.url.removesuffix(f"/{ACCOUNT}")
     with (
         arm_server(blob_authority) as arm,
         front(blob_authority, {HOST: base}) as where,
-        artifact_service(blob_authority, store, HOST) as service,
+        artifact_service(blob_authority, emulator, HOST) as service,
     ):
         made = arm.workspace("train")
         made.properties["discoveryUrl"] = f"{service.url}/discovery"
         made.storage["properties"]["primaryEndpoints"] = {"blob": f"https://{HOST}/"}
-        client = store.service().get_container_client("azureml")
+        client = emulator.service().get_container_client("azureml")
+        if not client.exists():
+            client.create_container()
         for blob in client.list_blobs():
             client.delete_blob(blob.name)
         subscription, group = made.id.split("/")[2], made.id.split("/")[4]
         yield World(
-            store,
+            emulator,
             arm,
             service,
             {**arm.environment(), **where.environment()},

@@ -56,7 +56,7 @@ class Destination(Protocol):
     place: str
     """For the lock: the same on every machine and without credentials."""
     kind: str
-    """"folder", "index" or "feed"."""
+    """"folder", "index", "feed", "mirror" or "workspace"."""
 
     @property
     def consumer_url(self) -> str | None:

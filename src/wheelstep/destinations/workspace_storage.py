@@ -25,9 +25,9 @@ from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.transport import Transport
 from wheelstep.model import Index, Listed, Wheel, Workspace
 
-__all__ = ["PRIVATE_WHEEL", "WorkspaceStorage", "workspace_of"]
+__all__ = ["PRIVATE_WHEEL", "WORKSPACE_URL", "WorkspaceStorage", "workspace_of"]
 
-FORM: Final = re.compile(
+WORKSPACE_URL: Final = re.compile(
     r"azureml://subscriptions/(?P<subscription>[^/?#]+)/resourcegroups/(?P<group>[^/?#]+)"
     r"/workspaces/(?P<name>[^/?#]+)/?",
     re.IGNORECASE,
@@ -48,7 +48,7 @@ def workspace_of(text: str) -> Workspace:
     Raises:
         SettingError: It names no workspace; says the right form.
     """
-    found = FORM.fullmatch(text.strip())
+    found = WORKSPACE_URL.fullmatch(text.strip())
     if found is None:
         raise SettingError(
             f"{without_credentials(text)} names no workspace.",

@@ -6,23 +6,18 @@ identity, others have none.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
 from wheelstep.definitions.interface import Kind
 from wheelstep.definitions.patterns import choose_paths
+from wheelstep.destinations.workspace_storage import WORKSPACE_URL
 from wheelstep.errors import SettingError, raise_all
 from wheelstep.model import Workspace
 
 __all__ = ["check_readers", "readers_of", "storage_of"]
 
-_OWN: Final = re.compile(
-    r"azureml://subscriptions/(?P<subscription>[^/?#]+)/resourcegroups/(?P<group>[^/?#]+)"
-    r"/workspaces/(?P<name>[^/?#]+)(?:[/?#].*)?",
-    re.IGNORECASE,
-)
 _PRIVATE_WHEELS: Final = "/azureml/Environment/azureml-private-packages/"
 """Where Azure ML's own SDK put private wheels in a workspace's storage account (azureml-core
 `Environment.add_private_pip_wheel`, observed)."""
@@ -40,7 +35,7 @@ def storage_of(place: str | None, owners: Mapping[str, Workspace]) -> Workspace 
     """
     if place is None:
         return None
-    if found := _OWN.fullmatch(place.strip()):
+    if found := WORKSPACE_URL.match(place.strip()):
         return Workspace(found["subscription"], found["group"], found["name"])
     try:
         parts = urlsplit(place.strip())
