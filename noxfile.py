@@ -60,9 +60,9 @@ def tests(session: nox.Session) -> None:
     _install(session)
     _node_modules(session)
     with _in_memory() as place:
-        session.run(
-            "pytest", "--numprocesses", "2", "--dist", "loadfile", *session.posargs, env=place
-        )
+        # the order of tests/conftest.py: by itself it begins with the files that have most tests
+        options = ("--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+        session.run("pytest", *options, *session.posargs, env=place)
 
 
 @contextlib.contextmanager
