@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
+from tests.destinations.mirror_kit import blobs
 from tests.rehearsal.made import make_wheel
 from tests.release.kit import Ran, Repo
 from tests.release.samples import CONDA
@@ -212,6 +213,27 @@ def test_a_sas_is_enough_and_stays_a_secret(world: World, container: str, tmp_pa
     said = ran.problem("not-authorized")
     assert "lacks the right to list (it has c)" in said["message"]
     assert "permission l" in said["cure"]
+
+
+def test_a_pull_request_may_change_nothing_in_a_mirror(
+    world: World, container: str, tmp_path: Path
+) -> None:
+    world.account(closed=True)
+    repo = repository(tmp_path / "place", container)
+    released(repo, with_key(world))
+    repo.commit({CONDA: repo.read(CONDA).replace("==3.0.0", "==4.0"), "wheelstep.lock": None})
+    job = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_EVENT_NAME": "pull_request",
+        "GITHUB_REF": "refs/pull/7/merge",
+        "GITHUB_SERVER_URL": "https://github.com",
+    }
+    before = blobs(world.store.service().get_container_client(container))
+    arguments = ("--delete", "acme-core==3.0.0", "--repair")
+    ran = repo.wheelstep("mirror", *arguments, extra=with_key(world) | job)
+    assert (ran.code, ran.status) == (0, "planned"), ran.said
+    assert "it only plans" in ran.problem("pull-request")["message"]
+    assert blobs(world.store.service().get_container_client(container)) == before
 
 
 def test_the_upkeep_of_a_mirror_on_the_command_line(

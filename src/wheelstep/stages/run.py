@@ -299,7 +299,7 @@ def open_run(settings: Settings, host: Host, environment: Mapping[str, str], rep
         environment = {**environment, "PIP_INDEX_URL": settings.public_index}
     git = Git.open(settings.repository, environment)
     trigger = host.trigger()
-    changing = {"release", "publish", "connect", "pin", "promote"}
+    changing = {"release", "publish", "connect", "pin", "promote", "mirror"}
     on_pull_request = trigger.pull_request and report.command in changing
     run = Run(
         settings=settings,
