@@ -137,7 +137,7 @@ def test_what_the_service_says_is_heard_right(seed: int, tmp_path: Path) -> None
         server.external_versions |= {"acme-a"}
         chaos = Chaos(seed, server)
         service = feed.service
-        for _ in range(3):
+        for _ in range(4):
             assert service.feed().public_upstreams == ("PyPI",)
             assert service.views() == ("Local", "Prerelease", "Release")
             assert service.retention() == Retention(7, 30)
@@ -155,7 +155,7 @@ def test_what_the_service_says_is_heard_right(seed: int, tmp_path: Path) -> None
             assert not service.upstreaming("acme-b")
             assert service.identity() == "Release Build"
         assert chaos.came("api") > 30
-        assert chaos.came("host") >= 3
+        assert chaos.came("host") > 3
 
 
 @pytest.mark.parametrize("route", FAULTS)
