@@ -252,14 +252,26 @@ def test_a_yank_written_into_the_page_survives(filled: FolderDestination) -> Non
 
 def test_a_file_that_is_no_wheel_is_listed_as_it_is(tmp_path: Path) -> None:
     destination = folder_at(tmp_path)
-    (tmp_path / "index" / "simple" / "acme").mkdir(parents=True)
-    (tmp_path / "index" / "simple" / "acme" / "acme-1-py3-none-any.whl").write_text("no archive")
-    (tmp_path / "index" / "simple" / "acme" / "notes.txt").write_text("no wheel")
+    project = tmp_path / "index" / "simple" / "acme"
+    project.mkdir(parents=True)
+    (project / "acme-1-py3-none-any.whl").write_text("no archive")
+    # METADATA whose data are damaged, the list of members being whole
+    half = make_wheel(tmp_path / "half", "acme", "2", code="x" * 50)
+    assert half.path is not None
+    whole = bytearray(half.path.read_bytes())
+    start = whole.index(b"acme-2.dist-info/METADATA") + len(b"acme-2.dist-info/METADATA")
+    whole[start : start + 8] = bytes(byte ^ 0x5A for byte in whole[start : start + 8])
+    (project / half.file).write_bytes(whole)
+    (project / "notes.txt").write_text("no wheel")
 
     destination.finish(["acme"])
 
-    (listed,) = destination.served(["acme"], "write")["acme"]
-    assert (listed.file, listed.core_metadata) == ("acme-1-py3-none-any.whl", None)
+    listed = destination.served(["acme"], "write")["acme"]
+    assert {one.file: one.core_metadata for one in listed} == {
+        "acme-1-py3-none-any.whl": None,
+        half.file: None,
+    }
+    assert [path.name for path in project.glob("*.metadata")] == []
 
 
 def test_read_back_at_serve_url(tmp_path: Path) -> None:

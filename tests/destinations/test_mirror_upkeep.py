@@ -172,3 +172,19 @@ def test_repair_derives_every_page_from_what_is_there(
     before = blobs(container)
     repair(opened(emulator, container))
     assert blobs(container) == before, "what is right is not written again"
+
+
+def test_metadata_of_other_bytes_than_a_page_lists_is_not_put_there(
+    emulator: Azurite, container: ContainerClient, mirror: BlobMirror, wheels: list[Wheel]
+) -> None:
+    published(mirror, *wheels)
+    file = wheels[0].file
+    whole = container.get_blob_client(f"team/simple/{PROJECT}/{file}")
+    notes = dict(whole.get_blob_properties().metadata)
+    whole.set_blob_metadata({**notes, "metadata_sha256": "0" * 64})
+    container.delete_blob(f"team/simple/{PROJECT}/{file}.metadata")
+    opened(emulator, container).finish([PROJECT])
+    there = {name.rpartition("/")[2] for name in blobs(container)}
+    assert f"{file}.metadata" not in there
+    assert f"{wheels[1].file}.metadata" in there
+    assert listed(mirror, PROJECT)[file].core_metadata is None

@@ -6,7 +6,6 @@ number of publishers, without a lock, is in `mirror_project` and `mirror_root`.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -25,11 +24,10 @@ from wheelstep.destinations.layout import (
     SIMPLE,
     links_page,
     project_of,
-    requires_python,
 )
 from wheelstep.destinations.mirror_address import MirrorAddress
 from wheelstep.destinations.mirror_beside import Beside
-from wheelstep.destinations.mirror_heal import METADATA_KIND, NEVER_CHANGES, heal, metadata_in
+from wheelstep.destinations.mirror_heal import METADATA_KIND, NEVER_CHANGES, heal
 from wheelstep.destinations.mirror_project import (
     GONE,
     HTML,
@@ -37,10 +35,10 @@ from wheelstep.destinations.mirror_project import (
     MirrorForm,
     bring_up_to_date,
     files_in,
-    notes_of,
 )
 from wheelstep.destinations.mirror_root import BLOB_FORM, INDEX_FORM, add_to_root
 from wheelstep.destinations.mirror_window import Window
+from wheelstep.destinations.wheel_metadata import notes_about
 from wheelstep.errors import CannotHere, Refused, ServiceRefused, SettingError, StepError
 from wheelstep.ground.blob_answers import HIDDEN, SILENT_PIP, error_code
 from wheelstep.ground.secret import without_credentials
@@ -328,12 +326,7 @@ class BlobMirror:
         if there is not None and GONE in there.notes:
             self.store.remove(f"{folder}/{wheel.file}{METADATA_ENDING}")
             self.store.remove(f"{folder}/{wheel.file}", etag=there.etag)
-        metadata = metadata_in(wheel.file, wheel.path)
-        notes = notes_of(
-            wheel.sha256,
-            requires_python=requires_python(metadata) if metadata else None,
-            metadata=hashlib.sha256(metadata).hexdigest() if metadata else None,
-        )
+        notes, metadata = notes_about(wheel.file, wheel.sha256, wheel.path)
         stored = self.store.create(
             f"{folder}/{wheel.file}",
             wheel.path,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Final
@@ -19,7 +18,6 @@ from wheelstep.destinations.layout import (
     METADATA_ENDING,
     SIMPLE,
     links_page,
-    metadata_member,
     pages,
     path_of,
     project_of,
@@ -27,6 +25,7 @@ from wheelstep.destinations.layout import (
     root_pages,
 )
 from wheelstep.destinations.store import FileStore, sha256_of
+from wheelstep.destinations.wheel_metadata import metadata_in
 from wheelstep.errors import CannotHere, Refused, ServiceRefused, SettingError
 from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.simple_index import ACCEPT, parse
@@ -220,14 +219,7 @@ class FolderDestination:
         path = f"{path_of(file)}{METADATA_ENDING}"
         if self._store.read(path) is not None:
             return
-        try:
-            with zipfile.ZipFile(self.folder / path_of(file)) as archive:
-                member = metadata_member(file, archive.namelist())
-                metadata = archive.read(member) if member else None
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError):
-            metadata = None  # put there by hand: it is listed all the same, as any index would
-        except OSError as error:
-            raise CannotHere.from_os_error(error, "reading a wheel's metadata") from error
+        metadata = metadata_in(file, self.folder / path_of(file))
         if metadata is not None:
             self._store.write(path, metadata)
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 import hashlib
 import io
 import tempfile
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import Final, Protocol
 
 from wheelstep.destinations.blob_file import BlobFile, Parts
 from wheelstep.destinations.layout import (
     METADATA_ENDING,
     SIMPLE,
-    metadata_member,
     project_of,
-    requires_python,
 )
 from wheelstep.destinations.mirror_project import (
     GONE,
@@ -24,12 +21,11 @@ from wheelstep.destinations.mirror_project import (
     METADATA_HASH,
     Entry,
     PageStore,
-    notes_of,
 )
-from wheelstep.errors import CannotHere
+from wheelstep.destinations.wheel_metadata import metadata_in, notes_about
 from wheelstep.ground.swap import Conflict
 
-__all__ = ["METADATA_KIND", "NEVER_CHANGES", "HealStore", "heal", "metadata_in"]
+__all__ = ["METADATA_KIND", "NEVER_CHANGES", "HealStore", "heal"]
 
 NEVER_CHANGES: Final = "max-age=31536000, immutable"
 """The Cache-Control of a wheel and its metadata: a version is never overwritten."""
@@ -54,23 +50,6 @@ class HealStore(PageStore, Parts, Protocol):
 
     def remove(self, path: str, *, etag: str | None = None) -> None:
         """Remove a blob."""
-
-
-def metadata_in(file: str, wheel: Path | IO[bytes]) -> bytes | None:
-    """Return a wheel's METADATA; None where it has none, or is no archive: it is listed all the
-    same, as any index would.
-
-    Raises:
-        CannotHere: It cannot be read.
-    """
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            member = metadata_member(file, archive.namelist())
-            return archive.read(member) if member else None
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError):
-        return None
-    except OSError as error:
-        raise CannotHere.from_os_error(error, "reading a wheel's metadata") from error
 
 
 def heal(store: HealStore, name: str, entries: Mapping[str, Entry]) -> Mapping[str, Entry] | None:
@@ -98,7 +77,9 @@ def heal(store: HealStore, name: str, entries: Mapping[str, Entry]) -> Mapping[s
             changed |= _looked_into(store, folder, file, entry)
         elif METADATA_HASH in entry.notes and beside not in entries:
             archive = io.BufferedReader(BlobFile(store, f"{folder}/{file}"), PIECE)
-            changed |= _completed(store, folder, file, metadata_in(file, archive))
+            metadata = metadata_in(file, archive)
+            if metadata and hashlib.sha256(metadata).hexdigest() == entry.notes[METADATA_HASH]:
+                changed |= _completed(store, folder, file, metadata)
     return None if changed else entries
 
 
@@ -115,12 +96,7 @@ def _looked_into(store: HealStore, folder: str, file: str, entry: Entry) -> bool
     with tempfile.TemporaryDirectory(prefix="wheelstep-") as temporary:
         target = Path(temporary) / "wheel"
         sha256 = store.download(f"{folder}/{file}", target)
-        metadata = metadata_in(file, target)
-    found = notes_of(
-        sha256,
-        requires_python=requires_python(metadata) if metadata else None,
-        metadata=hashlib.sha256(metadata).hexdigest() if metadata else None,
-    )
+        found, metadata = notes_about(file, sha256, target)
     _completed(store, folder, file, metadata)
     try:
         store.annotate(f"{folder}/{file}", {**entry.notes, **found}, etag=entry.etag)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-import zipfile
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -18,6 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from wheelstep.errors import BuildFailed, CannotHere
+from wheelstep.ground.archive import Damaged, faults
 from wheelstep.ground.secret import redact
 from wheelstep.ground.sending import changed_on_disk
 
@@ -128,10 +128,11 @@ def _package(path: Path) -> PackageFile:
     from twine.exceptions import TwineException
 
     try:
-        package: PackageFile = _twine().PackageFile.from_filename(os.fspath(path), None)
+        with faults():
+            package: PackageFile = _twine().PackageFile.from_filename(os.fspath(path), None)
     except OSError as error:
         raise CannotHere.from_os_error(error, f"reading {path.name}") from error
-    except (TwineException, zipfile.BadZipFile, ValueError, KeyError) as error:
+    except (TwineException, Damaged) as error:
         why = redact(str(error)).replace(os.fspath(path), path.name).rstrip(".")
         raise BuildFailed(
             f"{path.name} cannot be uploaded: {why}.",

@@ -7,7 +7,6 @@ Unlike v1, a file that is there with other content is an error, never silently t
 
 from __future__ import annotations
 
-import hashlib
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -16,9 +15,9 @@ from typing import Final
 
 from wheelstep.destinations.artifact_service import ArtifactService, WorkspaceDoor
 from wheelstep.destinations.blob_sign_in import BlobSignIn
-from wheelstep.destinations.layout import project_of, requires_python
-from wheelstep.destinations.mirror_heal import metadata_in
-from wheelstep.destinations.mirror_project import MADE_OF, notes_of
+from wheelstep.destinations.layout import project_of
+from wheelstep.destinations.mirror_project import MADE_OF
+from wheelstep.destinations.wheel_metadata import notes_about
 from wheelstep.destinations.workspace_ways import AtContainer, AtService, Way
 from wheelstep.errors import CannotHere, Refused, RightMissing, ServiceRefused, SettingError
 from wheelstep.ground.secret import without_credentials
@@ -186,12 +185,7 @@ class WorkspaceStorage:
                 code="wheel-missing",
                 cure="Build the package first.",
             )
-        metadata = metadata_in(wheel.file, wheel.path)
-        notes = notes_of(
-            wheel.sha256,
-            requires_python=requires_python(metadata) if metadata else None,
-            metadata=hashlib.sha256(metadata).hexdigest() if metadata else None,
-        )
+        notes, _ = notes_about(wheel.file, wheel.sha256, wheel.path)
         place = self.way().writing(wheel.file)
         return place.store.create(
             place.path, wheel.path, kind=WHEEL_KIND, cache="no-cache", notes=notes

@@ -17,6 +17,7 @@ import hashlib
 import stat
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -26,9 +27,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from wheelstep.errors import BuildFailed, CannotHere
+from wheelstep.ground import archive as archives
 
 __all__ = [
-    "CHUNK",
     "content_hash",
     "content_of",
     "differing_members",
@@ -39,12 +40,6 @@ __all__ = [
     "open_wheel",
     "read_member",
 ]
-
-CHUNK: Final = 1 << 20
-"""Bytes read at a time: a wheel of any size is read in bounded memory."""
-
-LARGEST_TEXT: Final = 64 << 20
-"""Bytes: METADATA, WHEEL and RECORD are read whole, up to this."""
 
 SCHEME: Final = b"wheelstep content 1\n"
 """Hashed first, so that a later scheme can never be mistaken for this one."""
@@ -74,8 +69,8 @@ def open_wheel(path: Path) -> zipfile.ZipFile:
         CannotHere: It cannot be read.
     """
     try:
-        return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        return archives.opened(path)
+    except archives.Damaged as error:
         raise BuildFailed(
             f"{path.name} is not a wheel: it is no readable zip file ({error}).",
             code="wheel-invalid",
@@ -90,21 +85,10 @@ def member_bytes(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[
 
     Raises:
         BuildFailed: The member is encrypted, damaged or compressed in an unknown way.
+        CannotHere: It cannot be read.
     """
-    try:
-        with archive.open(member) as stream:
-            while chunk := stream.read(CHUNK):
-                yield chunk
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise _damaged(archive, member.filename, error) from error
-    except OSError as error:
-        wheel = Path(str(archive.filename)).name
-        raise CannotHere.from_os_error(error, f"reading the wheel {wheel}") from error
-    except Exception as error:
-        # zlib.error and lzma.LZMAError derive from Exception alone
-        if type(error).__name__ not in ("error", "LZMAError"):
-            raise
-        raise _damaged(archive, member.filename, error) from error
+    with _read(archive, member.filename):
+        yield from archives.member_bytes(archive, member)
 
 
 def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -112,31 +96,32 @@ def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
 
     Raises:
         BuildFailed: It is absent, damaged, or larger than any such file is.
+        CannotHere: It cannot be read.
     """
     try:
-        member = archive.getinfo(name)
+        with _read(archive, name):
+            return archives.text_of(archive, name, archives.LARGEST_TEXT)
     except KeyError as error:
         raise BuildFailed(
             f"{Path(str(archive.filename)).name} has no member {name}.",
             code="wheel-invalid",
             cure="Build it again with a current build back end.",
         ) from error
-    if member.file_size > LARGEST_TEXT:
+
+
+@contextmanager
+def _read(archive: zipfile.ZipFile, name: str) -> Iterator[None]:
+    wheel = Path(str(archive.filename)).name
+    try:
+        yield
+    except archives.Damaged as error:
         raise BuildFailed(
-            f"{Path(str(archive.filename)).name}: {name} says that it has {member.file_size} "
-            f"bytes; at most {LARGEST_TEXT} are accepted.",
+            f"{wheel}: the member {name} cannot be read ({error}).",
             code="wheel-invalid",
-            cure="Build it again; a text file of this size is no metadata.",
-        )
-    return b"".join(member_bytes(archive, member))
-
-
-def _damaged(archive: zipfile.ZipFile, name: str, error: Exception) -> BuildFailed:
-    return BuildFailed(
-        f"{Path(str(archive.filename)).name}: the member {name} cannot be read ({error}).",
-        code="wheel-invalid",
-        cure="Build it again; the file may have been damaged while it was copied.",
-    )
+            cure="Build it again; the file may have been damaged while it was copied.",
+        ) from error
+    except OSError as error:
+        raise CannotHere.from_os_error(error, f"reading the wheel {wheel}") from error
 
 
 def is_executable(member: zipfile.ZipInfo) -> bool:

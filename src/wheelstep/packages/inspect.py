@@ -23,9 +23,9 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from packaging.version import Version
 
 from wheelstep.errors import BuildFailed, CannotHere
+from wheelstep.ground.archive import CHUNK
 from wheelstep.model import Package, Wheel
 from wheelstep.packages.content import (
-    CHUNK,
     content_of,
     dist_info_of,
     headers_and_body,

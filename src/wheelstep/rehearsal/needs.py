@@ -3,7 +3,6 @@ reading the metadata of the new wheels."""
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from wheelstep.errors import CannotHere
+from wheelstep.ground import archive as archives
 from wheelstep.model import Wheel
 
 __all__ = ["Need", "Required", "needs", "requirements_of"]
@@ -55,16 +55,16 @@ def requirements_of(wheels: Iterable[Wheel]) -> dict[str, Required]:
             continue
         mine = found.setdefault(wheel.name, {})
         try:
-            with zipfile.ZipFile(wheel.path) as archive:
+            with archives.opened(wheel.path) as archive:
                 member = next(
                     name
                     for name in archive.namelist()
                     if name.endswith(".dist-info/METADATA") and name.count("/") == 1
                 )
-                metadata = archive.read(member)
+                metadata = archives.text_of(archive, member, archives.LARGEST_TEXT)
         except OSError as error:
             raise CannotHere.from_os_error(error, f"reading {wheel.file}") from error
-        except (zipfile.BadZipFile, StopIteration):
+        except (archives.Damaged, StopIteration):
             continue  # packages/inspect.py refuses such a wheel; uv says so, too
         raw, _ = parse_email(metadata)
         for text in raw.get("requires_dist", []):
