@@ -10,8 +10,8 @@ import pytest
 
 from tests.packages.wheel_kit import package, record, wheel
 from wheelstep.errors import BuildFailed, CannotHere, Refused
+from wheelstep.ground import archive
 from wheelstep.ground.secret import Secret
-from wheelstep.packages import content
 from wheelstep.packages.content import content_hash
 from wheelstep.packages.inspect import inspect_wheel
 
@@ -193,7 +193,7 @@ def test_a_secret_of_this_run_is_found_in_any_form_and_across_chunks(
     secret = Secret("s3cr3t/of+this run!")
     inspect_wheel(wheel(tmp_path), expected=None)
     forms = [secret.reveal(), base64.b64encode(secret.reveal().encode()).decode()]
-    monkeypatch.setattr(content, "CHUNK", 7)
+    monkeypatch.setattr(archive, "CHUNK", 7)
     for form in forms:
         said = fault(wheel(tmp_path, {"acme/a.py": f"12345 {form}"}), Refused)
         assert "acme/a.py (one of this run's secrets)" in said

@@ -1,0 +1,103 @@
+"""How a commit of ours reaches a branch of the remote: by `git push`, or by the host's own API.
+
+Reading is git's in every case. What is written is written on condition: a branch is where it was
+seen, or nothing happens and the caller looks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from wheelstep.repositories.objects import Entry, GitSnapshot, Touched
+
+__all__ = ["Draft", "Noted", "Way"]
+
+Noted = Callable[[str], None]
+"""Is told a commit's id as soon as it is known: before it is sent where git makes it, with the
+answer where the host does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A commit that is to be made."""
+
+    on: GitSnapshot
+    """Its parent."""
+    touched: Sequence[Touched]
+    """What differs from the parent; at least one, and each a regular file."""
+    contents: Mapping[str, bytes]
+    """Path -> the bytes that are committed, for each of `touched` that is not removed."""
+    message: str
+    """As it is committed: subject, empty line, text."""
+
+    @property
+    def executable(self) -> list[str]:
+        """Paths of files that are executable after it."""
+        return [each.path for each in self.touched if _is_executable(each.new)]
+
+
+def _is_executable(entry: Entry | None) -> bool:
+    return entry is not None and entry.mode == "100755"
+
+
+class Way(Protocol):
+    """Writes to one repository of one remote.
+
+    All methods raise:
+        ServiceRefused: No right ("push-forbidden"), a protected branch ("branch-protected"), not
+            authenticated ("not-authenticated"), no such repository ("repository-not-found").
+        ServiceUnavailable: The service does not answer, or limits the rate.
+        CannotHere: Disk full.
+    """
+
+    name: str
+    """"git", "github" or "azure-repos"."""
+
+    def commit(self, branch: str, draft: Draft, noted: Noted) -> str | None:
+        """Put a commit on a branch's head, which must still be `draft.on`.
+
+        A lost reply is looked after: what counts is what the branch has then.
+
+        Args:
+            branch: Short name; it is there.
+            draft: What to commit.
+            noted: Is told the commit's id.
+
+        Returns:
+            The commit's id; None when the branch has moved meanwhile.
+        """
+
+    def replace(self, branch: str, was: str | None, draft: Draft, noted: Noted) -> str | None:
+        """Let a branch be the draft's parent with this one commit on it, whatever it was.
+
+        Nobody ever sees the branch without the commit: a pull request would be closed.
+
+        Args:
+            branch: Short name.
+            was: The commit it must still be at; None: it must not be there.
+            draft: What to commit.
+            noted: Is told the commit's id.
+
+        Returns:
+            The commit's id; None when the branch is elsewhere meanwhile.
+        """
+
+    def remove(self, branch: str, was: str) -> bool:
+        """Remove a branch that is still at `was`.
+
+        Returns:
+            False when it is elsewhere meanwhile; True also when it is gone already.
+        """
+
+    def tag(self, name: str, commit: str) -> str:
+        """Make a lightweight tag where there is none of that name; one that is there never moves.
+
+        Args:
+            name: The tag's.
+            commit: Full id; the remote has it.
+
+        Returns:
+            The commit that the tag is at now, which may be another one.
+        """
