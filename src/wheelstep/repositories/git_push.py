@@ -1,24 +1,20 @@
-"""`commit: push`: a commit on a remote branch's head, pushed on condition that the head is still
-there."""
+"""`commit: push`: a commit on a remote branch's head, on condition that the head is still there."""
 
 from __future__ import annotations
 
-import enum
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Final, final
+from typing import final
 
 from wheelstep.errors import CannotHere, ServiceUnavailable, StepError
-from wheelstep.ground.clock import Clock, SystemClock, backoff
+from wheelstep.ground.clock import Clock, SystemClock
 from wheelstep.ground.git import Git
-from wheelstep.ground.process import Finished
 from wheelstep.ground.secret import Secret
 from wheelstep.model import Change
 from wheelstep.repositories.advance import advance
-from wheelstep.repositories.answers import error_for, lost_race
 from wheelstep.repositories.git_local import as_git_snapshot, check_branch
+from wheelstep.repositories.git_way import GitWay, prove_push
 from wheelstep.repositories.identity import Identity, full_message
 from wheelstep.repositories.interface import Committed, Snapshot
 from wheelstep.repositories.objects import (
@@ -26,23 +22,13 @@ from wheelstep.repositories.objects import (
     GitSnapshot,
     History,
     Touched,
-    build_commit,
     touched_between,
     write_blobs,
 )
-from wheelstep.repositories.remote import OURS, Remote, commit_page
+from wheelstep.repositories.remote import Remote, commit_page
+from wheelstep.repositories.way import Way, draft_of
 
 __all__ = ["PushRepository"]
-
-ATTEMPTS: Final = 3
-"""How often a push is sent when no answer, or no real one, comes back."""
-REJECTED: Final = re.compile(r"^!\t[^\t]*\t\[[^]]*\] ?(?:\((?P<reason>.*)\))?", re.MULTILINE)
-"""A refused ref in the output of `git push --porcelain` (git-push(1), "Output")."""
-
-
-class _Pushed(enum.Enum):
-    DONE = enum.auto()
-    LOST = enum.auto()
 
 
 @final
@@ -62,6 +48,7 @@ class PushRepository:
         skip_ci: bool = True,
         wait: float = 300.0,
         clock: Clock | None = None,
+        way: Callable[[Remote], Way] | None = None,
     ) -> None:
         """Find the remote; nothing is asked over the network yet.
 
@@ -77,6 +64,7 @@ class PushRepository:
             skip_ci: End the subject with "[skip ci]".
             wait: How long one exchange with the remote may take, seconds.
             clock: What waits between attempts.
+            way: Returns how commits reach the remote; None for `git push`.
 
         Raises:
             SettingError: There is no such remote, or its URL is given with a password inside.
@@ -85,9 +73,8 @@ class PushRepository:
         check_branch(git, branch)
         self._git = git
         self._branch = branch
-        self._identity = identity
         self._skip_ci = skip_ci
-        self._clock = clock or SystemClock()
+        waiting: Clock = clock or SystemClock()
         self._remote = Remote(
             git,
             name=remote,
@@ -96,8 +83,9 @@ class PushRepository:
             token=token,
             environment=environment,
             wait=wait,
-            clock=self._clock,
+            clock=waiting,
         )
+        self._way = way(self._remote) if way else GitWay(git, self._remote, identity, waiting)
 
     def prove(self) -> None:
         """Ask for the right to push, without pushing.
@@ -108,12 +96,7 @@ class PushRepository:
             SettingError, ServiceRefused, ServiceUnavailable: As `snapshot`.
         """
         self._remote.head()
-        # HEAD to the branch may be no fast-forward; nothing is sent, so that does not matter
-        done = self._remote.ask(
-            "push", "--dry-run", "--porcelain", "--no-verify", OURS, f"+HEAD:{self._ref}"
-        )
-        if done.code != 0:
-            raise self._error(done)
+        prove_push(self._remote, self._branch)
 
     def snapshot(self) -> GitSnapshot:
         """Return the remote branch's present head, fetched if it is not here already.
@@ -124,7 +107,7 @@ class PushRepository:
             ServiceUnavailable: The remote does not answer.
         """
         head = self._remote.head()
-        if not self._is_here(head):
+        if not self._remote.here(head):
             head = self._remote.fetch()
         return GitSnapshot(self._git, head, branch=self._branch, extra=self._remote.extra)
 
@@ -148,24 +131,16 @@ class PushRepository:
         touched = write_blobs(self._git, head, changes)
         if not touched:
             return Committed("none", branch=self._branch)
-        commit = build_commit(
-            self._git,
-            head,
-            touched,
-            message=text,
-            identity=self._identity,
-            extra=self._remote.extra,
-        )
-        # a run killed between the push and the branch's following it finds the commit by this
-        self._note_pending(commit)
+        draft = draft_of(self._git, head, touched, text)
         try:
-            pushed = self._push(commit, head.head)
+            # a run killed between the push and the branch's following it finds the commit by this
+            commit = self._way.commit(self._branch, draft, self._note_pending)
         except ServiceUnavailable:
             raise  # it may have landed all the same: `settle` finds out
         except StepError:
             self._forget_pending()
             raise
-        if pushed is _Pushed.LOST:
+        if commit is None:
             self._forget_pending()
             return None
         notes = self._follow(head.head, commit, touched)
@@ -218,65 +193,6 @@ class PushRepository:
     def _ref(self) -> str:
         return f"refs/heads/{self._branch}"
 
-    def _is_here(self, commit: str) -> bool:
-        # asked without the network: a partial clone would fetch the commit, and its history with it
-        extra = {"GIT_NO_LAZY_FETCH": "1"}
-        return self._git.try_("cat-file", "-e", f"{commit}^{{tree}}", extra=extra).code == 0
-
-    def _push(self, commit: str, expected: str) -> _Pushed:
-        """Push until there is an answer that can be believed; safe to repeat, as it is on
-        condition."""
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                with self._remote.cut_at(expected) as extra:
-                    done = self._remote.run(
-                        "push",
-                        "--porcelain",
-                        "--no-verify",
-                        f"--force-with-lease={self._ref}:{expected}",
-                        OURS,
-                        f"{commit}:{self._ref}",
-                        extra=extra,
-                    )
-            except ServiceUnavailable as late:
-                trouble: StepError = late
-            else:
-                if done.code == 0:
-                    return _Pushed.DONE
-                refused = REJECTED.search(done.text)
-                # after a lost reply the remote may hold our commit: then this was no lost race
-                if refused and lost_race(f"{refused['reason']}\n{done.error_text}"):
-                    return self._looked(commit, expected) if attempt > 1 else _Pushed.LOST
-                trouble = self._error(done)
-                if not isinstance(trouble, ServiceUnavailable):
-                    raise trouble
-            # no answer: what counts is what the remote has now
-            if self._has_moved(expected):
-                return self._looked(commit, expected)
-            if attempt == ATTEMPTS:
-                raise trouble
-            self._clock.sleep(backoff(attempt))
-        raise AssertionError("the last attempt returns or raises")
-
-    def _has_moved(self, expected: str) -> bool:
-        try:
-            return self._remote.head() != expected
-        except ServiceUnavailable:
-            return False
-
-    def _looked(self, commit: str, expected: str) -> _Pushed:
-        """Tell whether the remote's branch has our commit; where that cannot be known it counts as
-        lost, and deciding again on the new head finds our changes there or makes them again."""
-        now = self.snapshot().head
-        here = History(self._git, self._remote.extra).is_ancestor(commit, now)
-        return _Pushed.DONE if here and now != expected else _Pushed.LOST
-
-    def _error(self, done: Finished) -> StepError:
-        refused = REJECTED.search(done.text)
-        reason = (refused["reason"] or "") if refused else ""
-        said = "\n".join(line for line in (reason, done.error_text) if line)
-        return error_for(said, remote=self._remote.shown, branch=self._branch)
-
     def _follow(self, old: str, new: str, touched: Sequence[Touched]) -> tuple[str, ...]:
         """Bring the user's branch along, as a `git pull` would, where nothing is in its way."""
         ref = self._git.try_("symbolic-ref", "--quiet", "HEAD").text.strip()
@@ -284,6 +200,8 @@ class PushRepository:
         if ref != self._ref or here != old:
             return ()
         try:
+            if not self._remote.here(new):
+                self._remote.fetch()  # the host made it
             done = advance(
                 self._git, self._branch, old=old, new=new, touched=touched, only_when_clean=True
             )

@@ -24,6 +24,7 @@ __all__ = [
     "Touched",
     "build_commit",
     "index_lines",
+    "read_blobs",
     "touched_between",
     "write_blobs",
 ]
@@ -133,9 +134,9 @@ class GitSnapshot:
         wanted = [path for path in paths if path in self.entries and self.entries[path].is_regular]
         missing = [path for path in wanted if path not in self._read]
         if missing:
-            ids = "".join(f"{self.entries[path].oid}\n" for path in missing).encode()
-            out = self._git.output("cat-file", "--batch", stdin=ids, extra=self._extra)
-            self._read |= dict(zip(missing, _batch(out, len(missing)), strict=True))
+            ids = [self.entries[path].oid for path in missing]
+            blobs = read_blobs(self._git, ids, extra=self._extra)
+            self._read |= dict(zip(missing, blobs, strict=True))
         return {path: self._read[path] for path in wanted}
 
     def paths(self) -> Sequence[str]:
@@ -155,6 +156,25 @@ class GitSnapshot:
         subject = text.partition("\n")[0]
         short = self.head[:10]
         return f"{self.branch} at {short} ({subject}, {author[1] if author else 'nobody'})"
+
+
+def read_blobs(
+    git: Git, ids: Sequence[str], *, extra: Mapping[str, str] | None = None
+) -> list[bytes]:
+    """Return the bytes of blobs, in their order.
+
+    Args:
+        git: In the repository.
+        ids: Object ids.
+        extra: Environment for git: a partial clone fetches what it reads.
+
+    Raises:
+        CannotHere: One of them is lost.
+    """
+    if not ids:
+        return []
+    asked = "".join(f"{oid}\n" for oid in ids).encode()
+    return _batch(git.output("cat-file", "--batch", stdin=asked, extra=extra), len(ids))
 
 
 def _batch(out: bytes, count: int) -> list[bytes]:

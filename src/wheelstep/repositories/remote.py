@@ -172,30 +172,74 @@ class Remote:
             ServiceRefused: No right to read, no such repository.
             ServiceUnavailable: It does not answer.
         """
-        ref = f"refs/heads/{self._branch}"
-        done = self.ask("ls-remote", OURS, ref)
-        if done.code != 0:
-            raise error_for(done.error_text, remote=self.shown, branch=self._branch)
-        for line in done.out.decode("utf-8", "surrogateescape").splitlines():
-            oid, _, name = line.partition("\t")
-            if name == ref:
-                return oid
+        return self.need(self.look(self._branch), self._branch)
+
+    def need(self, heads: Mapping[str, str], branch: str) -> str:
+        """Return where a branch is that has to be there.
+
+        Args:
+            heads: What `look` returned.
+            branch: Short name.
+
+        Raises:
+            SettingError: It is not there.
+        """
+        if branch in heads:
+            return heads[branch]
         raise SettingError(
-            f"{self.shown} has no branch {self._branch!r} to push to.",
+            f"{self.shown} has no branch {branch!r} to commit to.",
             code="no-branch",
             cure="Push the branch first, or set `branch` to one that is there.",
         )
 
-    def fetch(self) -> str:
-        """Fetch the branch's head and return its id.
+    def look(self, *branches: str) -> Mapping[str, str]:
+        """Ask the remote where branches are, all at one moment; those that it has not are left out.
+
+        Raises:
+            ServiceRefused: No right to read, no such repository.
+            ServiceUnavailable: It does not answer.
+        """
+        found = self.refs(*(f"refs/heads/{branch}" for branch in branches))
+        return {ref.removeprefix("refs/heads/"): oid for ref, oid in found.items()}
+
+    def refs(self, *refs: str) -> Mapping[str, str]:
+        """Return the ids of those of `refs`, full names, that the remote has.
+
+        Raises:
+            ServiceRefused: No right to read, no such repository.
+            ServiceUnavailable: It does not answer.
+        """
+        done = self.ask("ls-remote", OURS, *refs)
+        if done.code != 0:
+            raise error_for(done.error_text, remote=self.shown, branch=self._branch)
+        found = {}
+        for line in done.out.decode("utf-8", "surrogateescape").splitlines():
+            oid, _, name = line.partition("\t")
+            if name in refs:  # ls-remote takes what it is given for the end of a name
+                found[name] = oid
+        return found
+
+    def here(self, commit: str) -> bool:
+        """Tell whether this repository has a commit with its tree, without asking the network: a
+        partial clone would fetch the commit, and its history with it."""
+        extra = {"GIT_NO_LAZY_FETCH": "1"}
+        return self._git.try_("cat-file", "-e", f"{commit}^{{tree}}", extra=extra).code == 0
+
+    def fetch(self, branch: str | None = None, *, depth: int = 1) -> str:
+        """Fetch a branch's head and return its id.
 
         The user's branches, tags, tracking branches and FETCH_HEAD stay as they are. A full clone
         gets the missing history. A shallow one gets this commit alone, because the history behind
         it may be the whole repository; it stays as shallow as it was.
 
+        Args:
+            branch: Short name; None for the branch that is meant.
+            depth: How many commits a shallow clone gets.
+
         Raises:
             SettingError, ServiceRefused, ServiceUnavailable: As `head`.
         """
+        name = branch or self._branch
         attempt = 0
         while True:
             attempt += 1
@@ -207,23 +251,27 @@ class Remote:
                 "--no-tags",
                 "--no-write-fetch-head",
                 "--no-auto-maintenance",
-                *(["--depth=1"] if before else []),
+                *([f"--depth={depth}"] if before else []),
                 OURS,
-                f"+refs/heads/{self._branch}:{private}",
+                f"+refs/heads/{name}:{private}",
             )
             if done.code == 0:
                 head = self._git.text("rev-parse", "--verify", private)
+                mine = {head}
+                if before and depth > 1:
+                    listed = self._git.text("rev-list", f"--max-count={depth}", private)
+                    mine |= set(listed.split())
                 # without a ref the objects stay for weeks (gc.pruneExpire): longer than needed
                 self._git.output("update-ref", "-d", private)
-                self._forget_cut(self._cuts() - before & {head})
+                self._forget_cut(self._cuts() - before & mine)
                 return head
             # another git at work in the same shallow clone: git gives up at once, we try again
             if not BUSY.search(done.error_text) or attempt == LOCAL_ATTEMPTS:
                 break
             self._clock.sleep(backoff(attempt, first=0.1, most=2.0))
         if "couldn't find remote ref" in done.error_text:
-            self.head()  # says so
-        raise error_for(done.error_text, remote=self.shown, branch=self._branch)
+            self.need(self.look(name), name)  # says so
+        raise error_for(done.error_text, remote=self.shown, branch=name)
 
     @contextlib.contextmanager
     def cut_at(self, commit: str) -> Iterator[Mapping[str, str]]:

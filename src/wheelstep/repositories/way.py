@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from wheelstep.repositories.objects import Entry, GitSnapshot, Touched
+from wheelstep.ground.git import Git
+from wheelstep.repositories.objects import Entry, GitSnapshot, Touched, read_blobs
 
-__all__ = ["Draft", "Noted", "Way"]
+__all__ = ["Draft", "Noted", "Way", "draft_of"]
 
 Noted = Callable[[str], None]
 """Is told a commit's id as soon as it is known: before it is sent where git makes it, with the
@@ -36,6 +37,20 @@ class Draft:
     def executable(self) -> list[str]:
         """Paths of files that are executable after it."""
         return [each.path for each in self.touched if _is_executable(each.new)]
+
+
+def draft_of(git: Git, on: GitSnapshot, touched: Sequence[Touched], message: str) -> Draft:
+    """Return the draft of a commit whose blobs are in the repository already.
+
+    Args:
+        git: In the repository.
+        on: The parent.
+        touched: What differs from it.
+        message: As it is committed.
+    """
+    new = {each.path: each.new for each in touched if each.new is not None}
+    contents = read_blobs(git, [entry.oid for entry in new.values()])
+    return Draft(on, touched, dict(zip(new, contents, strict=True)), message)
 
 
 def _is_executable(entry: Entry | None) -> bool:
