@@ -109,12 +109,6 @@ def test_what_is_not_understood(arguments: list[str], capsys: pytest.CaptureFixt
         assert document["exit_code"] == 2
 
 
-@pytest.mark.parametrize("arguments", [["release", "--definition-repository", "x"]])
-def test_what_is_not_there_yet(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(arguments) == 2
-    assert "does not have" in capsys.readouterr().err
-
-
 def test_flags_are_handed_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     called = ends_with(monkeypatch, None)
     assert main(["release", "--packages", "a", "--packages", "b", "--no-skip-ci", "--json"]) == 0

@@ -67,11 +67,9 @@ def _misused(error: _UsageError, arguments: Sequence[str]) -> int:
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    from wheelstep.options import COMMANDS, NOT_YET, OPTIONS
+    from wheelstep.options import COMMANDS, OPTIONS
 
     parser = _parser(arguments)
-    if arguments and arguments[0] in NOT_YET:
-        parser.error(f"this version does not have `{arguments[0]}` yet: see CHANGELOG.md")
     if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
         parser.error(f"there is no command {arguments[0]}{_near(arguments[0], COMMANDS)}")
     parsed, unknown = parser.parse_known_args(arguments)
@@ -87,8 +85,6 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
             parser.error(f"{word} is no flag: a secret comes by {secret.variable} or as an input")
         if secret is not None:
             parser.error(f"{parsed.command} does not listen to {word}")
-        if word.removeprefix("--") in NOT_YET:
-            parser.error(f"this version does not have {word} yet: see CHANGELOG.md")
         parser.error(f"unrecognized argument {word}{_near(word, flags)}")
     return parsed
 

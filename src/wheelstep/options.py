@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-__all__ = ["COMMANDS", "NOT_YET", "OPTIONS", "OUTPUTS", "Command", "Option", "Output", "option"]
+__all__ = ["COMMANDS", "OPTIONS", "OUTPUTS", "Command", "Option", "Output", "option"]
 
 Kind = Literal[
     "text",
@@ -158,13 +158,35 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("platform", "What the image is, for the choice of wheels.", "text",
            "`x86_64-manylinux_2_28`", DEFINING, placeholder="PLATFORM"),
     Option("commit", "Where the definitions are committed.", "choice", "`none`; `push` on a CI host",
-           COMMITTING, choices=("none", "local", "push")),
+           COMMITTING, choices=("none", "local", "push", "pull-request")),
+    Option("commit-with", "How the commit gets to the remote: `git` pushes, `github` and `azure-repos` ask the host to make it (on GitHub it is signed then, and no key is needed).", "choice",
+           "`auto`: as the remote's host offers, where there is a token for it; else `git`", COMMITTING, choices=("auto", "git", "github", "azure-repos")),
     Option("branch", "The branch to commit to.", "text",
            "the branch that triggered the run (on a tag or a pull request there is none)",
            COMMITTING, placeholder="NAME"),
-    Option("commit-message", "The message of the commit.", "text", "a clear sentence", COMMITTING),
-    Option("skip-ci", "Mark the commit so that it does not start a pipeline run of its own.", "switch", "on",
+    Option("commit-message", "The message of the commit; `{packages}`, `{count}`, `{branch}` and `{run}` are filled in.", "text", "a clear sentence", COMMITTING),
+    Option("commit-author", "Who the commit is by, `Name <address>`; a commit that GitHub makes is by the token's account.", "text",
+           "the host's own account; on a terminal git's", COMMITTING, placeholder="NAME"),
+    Option("sign-off", "End the message with `Signed-off-by` and the author.", "switch", "off", COMMITTING),
+    Option("work-items", "Work items of Azure Boards that the commit and the pull request are linked with: their numbers.", "list", "none",
+           COMMITTING, placeholder="NUMBER"),
+    Option("skip-ci", "Mark a pushed commit so that it does not start a pipeline run of its own; a pull request's commit never is.", "switch", "on",
            COMMITTING),
+    Option("pull-request-branch", "The branch that pull requests come from.", "text", "`wheelstep/` and the branch that they go to", COMMITTING, placeholder="NAME"),
+    Option("pull-request-title", "The title of pull requests, with what `commit-message` fills in.", "text", "the commit's subject", COMMITTING),
+    Option("pull-request-labels", "Labels that pull requests get.", "list", "none", COMMITTING),
+    Option("pull-request-reviewers", "Who is asked to review: on GitHub logins, and `ORG/TEAM` for teams; on Azure Repos mail addresses, or names of groups.", "list", "none",
+           COMMITTING, placeholder="NAME"),
+    Option("pull-request-draft", "Open pull requests as drafts.", "switch", "off", COMMITTING),
+    Option("auto-merge", "Let the host complete the pull request, this way, once its rules allow: auto-merge on GitHub, auto-complete on Azure Repos (which alone has `semi-linear`).", "choice",
+           "`off`", COMMITTING, choices=("off", "merge", "squash", "rebase", "semi-linear")),
+    Option("definition-repository", "The repository with the definitions, where it is another one: its URL.", "text", "this one",
+           DEFINING, placeholder="URL"),
+    _secret("definition-repository-token", "The token to read and to change that other repository with.",
+            "what git is configured with", DEFINING),
+    Option("tag", "The tag that each released package gets, such as `{name}-v{version}`, on the commit it was released from; one that is there is never moved.", "text", "none",
+           frozenset({"release", "plan", "doctor"})),
+    Option("github-release", "Make a release on GitHub for each new `tag`.", "switch", "off", frozenset({"release", "plan"})),
     Option("public-index", "The index that stands for the public one; `none`: nothing does, and no name is looked up there.", "text",
            "the one pip is configured with", ALL, placeholder="URL"),
     Option("connection", "The name of the workspace connection that Azure ML authenticates with; in the file also tables with `name`, `target`, `category`, `auth-type`, `user`, `token-env`, `expires` and `shared`.", "connections",
@@ -217,14 +239,6 @@ OUTPUTS: Final[tuple[Output, ...]] = (
     Output("problem-codes", "The codes of the problems met, separated by spaces."),
     Output("report", "Path of the whole report, a JSON file."),
 )
-
-NOT_YET: Final = frozenset(
-    {
-        "definition-repository", "definition-repository-token",
-    }
-)  # fmt: skip
-"""Commands and options of the plan that this version does not have: asked for, they are an error
-that says so, and never ignored."""
 
 _BY_NAME: Final = {row.name: row for row in OPTIONS}
 

@@ -24,7 +24,7 @@ from wheelstep.lock import FILE, Lock, Locked
 from wheelstep.model import Change, Pin, Wheel
 from wheelstep.packages.environments import BuildEnvironments
 from wheelstep.packages.interface import Built
-from wheelstep.repositories.interface import Snapshot
+from wheelstep.repositories.interface import Snapshot, Wording
 from wheelstep.repositories.land import land
 from wheelstep.stages.building import added, build, rebuilt
 from wheelstep.stages.connecting.connect import Connecting
@@ -57,6 +57,7 @@ from wheelstep.stages.serving import check_serving
 from wheelstep.stages.survey import Survey, survey
 from wheelstep.stages.vendoring import Vendoring
 from wheelstep.stages.views import check_reads
+from wheelstep.stages.wording import wording_of
 from wheelstep.stages.work import work_folder
 
 __all__ = ["Release", "environments_of", "release"]
@@ -353,7 +354,7 @@ class Release:
         with run.stage("commit"):
             # a run that had nothing to build saw the head a moment ago: it is not fetched twice
             start = None if self.built or self.published else run.snapshot
-            done = land(run.repository, self.decide, self.message, clock=run.clock, start=start)
+            done = land(run.repository, self.decide, self.wording, clock=run.clock, start=start)
         note_commit(run, done, self.changes)
         say_next_steps(run, self.edits)
 
@@ -407,14 +408,11 @@ class Release:
         self.changes = [*changes, record] if record else changes
         return edits
 
-    def message(self) -> str:
-        """Return the commit message: what is pinned, or what was released."""
-        if self.run.settings.commit_message:
-            return self.run.settings.commit_message
+    def wording(self) -> Wording:
+        """Return what the commit and the pull request say: what is pinned, or what was released."""
         names = self.pinned or sorted(self.published) or [row.name for row in self.found.packages]
-        shown = ", ".join(f"{name} {self.found.of(name).version}" for name in names[:3])
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""  # noqa: PLR2004
-        return f"{'Pin' if self.pinned else 'Release'} {shown}{more}"
+        versions = [(name, self.found.of(name).version) for name in names]
+        return wording_of(self.run, "Pin" if self.pinned else "Release", versions)
 
 
 def _by_name(published: Sequence[Published]) -> dict[str, list[Published]]:

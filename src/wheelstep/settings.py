@@ -22,7 +22,8 @@ from wheelstep.ground.service_connection import ServiceConnection
 from wheelstep.hosts.interface import Host
 from wheelstep.hosts.service_connection import service_connection
 from wheelstep.model import Workspace
-from wheelstep.options import NOT_YET, OPTIONS, Command, option
+from wheelstep.options import OPTIONS, Command, option
+from wheelstep.settings_commit import CommitSettings, commit_settings
 from wheelstep.settings_destinations import destinations
 from wheelstep.settings_file import Value, from_file, root_of, text_of
 from wheelstep.settings_safety import allowances, connections, switch
@@ -72,7 +73,8 @@ class Settings:
     compare_with: str | None
     """The report of an earlier run, relative to the repository's root."""
     platform: str
-    commit: Literal["none", "local", "push"]
+    commit: Literal["none", "local", "push", "pull-request"]
+    committing: CommitSettings
     branch: str | None
     commit_message: str | None
     skip_ci: bool
@@ -151,6 +153,9 @@ def load(
         compare_with=text_of(values.get("compare-with"), "") or None,
         platform=text_of(values.get("platform"), "x86_64-manylinux_2_28"),
         commit=_choice(values.get("commit"), "commit", commit_default),
+        committing=commit_settings(
+            values, tokens["definition-repository-token"], choice=_choice, texts=_list
+        ),
         branch=text_of(values.get("branch"), "") or None,
         commit_message=text_of(values.get("commit-message"), "") or None,
         skip_ci=switch(values.get("skip-ci"), default=True),
@@ -185,13 +190,6 @@ def _check_variables(environment: Mapping[str, str]) -> None:
     for name in sorted(environment):
         if not name.startswith("WHEELSTEP_") or name in known or not environment[name]:
             continue
-        if name.removeprefix("WHEELSTEP_").lower().replace("_", "-") in NOT_YET:
-            raise SettingError(
-                f"The environment variable {name} is set, and this version of wheelstep does not "
-                "have that setting yet.",
-                code="not-yet",
-                cure="Remove it; CHANGELOG.md says what is not there yet.",
-            )
         near = difflib.get_close_matches(name, known, 1, 0.6)
         raise SettingError(
             f"The environment variable {name} is no setting of wheelstep.",

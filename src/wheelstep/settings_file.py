@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from wheelstep.errors import CannotHere, SettingError
-from wheelstep.options import NOT_YET, OPTIONS, option
+from wheelstep.options import OPTIONS, option
 
 __all__ = ["Value", "from_file", "root_of", "text_of"]
 
@@ -141,12 +141,6 @@ def _file_value(name: str, text: str, key: str, raw: Any) -> Value:
             "a secret does not belong into a file.",
             f"Set it as {option(key).variable} or as the step's input, and revoke this one.",
             "secret-in-settings",
-        )
-    if key in NOT_YET:
-        raise value.error(
-            "this version of wheelstep does not have this setting yet.",
-            "Remove it; CHANGELOG.md says what is not there yet.",
-            "not-yet",
         )
     near = difflib.get_close_matches(key, names, 1, 0.6)
     raise value.error(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from wheelstep.model import Change
-from wheelstep.repositories.interface import Repository, Snapshot
+from wheelstep.repositories.interface import Repository, Snapshot, Wording
 
 
 class NoWait:
@@ -81,4 +81,4 @@ def propose_once(
 ) -> object:
     """Take a snapshot, change one file, propose."""
     head = repository.snapshot()
-    return repository.propose([change(head, path, after)], on=head, message="Pin acme")
+    return repository.propose([change(head, path, after)], on=head, wording=Wording("Pin acme"))

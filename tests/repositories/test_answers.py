@@ -13,7 +13,7 @@ from tests.repositories.test_git_push import advance_remote
 from tests.servers.git_http import Fault, GitServer, refuse_by_hook, refuse_by_status
 from wheelstep.errors import ServiceRefused, ServiceUnavailable
 from wheelstep.repositories.answers import error_for
-from wheelstep.repositories.interface import Committed
+from wheelstep.repositories.interface import Committed, Wording
 from wheelstep.repositories.land import land
 
 TF402455 = (
@@ -149,7 +149,7 @@ def test_a_lost_reply_is_no_lost_push(hosted: Hosted) -> None:
     repository = hosted.push_repository(clone)
     head = repository.snapshot()
     hosted.server.order("acme.git/git-receive-pack", "drop-reply")
-    done = repository.propose([change(head, "conda.yml", b"x\n")], on=head, message="Pin")
+    done = repository.propose([change(head, "conda.yml", b"x\n")], on=head, wording=Wording("Pin"))
     assert isinstance(done, Committed)
     assert done.sha == hosted.head()
     assert hosted.server.faults == []
@@ -161,7 +161,7 @@ def test_a_lost_reply_and_no_way_to_look(hosted: Hosted) -> None:
     head = repository.snapshot()
     hosted.server.order("acme.git/git-receive-pack", "drop-reply")
     hosted.server.order("info/refs?service=git-upload-pack", "503")
-    done = repository.propose([change(head, "conda.yml", b"x\n")], on=head, message="Pin")
+    done = repository.propose([change(head, "conda.yml", b"x\n")], on=head, wording=Wording("Pin"))
     assert isinstance(done, Committed)
     assert done.sha == hosted.head()
     assert hosted.server.faults == []
@@ -173,7 +173,7 @@ def test_the_last_attempt_loses_its_reply(hosted: Hosted) -> None:
     faults: tuple[Fault, ...] = ("drop-request", "503", "drop-reply")
     for fault in faults:
         hosted.server.order("acme.git/git-receive-pack", fault)
-    done = repository.propose([change(head, "conda.yml", b"x\n")], on=head, message="Pin")
+    done = repository.propose([change(head, "conda.yml", b"x\n")], on=head, wording=Wording("Pin"))
     assert isinstance(done, Committed)
     assert done.sha == hosted.head()
     assert pushes(hosted.server) == 3
@@ -213,7 +213,7 @@ def test_a_lost_reply_and_a_colleague_on_top(hosted: Hosted, blind: bool) -> Non
     hosted.server.order("acme.git/git-receive-pack", "drop-reply")
     if blind:  # the look after the lost reply fails, so the push is sent again, and refused
         hosted.server.order("info/refs?service=git-upload-pack", "503")
-    done = repository.propose([change(head, "conda.yml", b"x\n")], on=head, message="Pin")
+    done = repository.propose([change(head, "conda.yml", b"x\n")], on=head, wording=Wording("Pin"))
     assert isinstance(done, Committed)
     assert hosted.commits() == ["Colleague", "Pin [skip ci]", "Begin"]
     assert done.sha == hosted.world.git(hosted.bare, "rev-parse", "main~1")
@@ -225,7 +225,10 @@ def test_a_lost_request_and_a_colleague_faster(hosted: Hosted) -> None:
     advance_remote(hosted)
     hosted.server.order("acme.git/git-receive-pack", "drop-request")
     hosted.server.order("info/refs?service=git-receive-pack", "503")
-    assert repository.propose([change(head, "conda.yml", b"x\n")], on=head, message="Pin") is None
+    assert (
+        repository.propose([change(head, "conda.yml", b"x\n")], on=head, wording=Wording("Pin"))
+        is None
+    )
     assert hosted.commits() == ["By colleague", "Begin"]
 
 

@@ -10,7 +10,7 @@ from tests.repositories.conftest import Hosted, World
 from tests.repositories.support import change
 from wheelstep.errors import CannotHere
 from wheelstep.model import Change
-from wheelstep.repositories.interface import Snapshot
+from wheelstep.repositories.interface import Snapshot, Wording
 from wheelstep.repositories.objects import touched_between
 from wheelstep.repositories.worktree import WorkTree
 
@@ -31,7 +31,7 @@ def test_a_local_commit_takes_a_file_away_and_adds_another(world: World, checkou
         gone(head, "never/there.whl"),
         change(head, "ctx/wheels/new.whl", b"PK"),
     ]
-    done = repository.propose(changes, on=head, message="Vendor")
+    done = repository.propose(changes, on=head, wording=Wording("Vendor"))
     assert done is not None
     assert done.notes == ()
     assert status(world, checkout) == ""
@@ -49,9 +49,9 @@ def test_a_local_commit_takes_a_file_away_and_adds_another(world: World, checkou
 def test_a_folder_left_empty_goes_with_its_last_file(world: World, checkout: Path) -> None:
     repository = world.local(checkout)
     head = repository.snapshot()
-    assert repository.propose([change(head, "a/b/x.whl", b"1")], on=head, message="Add")
+    assert repository.propose([change(head, "a/b/x.whl", b"1")], on=head, wording=Wording("Add"))
     head = repository.snapshot()
-    assert repository.propose([gone(head, "a/b/x.whl")], on=head, message="Remove")
+    assert repository.propose([gone(head, "a/b/x.whl")], on=head, wording=Wording("Remove"))
     assert not (checkout / "a").exists()
     assert (checkout / "conda.yml").exists()
     assert status(world, checkout) == ""
@@ -66,7 +66,7 @@ def test_a_file_that_the_user_changed_stays_on_disk(
         world.git(checkout, "add", "windows.txt")
     repository = world.local(checkout)
     head = repository.snapshot()
-    done = repository.propose([gone(head, "windows.txt")], on=head, message="Remove")
+    done = repository.propose([gone(head, "windows.txt")], on=head, wording=Wording("Remove"))
     assert done is not None
     assert len(done.notes) == 1
     assert (checkout / "windows.txt").read_bytes() == b"mine\n"
@@ -77,7 +77,7 @@ def test_a_file_that_the_user_removed_already_is_no_conflict(world: World, check
     (checkout / "windows.txt").unlink()
     repository = world.local(checkout)
     head = repository.snapshot()
-    done = repository.propose([gone(head, "windows.txt")], on=head, message="Remove")
+    done = repository.propose([gone(head, "windows.txt")], on=head, wording=Wording("Remove"))
     assert done is not None
     assert done.notes == ()
     assert status(world, checkout) == ""
@@ -87,7 +87,7 @@ def test_a_push_takes_a_file_away(hosted: Hosted) -> None:
     checkout = hosted.clone("mine")
     repository = hosted.push_repository(checkout)
     head = repository.snapshot()
-    done = repository.propose([gone(head, "windows.txt")], on=head, message="Remove")
+    done = repository.propose([gone(head, "windows.txt")], on=head, wording=Wording("Remove"))
     assert done is not None
     assert (done.status, done.notes) == ("pushed", ())
     listed = hosted.world.git(hosted.bare, "ls-tree", "--name-only", "main").split()
@@ -106,11 +106,11 @@ def test_the_work_tree_loses_a_file_and_gets_it_back_when_another_fails(
     too_long = "x" * 300 + ".whl"
     with pytest.raises(CannotHere):
         tree.propose(
-            [gone(head, "windows.txt"), change(head, too_long, b"PK")], on=head, message=""
+            [gone(head, "windows.txt"), change(head, too_long, b"PK")], on=head, wording=Wording("")
         )
     assert (checkout / "windows.txt").read_bytes() == before
     wheel = change(head, "wheels/x.whl", b"PK")
-    assert tree.propose([gone(head, "windows.txt"), wheel], on=head, message="")
+    assert tree.propose([gone(head, "windows.txt"), wheel], on=head, wording=Wording(""))
     assert not (checkout / "windows.txt").exists()
     assert (checkout / "wheels/x.whl").read_bytes() == b"PK"
     # written by a run before, not tracked by git yet: seen all the same

@@ -8,7 +8,7 @@ from tests.repositories.conftest import FILES, ME, World
 from tests.repositories.support import NoWait, change, pin, propose_once
 from wheelstep.errors import CannotHere, Refused, SettingError
 from wheelstep.model import Change
-from wheelstep.repositories.interface import Committed
+from wheelstep.repositories.interface import Committed, Wording
 from wheelstep.repositories.land import land
 from wheelstep.repositories.table import repository_of
 
@@ -42,7 +42,7 @@ def test_commits_bytes_modes_and_names(world: World, checkout: Path) -> None:
         change(head, "wheelstep.lock", b"lock\n"),
         change(head, "new/folder/a.yml", b"a\n"),
     ]
-    done = repository.propose(changes, on=head, message="Pin acme\n\nBecause.")
+    done = repository.propose(changes, on=head, wording=Wording("Pin acme\n\nBecause."))
     assert done == Committed("local", world.git(checkout, "rev-parse", "main"), "main")
     for each in changes:
         shown = world.git(checkout, "cat-file", "blob", f"main:{each.path}") + "\n"
@@ -81,7 +81,7 @@ def test_what_the_user_changed_is_left_alone(world: World, checkout: Path) -> No
     paths = ["conda.yml", "tool.sh", "wheelstep.lock", SNOW]
     index = world.git(checkout, "ls-files", "-s", "tool.sh", "windows.txt")
     done = repository.propose(
-        [change(head, path, b"ours\n") for path in paths], on=head, message="Pin"
+        [change(head, path, b"ours\n") for path in paths], on=head, wording=Wording("Pin")
     )
     assert done is not None
     assert [note.partition(" has changes")[0] for note in done.notes] == paths[:3]
@@ -101,7 +101,7 @@ def test_the_same_content_on_disk_already_counts_as_clean(world: World, checkout
     repository = world.local(checkout)
     head = repository.snapshot()
     changes = [change(head, "conda.yml", b"new\n"), change(head, "wheelstep.lock", b"lock\n")]
-    done = repository.propose(changes, on=head, message="Pin")
+    done = repository.propose(changes, on=head, wording=Wording("Pin"))
     assert done is not None
     assert done.notes == ()
     assert status(world, checkout) == ""
@@ -112,7 +112,10 @@ def test_a_moved_branch_is_not_overwritten(world: World, checkout: Path) -> None
     head = repository.snapshot()
     world.git(checkout, "commit", "--quiet", "--allow-empty", "-m", "Faster")
     before = world.git(checkout, "rev-parse", "HEAD")
-    assert repository.propose([change(head, "conda.yml", b"x\n")], on=head, message="Pin") is None
+    assert (
+        repository.propose([change(head, "conda.yml", b"x\n")], on=head, wording=Wording("Pin"))
+        is None
+    )
     assert world.git(checkout, "rev-parse", "HEAD") == before
     assert status(world, checkout) == ""
     assert land(repository, pin(), "Pin", clock=NoWait()).status == "local"
@@ -148,7 +151,7 @@ def test_a_file_that_cannot_be_written_takes_everything_back(world: World, check
     head = repository.snapshot()
     changes = [change(head, "conda.yml", b"x\n"), change(head, "tool.sh", b"y\n")]
     with pytest.raises(CannotHere, match="smudge filter"):
-        repository.propose(changes, on=head, message="Pin")
+        repository.propose(changes, on=head, wording=Wording("Pin"))
     (checkout / ".git/info/attributes").unlink()
     assert world.git(checkout, "rev-parse", "HEAD") == head.head
     assert (checkout / "conda.yml").read_bytes() == FILES["conda.yml"]
@@ -157,9 +160,7 @@ def test_a_file_that_cannot_be_written_takes_everything_back(world: World, check
 
 def test_no_change_no_commit(world: World, checkout: Path) -> None:
     before = world.git(checkout, "rev-parse", "HEAD")
-    assert propose_once(world.local(checkout), "conda.yml", FILES["conda.yml"]) == Committed(
-        "none", branch="main"
-    )
+    assert propose_once(world.local(checkout), "conda.yml", FILES["conda.yml"]) == Committed("none")
     assert land(world.local(checkout), lambda _: [], "x", clock=NoWait()) == Committed("none")
     assert world.git(checkout, "rev-parse", "HEAD") == before
 
@@ -204,7 +205,7 @@ def test_sparse_checkout_stays_sparse(world: World, checkout: Path) -> None:
     head = repository.snapshot()
     assert head.read("tool.sh") == FILES["tool.sh"]
     changes = [change(head, "tool.sh", b"x\n"), change(head, "conda.yml", b"y\n")]
-    assert repository.propose(changes, on=head, message="Pin") is not None
+    assert repository.propose(changes, on=head, wording=Wording("Pin")) is not None
     assert not (checkout / "tool.sh").exists()
     assert (checkout / "conda.yml").read_bytes() == b"y\n"
     assert status(world, checkout) == ""
@@ -218,7 +219,7 @@ def test_files_that_git_is_told_to_overlook_are_left(world: World, checkout: Pat
     repository = world.local(checkout)
     head = repository.snapshot()
     changes = [change(head, path, b"x\n") for path in ("conda.yml", "tool.sh")]
-    done = repository.propose(changes, on=head, message="Pin")
+    done = repository.propose(changes, on=head, wording=Wording("Pin"))
     assert done is not None
     assert len(done.notes) == 2
     assert (checkout / "conda.yml").read_bytes() == b"hidden\n"
@@ -270,7 +271,7 @@ def test_paths_stay_inside(world: World, checkout: Path, path: str, mode: str) -
     )
     head = repository.snapshot()
     with pytest.raises(Refused) as caught:
-        repository.propose([Change(path, None, b"x")], on=head, message="Pin")
+        repository.propose([Change(path, None, b"x")], on=head, wording=Wording("Pin"))
     assert caught.value.code == "unsafe-path"
 
 
@@ -283,6 +284,6 @@ def test_only_regular_files(world: World, checkout: Path, path: str, mode: str) 
     head = repository.snapshot()
     assert head.read(path) is None
     with pytest.raises(Refused) as caught:
-        repository.propose([Change(path, None, b"x")], on=head, message="Pin")
+        repository.propose([Change(path, None, b"x")], on=head, wording=Wording("Pin"))
     assert caught.value.code == "not-a-regular-file"
     assert status(world, checkout) == ""

@@ -9,7 +9,7 @@ from tests.repositories.support import NoWait, add_line, change, pin, propose_on
 from tests.servers.git_http import refuse_by_hook
 from wheelstep.errors import ServiceRefused, SettingError
 from wheelstep.repositories.git_push import PushRepository
-from wheelstep.repositories.interface import Committed
+from wheelstep.repositories.interface import Committed, Wording
 from wheelstep.repositories.land import land
 
 
@@ -34,7 +34,7 @@ def test_pushes_and_the_clean_branch_follows(hosted: Hosted) -> None:
     head = repository.snapshot()
     assert head.read_many(FILES) == FILES
     changes = [change(head, "conda.yml", b"new\n"), change(head, "wheelstep.lock", b"l\n")]
-    done = repository.propose(changes, on=head, message="Pin acme")
+    done = repository.propose(changes, on=head, wording=Wording("Pin acme"))
     assert done == Committed("pushed", hosted.head(), "main")
     assert hosted.commits() == ["Pin acme [skip ci]", "Begin"]
     assert hosted.world.git(hosted.bare, "log", "-1", "--format=%an|%ae", "main") == (
@@ -79,7 +79,7 @@ def test_commits_on_the_remote_head_not_on_the_local_one(hosted: Hosted) -> None
     assert head.is_ancestor(hosted.world.git(clone, "rev-parse", "main"), theirs) is False
     assert head.is_ancestor("0" * 40, theirs) is None
     assert head.is_ancestor("--help", theirs) is None
-    done = repository.propose([change(head, "conda.yml", b"x\n")], on=head, message="Pin")
+    done = repository.propose([change(head, "conda.yml", b"x\n")], on=head, wording=Wording("Pin"))
     assert done is not None
     assert hosted.commits() == ["Pin [skip ci]", "By colleague", "Begin"]
     assert refs(hosted.world, clone) == before
@@ -143,7 +143,10 @@ def test_a_lost_race_is_decided_again(hosted: Hosted) -> None:
     repository = hosted.push_repository(clone)
     head = repository.snapshot()
     advance_remote(hosted)
-    assert repository.propose([change(head, "conda.yml", b"x\n")], on=head, message="Pin") is None
+    assert (
+        repository.propose([change(head, "conda.yml", b"x\n")], on=head, wording=Wording("Pin"))
+        is None
+    )
     assert hosted.world.git(clone, "status", "--porcelain") == ""
     done = land(repository, pin(), "Pin", clock=NoWait())
     assert done.status == "pushed"
@@ -236,7 +239,7 @@ def test_a_decision_that_adds_the_line_of_another(hosted: Hosted) -> None:
     stale = second.snapshot()
     land(first, add_line("pins.txt", "a"), "A", clock=NoWait())
     changes = add_line("pins.txt", "b")(stale)
-    assert second.propose(changes, on=stale, message="B") is None
+    assert second.propose(changes, on=stale, wording=Wording("B")) is None
     land(second, add_line("pins.txt", "b"), "B", clock=NoWait())
     assert hosted.show("pins.txt") == b"a\nb"
 

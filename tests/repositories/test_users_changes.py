@@ -9,7 +9,7 @@ import pytest
 from tests.repositories.conftest import World
 from tests.repositories.support import change, propose_once
 from wheelstep.errors import CannotHere
-from wheelstep.repositories.interface import Committed
+from wheelstep.repositories.interface import Committed, Wording
 
 
 def commit_another_file(world: World, checkout: Path) -> str:
@@ -90,7 +90,7 @@ def test_files_that_git_overlooks_follow_in_the_index_and_stay_overlooked(
     repository = world.local(checkout)
     head = repository.snapshot()
     changes = [change(head, path, b"ours\n") for path in ("conda.yml", "tool.sh")]
-    assert repository.propose(changes, on=head, message="Pin") is not None
+    assert repository.propose(changes, on=head, wording=Wording("Pin")) is not None
     assert world.git(checkout, "ls-files", "-v", "conda.yml", "tool.sh") == (
         "h conda.yml\nS tool.sh"
     )
@@ -122,7 +122,7 @@ def test_a_commit_that_fails_takes_the_index_back(world: World, checkout: Path) 
     head = repository.snapshot()
     changes = [change(head, path, b"ours\n") for path in ("conda.yml", "tool.sh")]
     with pytest.raises(CannotHere, match="smudge filter"):
-        repository.propose(changes, on=head, message="Pin")
+        repository.propose(changes, on=head, wording=Wording("Pin"))
     (checkout / ".git/info/attributes").unlink()
     assert world.git(checkout, "diff", "--cached", "--name-only") == ""
     assert (checkout / "conda.yml").read_bytes() == b"mine\n"

@@ -10,7 +10,7 @@ from tests.repositories.conftest import FILES, World
 from tests.repositories.support import change
 from wheelstep.errors import CannotHere
 from wheelstep.model import Change
-from wheelstep.repositories.interface import Committed
+from wheelstep.repositories.interface import Committed, Wording
 from wheelstep.repositories.worktree import WorkTree
 
 
@@ -62,7 +62,7 @@ def test_writes_and_commits_nothing(world: World, checkout: Path) -> None:
         change(head, "conda.yml", FILES["conda.yml"]),
     ]
     untouched = (checkout / "conda.yml").stat()
-    assert tree.propose(changes, on=head, message="x") == Committed("none")
+    assert tree.propose(changes, on=head, wording=Wording("x")) == Committed("none")
     assert (checkout / "tool.sh").read_bytes() == b"#!/bin/sh\r\nexit\r\n"
     assert (checkout / "tool.sh").stat().st_mode & 0o777 == 0o755
     assert (checkout / "wheelstep.lock").stat().st_mode & 0o777 == (
@@ -80,7 +80,7 @@ def test_an_edit_in_between_is_not_overwritten(world: World, checkout: Path) -> 
     head = tree.snapshot()
     changes = [change(head, path, b"ours\n") for path in ("conda.yml", "tool.sh")]
     (checkout / "tool.sh").write_bytes(b"edited\n")
-    assert tree.propose(changes, on=head, message="x") is None
+    assert tree.propose(changes, on=head, wording=Wording("x")) is None
     assert (checkout / "conda.yml").read_bytes() == FILES["conda.yml"]
     assert (checkout / "tool.sh").read_bytes() == b"edited\n"
 
@@ -103,7 +103,7 @@ def test_a_full_disk_puts_everything_back(
     changes = [change(head, "conda.yml", b"x"), Change("new.yml", None, b"y"),
                change(head, "tool.sh", b"z")]  # fmt: skip
     with pytest.raises(CannotHere) as caught:
-        tree.propose(changes, on=head, message="x")
+        tree.propose(changes, on=head, wording=Wording("x"))
     assert caught.value.code == "disk-full"
     assert caught.value.file == "tool.sh"
     assert {path: (checkout / path).read_bytes() for path in FILES} == FILES

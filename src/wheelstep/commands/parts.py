@@ -14,7 +14,7 @@ from wheelstep.model import Change, Listed, Pin, Wheel
 from wheelstep.packages.discover import discover
 from wheelstep.rehearsal.interface import Subject
 from wheelstep.release import Release, environments_of, release
-from wheelstep.repositories.interface import Snapshot
+from wheelstep.repositories.interface import Snapshot, Wording
 from wheelstep.repositories.land import land
 from wheelstep.stages.building import build
 from wheelstep.stages.definitions import check_place, edits_for, find_definitions, show_edits
@@ -34,6 +34,7 @@ from wheelstep.stages.run import Run
 from wheelstep.stages.serving import refuse_nameless
 from wheelstep.stages.survey import survey
 from wheelstep.stages.vendoring import Vendoring
+from wheelstep.stages.wording import wording_of
 from wheelstep.stages.work import work_folder
 
 __all__ = ["build_only", "pin", "publish", "rehearse"]
@@ -121,10 +122,12 @@ def pin(run: Run, released: Sequence[str]) -> None:
         changes = decide(run.snapshot)
         run.report.status = "planned" if changes else "nothing-to-do"
         return
-    text = ", ".join(f"{one.name} {one.version}" for one in pins[:3])
-    message = run.settings.commit_message or f"Pin {text}"
+
+    def wording() -> Wording:
+        return wording_of(run, "Pin", [(one.name, one.version) for one in pins])
+
     with run.stage("commit"):
-        done = land(run.repository, decide, message, clock=run.clock)
+        done = land(run.repository, decide, wording, clock=run.clock)
     note_commit(run, done, decided)
     say_next_steps(run, last[-1])
     if wanted:

@@ -10,8 +10,8 @@ from wheelstep.ground.git import Git
 from wheelstep.model import Change
 from wheelstep.repositories.advance import Advanced, advance
 from wheelstep.repositories.identity import Identity, full_message
-from wheelstep.repositories.interface import Committed, Snapshot
-from wheelstep.repositories.objects import GitSnapshot, build_commit, write_blobs
+from wheelstep.repositories.interface import Committed, Snapshot, Wording
+from wheelstep.repositories.objects import GitSnapshot, build_commit, tree_with, write_blobs
 
 __all__ = ["LocalRepository", "as_git_snapshot", "check_branch", "left_alone"]
 
@@ -64,7 +64,9 @@ class LocalRepository:
     def settle(self, on: Snapshot) -> None:
         """Do nothing: `propose` ends in one piece, or the next one finishes it."""
 
-    def propose(self, changes: Sequence[Change], *, on: Snapshot, message: str) -> Committed | None:
+    def propose(
+        self, changes: Sequence[Change], *, on: Snapshot, wording: Wording
+    ) -> Committed | None:
         """Commit on the snapshot and move the branch; clean files of a checkout follow.
 
         Returns:
@@ -75,11 +77,12 @@ class LocalRepository:
             CannotHere: Disk full, or another git is busy with the index.
         """
         head = as_git_snapshot(on)
-        text = full_message(message, skip_ci=self._skip_ci)
+        text = full_message(wording.message, skip_ci=self._skip_ci)
         touched = write_blobs(self._git, head, changes)
         if not touched:
-            return Committed("none", branch=head.branch)
-        commit = build_commit(self._git, head, touched, message=text, identity=self._identity)
+            return Committed("none")
+        tree = tree_with(self._git, head.head, touched)
+        commit = build_commit(self._git, head, tree, message=text, identity=self._identity)
         done = advance(self._git, head.branch, old=head.head, new=commit, touched=touched)
         if not done.moved:
             return None

@@ -16,7 +16,7 @@ from wheelstep.repositories.advance import advance
 from wheelstep.repositories.git_local import as_git_snapshot, check_branch
 from wheelstep.repositories.git_way import GitWay, prove_push
 from wheelstep.repositories.identity import Identity, full_message
-from wheelstep.repositories.interface import Committed, Snapshot
+from wheelstep.repositories.interface import Committed, Snapshot, Wording
 from wheelstep.repositories.objects import (
     COMMIT_ID,
     GitSnapshot,
@@ -111,7 +111,9 @@ class PushRepository:
             head = self._remote.fetch()
         return GitSnapshot(self._git, head, branch=self._branch, extra=self._remote.extra)
 
-    def propose(self, changes: Sequence[Change], *, on: Snapshot, message: str) -> Committed | None:
+    def propose(
+        self, changes: Sequence[Change], *, on: Snapshot, wording: Wording
+    ) -> Committed | None:
         """Commit on the snapshot and push, on condition that the remote's head is still that.
 
         A checked-out branch of the same name that was at that head follows, if the user has not
@@ -127,11 +129,11 @@ class PushRepository:
             CannotHere: Disk full.
         """
         head = as_git_snapshot(on)
-        text = full_message(message, skip_ci=self._skip_ci)
+        text = full_message(wording.message, skip_ci=self._skip_ci)
         touched = write_blobs(self._git, head, changes)
         if not touched:
-            return Committed("none", branch=self._branch)
-        draft = draft_of(self._git, head, touched, text)
+            return Committed("none")
+        draft = draft_of(self._git, head, touched, text, extra=self._remote.extra)
         try:
             # a run killed between the push and the branch's following it finds the commit by this
             commit = self._way.commit(self._branch, draft, self._note_pending)

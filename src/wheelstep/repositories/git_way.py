@@ -93,10 +93,9 @@ class GitWay:
         commit = build_commit(
             self._git,
             draft.on,
-            draft.touched,
+            draft.tree,
             message=draft.message,
             identity=self._identity,
-            extra=self._remote.extra,
         )
         noted(commit)
         done = self._push(branch, commit, was, draft.on.head)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from wheelstep.errors import SettingError
 from wheelstep.ground.git import Git, with_config
 
-__all__ = ["Identity", "full_message", "identity_of"]
+__all__ = ["Identity", "full_message", "identity_of", "made_by_us", "marked", "with_trailers"]
 
 SKIP: Final = "[skip ci]"
 """The one token that both GitHub Actions and Azure Pipelines obey in a commit message."""
+MARK: Final = "Wheelstep-Tree"
+"""A trailer with the tree of the commit: what somebody has changed afterwards has another one."""
+TRAILER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*: .*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +108,45 @@ def full_message(text: str, *, skip_ci: bool) -> str:
     if skip_ci and SKIP not in text:
         subject = f"{subject.rstrip()} {SKIP}"
     return f"{subject}\n{rest}" if rest else subject
+
+
+def with_trailers(message: str, trailers: Sequence[tuple[str, str]]) -> str:
+    """Return a commit message with trailers at its end (git-interpret-trailers(1)).
+
+    Args:
+        message: As it is committed without them.
+        trailers: (key, value); one that is there already is not repeated.
+    """
+    lines = [f"{key}: {value}" for key, value in trailers]
+    last = message.rstrip().rpartition("\n\n")[2].split("\n") if "\n\n" in message else []
+    there = last if last and all(TRAILER.fullmatch(line) for line in last) else []
+    more = [line for line in lines if line not in there]
+    if not more:
+        return message
+    return f"{message.rstrip()}{chr(10) if there else chr(10) * 2}{chr(10).join(more)}\n"
+
+
+def marked(message: str, tree: str) -> str:
+    """Return a commit message by which `made_by_us` knows the commit.
+
+    Args:
+        message: As it is committed otherwise.
+        tree: Object id of the commit's tree.
+    """
+    return with_trailers(message, [(MARK, tree)])
+
+
+def made_by_us(git: Git, commit: str) -> bool:
+    """Tell whether a commit is one of ours, and as it was made: its only parent's tree with our
+    changes, and nobody else's.
+
+    Args:
+        git: In the repository, which has the commit.
+        commit: Full id.
+    """
+    done = git.try_("cat-file", "commit", commit)
+    about, _, message = done.text.partition("\n\n")
+    trees = re.findall(r"^tree (\S+)$", about, re.MULTILINE)
+    parents = re.findall(r"^parent ", about, re.MULTILINE)
+    marks = re.findall(rf"^{MARK}: (\S+)$", message, re.MULTILINE)
+    return len(parents) == 1 and bool(trees) and marks == trees

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from wheelstep.model import Change
 
-__all__ = ["Committed", "Redo", "Repository", "Snapshot"]
+__all__ = ["Committed", "Redo", "Repository", "Snapshot", "Wording", "base_of"]
 
 
 class Snapshot(Protocol):
@@ -37,15 +37,42 @@ class Snapshot(Protocol):
         """Return the head in words, for messages: branch, short id, subject and author."""
 
 
+class ProposedSnapshot(Snapshot, Protocol):
+    """A head with what an open proposal changes of it already."""
+
+    @property
+    def base(self) -> Snapshot:
+        """The head without it."""
+
+
+def base_of(snapshot: Snapshot) -> Snapshot:
+    """Return what a proposal is held against: the head without what is proposed already, or the
+    head itself."""
+    base: Snapshot = getattr(snapshot, "base", snapshot)
+    return base
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What a proposal says of itself."""
+
+    message: str
+    """The commit's: a subject, and after an empty line more if wanted."""
+    title: str = ""
+    """The pull request's; the subject where it is empty."""
+    body: str = ""
+    """The pull request's, in Markdown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Committed:
     """What became of a proposal."""
 
-    status: Literal["none", "local", "pushed"]
+    status: Literal["none", "local", "pushed", "pull-request"]
     sha: str | None = None
     branch: str | None = None
     url: str | None = None
-    """The commit's page, where the remote's host is known to have one."""
+    """The commit's page, where the remote's host is known to have one; the pull request's."""
     notes: tuple[str, ...] = ()
     """Whole sentences for the user: what was left alone, and why."""
 
@@ -76,8 +103,13 @@ class Repository(Protocol):
         """Finish what a run that was killed after its commit had landed left undone on this
         machine; nothing where there is nothing."""
 
-    def propose(self, changes: Sequence[Change], *, on: Snapshot, message: str) -> Committed | None:
+    def propose(
+        self, changes: Sequence[Change], *, on: Snapshot, wording: Wording
+    ) -> Committed | None:
         """Commit on that head, compare-and-swap.
+
+        Without changes nothing is committed: a proposal that is open stands, one that has nothing
+        left to propose goes.
 
         Returns:
             None when the head has moved meanwhile: take a new snapshot, decide again.

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from packaging.version import InvalidVersion, Version
 
+from wheelstep.errors import ServiceUnavailable
 from wheelstep.ground.clock import Clock
 from wheelstep.ground.swap import Conflict, Tagged, swap
 from wheelstep.model import Change
-from wheelstep.repositories.interface import Committed, Redo, Repository, Snapshot
+from wheelstep.repositories.interface import Committed, Redo, Repository, Snapshot, Wording
 
 __all__ = ["ATTEMPTS", "land", "still_wanted"]
 
@@ -21,7 +22,7 @@ ATTEMPTS: Final = 20
 def land(
     repository: Repository,
     decide: Redo,
-    message: str | Callable[[], str],
+    wording: str | Callable[[], Wording],
     *,
     clock: Clock,
     attempts: int = ATTEMPTS,
@@ -33,7 +34,7 @@ def land(
         repository: Where to.
         decide: What to change on a given head; called again on each newer head. No changes: no
             commit.
-        message: The commit message, or what returns it, called after `decide`.
+        wording: The commit message, or what returns that and more, called after `decide`.
         clock: What waits.
         attempts: How many heads to try, at least 1.
         start: A head seen a moment ago, to begin with; None to ask for the present one.
@@ -54,23 +55,34 @@ def land(
     def decided(head: _Head) -> _Head:
         return _Head(head.snapshot, tuple(decide(head.snapshot)))
 
+    def proposed(changes: Sequence[Change], snapshot: Snapshot) -> Committed | None:
+        words = Wording(wording) if isinstance(wording, str) else wording()
+        return repository.propose(changes, on=snapshot, wording=words)
+
     def write(wanted: _Head, _tag: str | None) -> None:
-        text = message if isinstance(message, str) else message()
-        done = repository.propose(wanted.changes, on=wanted.snapshot, message=text)
+        done = proposed(wanted.changes, wanted.snapshot)
         if done is None:
             raise Conflict
         landed.append(done)
 
-    swap(
-        "the branch",
-        read=read,
-        decide=decided,
-        write=write,
-        describe=lambda head: head.snapshot.describe(),
-        clock=clock,
-        attempts=attempts,
+    for _ in range(attempts):
+        swapped = swap(
+            "the branch",
+            read=read,
+            decide=decided,
+            write=write,
+            describe=lambda head: head.snapshot.describe(),
+            clock=clock,
+            attempts=attempts,
+        )
+        done = landed[0] if landed else proposed((), swapped.value.snapshot)
+        if done is not None:
+            return done
+    raise ServiceUnavailable(
+        "Others changed the proposal each time that it was looked at.",
+        code="race-lost",
+        cure="Run it again: nothing is lost.",
     )
-    return landed[0] if landed else Committed("none")
 
 
 @dataclass(frozen=True, slots=True)

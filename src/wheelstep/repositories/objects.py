@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final, final
+from typing import Final
 
 from wheelstep.errors import CannotHere, Refused
 from wheelstep.ground.git import Git
@@ -26,6 +26,7 @@ __all__ = [
     "index_lines",
     "read_blobs",
     "touched_between",
+    "tree_with",
     "write_blobs",
 ]
 
@@ -92,12 +93,17 @@ class History:
         return None if answer.code != 1 or cut else False
 
 
-@final
 class GitSnapshot:
     """A commit, read from the object store: bytes as committed, no filters."""
 
     def __init__(
-        self, git: Git, head: str, *, branch: str, extra: Mapping[str, str] | None = None
+        self,
+        git: Git,
+        head: str,
+        *,
+        branch: str,
+        tree: str | None = None,
+        extra: Mapping[str, str] | None = None,
     ) -> None:
         """Keep what to read.
 
@@ -105,10 +111,12 @@ class GitSnapshot:
             git: In the repository that has the commit.
             head: Full commit id.
             branch: Short name of the branch it is the head of.
+            tree: What is read in the place of the commit's own tree.
             extra: Environment for git: a partial clone fetches what it reads.
         """
         self.head: str = head
         self.branch = branch
+        self._tree = tree or head
         self._git = git
         self._extra = dict(extra or {})
         self._read: dict[str, bytes] = {}
@@ -116,7 +124,7 @@ class GitSnapshot:
     @cached_property
     def entries(self) -> Mapping[str, Entry]:
         """Everything in the commit: files, symbolic links, submodules."""
-        out = self._git.output("ls-tree", "-r", "-z", "--full-tree", self.head, extra=self._extra)
+        out = self._git.output("ls-tree", "-r", "-z", "--full-tree", self._tree, extra=self._extra)
         found: dict[str, Entry] = {}
         for record in out.decode("utf-8", "surrogateescape").split("\0"):
             about, tab, path = record.partition("\t")
@@ -273,43 +281,55 @@ def index_lines(entries: Iterable[tuple[str, Entry | None]], *, width: int) -> b
     ).encode("utf-8", "surrogateescape")
 
 
-def build_commit(
+def tree_with(
     git: Git,
-    snapshot: GitSnapshot,
+    base: str,
     touched: Sequence[Touched],
     *,
-    message: str,
-    identity: Identity,
     extra: Mapping[str, str] | None = None,
 ) -> str:
-    """Write a commit on the snapshot's head and return its id; nothing refers to it yet.
+    """Write the tree of a commit with some files as they are to be, and return its id.
 
-    The tree is put together in an index file of its own.
+    It is put together in an index file of its own.
 
     Args:
         git: In the repository.
-        snapshot: The parent.
-        touched: What differs from it; at least one.
-        message: As it is committed.
-        identity: Author and committer.
+        base: Full id of the commit.
+        touched: What differs from it.
         extra: Environment for git: a partial clone fetches what it reads.
 
     Raises:
         CannotHere: Disk full.
     """
-    lines = index_lines([(each.path, each.new) for each in touched], width=len(snapshot.head))
+    lines = index_lines([(each.path, each.new) for each in touched], width=len(base))
     with tempfile.TemporaryDirectory(prefix="wheelstep-") as scratch:
         index = dict(extra or {}) | {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
-        git.output("read-tree", snapshot.head, extra=index)
-        git.output(
-            "update-index",
-            "-z",
-            "--index-info",
-            stdin=lines,
-            extra=index,
-        )
+        git.output("read-tree", base, extra=index)
+        git.output("update-index", "-z", "--index-info", stdin=lines, extra=index)
         # --missing-ok: a partial clone need not have the files that stay as they are
-        tree = git.text("write-tree", "--missing-ok", extra=index)
+        return git.text("write-tree", "--missing-ok", extra=index)
+
+
+def build_commit(
+    git: Git,
+    snapshot: GitSnapshot,
+    tree: str,
+    *,
+    message: str,
+    identity: Identity,
+) -> str:
+    """Write a commit on the snapshot's head and return its id; nothing refers to it yet.
+
+    Args:
+        git: In the repository.
+        snapshot: The parent.
+        tree: Object id of what it holds.
+        message: As it is committed.
+        identity: Author and committer.
+
+    Raises:
+        CannotHere: Disk full.
+    """
     return git.text(
         "commit-tree",
         tree,

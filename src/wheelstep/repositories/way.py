@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from wheelstep.ground.git import Git
-from wheelstep.repositories.objects import Entry, GitSnapshot, Touched, read_blobs
+from wheelstep.repositories.identity import marked
+from wheelstep.repositories.objects import (
+    Entry,
+    GitSnapshot,
+    Touched,
+    read_blobs,
+    tree_with,
+)
 
 __all__ = ["Draft", "Noted", "Way", "draft_of"]
 
@@ -30,6 +37,8 @@ class Draft:
     """What differs from the parent; at least one, and each a regular file."""
     contents: Mapping[str, bytes]
     """Path -> the bytes that are committed, for each of `touched` that is not removed."""
+    tree: str
+    """Object id of the whole tree of the commit; this repository has it."""
     message: str
     """As it is committed: subject, empty line, text."""
 
@@ -39,7 +48,15 @@ class Draft:
         return [each.path for each in self.touched if _is_executable(each.new)]
 
 
-def draft_of(git: Git, on: GitSnapshot, touched: Sequence[Touched], message: str) -> Draft:
+def draft_of(
+    git: Git,
+    on: GitSnapshot,
+    touched: Sequence[Touched],
+    message: str,
+    *,
+    mark: bool = True,
+    extra: Mapping[str, str] | None = None,
+) -> Draft:
     """Return the draft of a commit whose blobs are in the repository already.
 
     Args:
@@ -47,10 +64,17 @@ def draft_of(git: Git, on: GitSnapshot, touched: Sequence[Touched], message: str
         on: The parent.
         touched: What differs from it.
         message: As it is committed.
+        mark: Let `made_by_us` know the commit.
+        extra: Environment for git: a partial clone fetches what it reads.
+
+    Raises:
+        CannotHere: Disk full.
     """
     new = {each.path: each.new for each in touched if each.new is not None}
-    contents = read_blobs(git, [entry.oid for entry in new.values()])
-    return Draft(on, touched, dict(zip(new, contents, strict=True)), message)
+    contents = read_blobs(git, [entry.oid for entry in new.values()], extra=extra)
+    tree = tree_with(git, on.head, touched, extra=extra)
+    text = marked(message, tree) if mark else message
+    return Draft(on, touched, dict(zip(new, contents, strict=True)), tree, text)
 
 
 def _is_executable(entry: Entry | None) -> bool:

@@ -15,7 +15,7 @@ from wheelstep.errors import CannotHere, Refused
 from wheelstep.ground.git import Git
 from wheelstep.lock import FILE
 from wheelstep.model import Change
-from wheelstep.repositories.interface import Committed, Snapshot
+from wheelstep.repositories.interface import Committed, Snapshot, Wording
 from wheelstep.repositories.objects import REGULAR, History
 from wheelstep.repositories.paths import check_path
 
@@ -91,7 +91,9 @@ class WorkTree:
     def settle(self, on: Snapshot) -> None:
         """Do nothing: `propose` ends in one piece, or the next one finishes it."""
 
-    def propose(self, changes: Sequence[Change], *, on: Snapshot, message: str) -> Committed | None:
+    def propose(
+        self, changes: Sequence[Change], *, on: Snapshot, wording: Wording
+    ) -> Committed | None:
         """Write the changed files; each is replaced whole, and all go back when one fails.
 
         Returns:
@@ -101,7 +103,7 @@ class WorkTree:
             Refused: A path leads out of the repository, or is no regular file.
             CannotHere: A file cannot be written, disk full.
         """
-        del on, message
+        del on, wording
         root = self._git.directory
         for change in changes:
             check_path(change.path)

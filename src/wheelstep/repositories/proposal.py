@@ -1,0 +1,295 @@
+"""`commit: pull-request`: one stable branch, one commit of ours on it, one pull request.
+
+What the open proposal changes of the base branch is laid over the base's head, and everything is
+decided on that: so a run adds to what others proposed, and takes nothing back. Where somebody has
+committed on the branch, the head is the branch's own, and each run adds a commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+
+from packaging.version import InvalidVersion, Version
+
+from wheelstep.ground.git import Git
+from wheelstep.lock import FILE, Lock, Locked
+from wheelstep.model import Change
+from wheelstep.repositories.git_way import prove_push
+from wheelstep.repositories.identity import full_message, made_by_us
+from wheelstep.repositories.interface import Committed, Snapshot, Wording
+from wheelstep.repositories.objects import (
+    Entry,
+    GitSnapshot,
+    History,
+    Touched,
+    touched_between,
+    tree_with,
+    write_blobs,
+)
+from wheelstep.repositories.pulls import PullRequest, PullRequests, PullWish
+from wheelstep.repositories.remote import Remote
+from wheelstep.repositories.way import Way, draft_of
+
+__all__ = ["ProposalRepository", "ProposedSnapshot"]
+
+Files = Mapping[str, Entry | None]
+"""Path -> what a proposal makes of it; None: it goes."""
+
+
+class ProposedSnapshot(GitSnapshot):
+    """The base branch's head with the open proposal laid over it; or the proposal's own head where
+    somebody else has committed there."""
+
+    def __init__(self, git: Git, standing: _Standing, *, extra: Mapping[str, str]) -> None:
+        """Keep what to read."""
+        base, was = standing.base, standing.was
+        if standing.ours:
+            tree = None
+            if standing.carried:
+                tree = tree_with(git, base.head, standing.carried, extra=extra)
+            super().__init__(git, base.head, branch=base.branch, tree=tree, extra=extra)
+        else:
+            super().__init__(git, was or base.head, branch=standing.branch, extra=extra)
+        self.base = base
+        """The base branch's head as it is."""
+        self.standing = standing
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """How the proposal stands to its base."""
+
+    base: GitSnapshot
+    branch: str
+    was: str | None
+    """Where its branch is; None: there is none."""
+    ours: bool = True
+    """Every commit on it is one of ours, as we made it."""
+    files: Files | None = None
+    """What it makes of its own parent; None where it has no commit of its own."""
+    carried: Sequence[Touched] = ()
+    """What of it still changes the base."""
+
+
+@final
+class ProposalRepository:
+    """A branch of a remote, changed by a pull request."""
+
+    def __init__(
+        self,
+        git: Git,
+        *,
+        base: str,
+        branch: str,
+        remote: Remote,
+        way: Way,
+        pulls: PullRequests,
+        wish: Callable[[Wording], PullWish],
+    ) -> None:
+        """Keep where to and how; nothing is asked yet.
+
+        Args:
+            git: In the user's repository.
+            base: Short name of the branch that is to be changed.
+            branch: Short name of the branch that is proposed.
+            remote: Where both are.
+            way: How commits get there.
+            pulls: Its pull requests.
+            wish: Returns what a pull request is to be.
+        """
+        self._git = git
+        self._base = base
+        self._branch = branch
+        self._remote = remote
+        self._way = way
+        self._pulls = pulls
+        self._wish = wish
+
+    def prove(self) -> None:
+        """Ask for the right to push the branch and to see pull requests.
+
+        Raises:
+            SettingError, ServiceRefused, ServiceUnavailable: As `snapshot`.
+        """
+        self._remote.head()
+        prove_push(self._remote, self._branch)
+        self._pulls.latest(self._branch, self._base)
+
+    def snapshot(self) -> ProposedSnapshot:
+        """Return the base branch's head, what is proposed already laid over it.
+
+        Raises:
+            SettingError: The remote has no such base branch.
+            ServiceRefused: No right to read, no such repository.
+            ServiceUnavailable: The remote does not answer.
+        """
+        heads = self._remote.look(self._base, self._branch)
+        head = self._remote.need(heads, self._base)
+        if not self._remote.here(head):
+            head = self._remote.fetch(self._base)
+        base = GitSnapshot(self._git, head, branch=self._base, extra=self._remote.extra)
+        was = heads.get(self._branch)
+        if was is not None and not self._known(was):
+            was = self._remote.fetch(self._branch, depth=2)
+        standing = self._standing(base, was)
+        return ProposedSnapshot(self._git, standing, extra=self._remote.extra)
+
+    def settle(self, on: Snapshot) -> None:
+        """Do nothing: what a killed run left is what the next one finds."""
+
+    def propose(
+        self, changes: Sequence[Change], *, on: Snapshot, wording: Wording
+    ) -> Committed | None:
+        """Let the branch be what is proposed, and the pull request be there.
+
+        The second time, nothing is sent. Where nothing is left to propose, the branch goes.
+
+        Returns:
+            None when one of the branches is elsewhere meanwhile.
+
+        Raises:
+            Refused: A path leads out of the repository, or is no regular file.
+            ServiceRefused: No right to push, or to open a pull request.
+            ServiceUnavailable: The remote, or its host, does not answer.
+            CannotHere: Disk full.
+        """
+        if not isinstance(on, ProposedSnapshot):
+            raise TypeError("the snapshot comes from another repository")
+        touched = write_blobs(self._git, on, changes)
+        standing = on.standing
+        if standing.ours:
+            final = _joined(standing, touched)
+            if not final:
+                return self._nothing_left(standing)
+            wanted = {each.path: each.new for each in final}
+            if standing.was is not None and wanted == standing.files:
+                return self._stands(standing.was, wording)
+            return self._replaced(standing, final, wording)
+        assert standing.was is not None  # noqa: S101 - somebody's commits are on it
+        if not touched:
+            return self._stands(standing.was, wording)
+        text = full_message(wording.message, skip_ci=False)
+        draft = draft_of(self._git, on, touched, text, mark=False, extra=self._remote.extra)
+        commit = self._way.commit(self._branch, draft, _unnoted)
+        return None if commit is None else self._opened(commit, wording, ())
+
+    def _replaced(
+        self, standing: _Standing, final: Sequence[Touched], wording: Wording
+    ) -> Committed | None:
+        # never a token that skips pipelines: checks that a rule wants would stay pending for ever
+        text = full_message(wording.message, skip_ci=False)
+        draft = draft_of(self._git, standing.base, final, text, extra=self._remote.extra)
+        commit = self._way.replace(self._branch, standing.was, draft, _unnoted)
+        return None if commit is None else self._opened(commit, wording, ())
+
+    def _opened(self, head: str, wording: Wording, notes: Sequence[str]) -> Committed:
+        """Open the pull request, or bring the open one up to date."""
+        there = self._pulls.latest(self._branch, self._base)
+        wish = self._wish(wording)
+        if there is not None and there.state == "open":
+            there, more = self._pulls.update(there, wish)
+        else:
+            there, more = self._pulls.create(self._branch, self._base, wish)
+        return self._committed(there, head, (*notes, *more))
+
+    def _stands(self, head: str, wording: Wording) -> Committed:
+        """Leave a branch as it is; its pull request may be missing where a run was killed."""
+        there = self._pulls.latest(self._branch, self._base)
+        if there is None or there.state == "merged":
+            return self._opened(head, wording, ())
+        if there.state == "closed":
+            note = (
+                f"Somebody has closed the pull request {there.url}, and what it proposes is what "
+                "this run would: it is left closed. Open it again, or delete the branch "
+                f"{self._branch} for a new one."
+            )
+            return Committed("none", branch=self._branch, notes=(note,))
+        return self._committed(there, head, ())
+
+    def _committed(self, there: PullRequest, head: str, notes: Sequence[str]) -> Committed:
+        return Committed(
+            "pull-request", sha=head, branch=self._branch, url=there.url, notes=tuple(notes)
+        )
+
+    def _nothing_left(self, standing: _Standing) -> Committed | None:
+        """Take the branch away, and the pull request with it."""
+        if standing.was is None:
+            return Committed("none")
+        there = self._pulls.latest(self._branch, self._base)
+        if there is not None and there.state == "open":
+            self._pulls.close(there, f"Nothing is left to propose: {self._base} has all of it.")
+        gone = self._way.remove(self._branch, standing.was)
+        return Committed("none") if gone else None
+
+    def _known(self, commit: str) -> bool:
+        """Tell whether a commit and its parent are here."""
+        if not self._remote.here(commit):
+            return False
+        done = self._git.try_("cat-file", "commit", commit)
+        parents = [line[7:] for line in done.text.splitlines() if line.startswith("parent ")]
+        return all(self._remote.here(parent) for parent in parents[:1])
+
+    def _standing(self, base: GitSnapshot, was: str | None) -> _Standing:
+        if was is None:
+            return _Standing(base, self._branch, None)
+        history = History(self._git, self._remote.extra)
+        if history.is_ancestor(was, base.head):
+            return _Standing(base, self._branch, was)
+        if not made_by_us(self._git, was):
+            return _Standing(base, self._branch, was, ours=False)
+        parent = self._git.text("rev-parse", f"{was}^")
+        touched = touched_between(self._git, parent, was)
+        carried = [one for each in touched if (one := self._carried(base, each, was)) is not None]
+        files = {each.path: each.new for each in touched}
+        return _Standing(base, self._branch, was, files=files, carried=carried)
+
+    def _carried(self, base: GitSnapshot, each: Touched, was: str) -> Touched | None:
+        """Return what a proposed change is on the base of now; None where it is none any more, and
+        where somebody has changed the same file there: what this run wants of it is decided anew.
+        """
+        now = base.entries.get(each.path)
+        if now == each.new:
+            return None
+        if now == each.old:
+            return each
+        if each.path != FILE or now is None or each.new is None:
+            return None
+        there = GitSnapshot(self._git, was, branch=self._branch, extra=self._remote.extra)
+        merged = _newer(Lock.parse(base.read(FILE)), Lock.parse(there.read(FILE)))
+        [one, *_] = [*write_blobs(self._git, base, [Change(FILE, None, merged)]), None]
+        return one
+
+
+def _joined(standing: _Standing, touched: Sequence[Touched]) -> list[Touched]:
+    """Return what is proposed in all, as it differs from the base."""
+    new: dict[str, Entry | None] = {each.path: each.new for each in standing.carried}
+    new |= {each.path: each.new for each in touched}
+    old = standing.base.entries
+    return [
+        Touched(path, old.get(path), entry)
+        for path, entry in sorted(new.items())
+        if old.get(path) != entry
+    ]
+
+
+def _newer(base: Lock, proposed: Lock) -> bytes:
+    """Return the record of both: of each package the newer release."""
+    taken = [
+        record
+        for name, record in proposed.packages.items()
+        if (known := base.packages.get(name)) is None or _is_newer(record, known)
+    ]
+    return base.with_packages(*taken).render()
+
+
+def _is_newer(one: Locked, other: Locked) -> bool:
+    try:
+        return Version(one.version) > Version(other.version)
+    except InvalidVersion:
+        return False
+
+
+def _unnoted(_commit: str) -> None:
+    """Nothing follows the branch of a proposal on this machine."""

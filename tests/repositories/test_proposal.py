@@ -1,0 +1,300 @@
+"""A proposal: its branch on a real server, its pull requests in memory."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from tests.repositories.conftest import ME, Hosted
+from tests.repositories.support import NoWait, add_line, pin
+from wheelstep.ground.clock import SystemClock
+from wheelstep.ground.secret import Secret
+from wheelstep.model import Change
+from wheelstep.repositories.git_way import GitWay
+from wheelstep.repositories.identity import made_by_us
+from wheelstep.repositories.interface import Committed, Redo, Wording
+from wheelstep.repositories.land import land
+from wheelstep.repositories.proposal import ProposalRepository
+from wheelstep.repositories.pulls import PullRequest, PullWish
+from wheelstep.repositories.remote import Remote
+
+BRANCH = "wheelstep/main"
+
+
+@dataclass
+class Pulls:
+    """Pull requests of a host, and what was done to them."""
+
+    hosted: Hosted
+    there: list[PullRequest] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+    guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def latest(self, branch: str, base: str) -> PullRequest | None:
+        assert (branch, base) == (BRANCH, "main")
+        with self.guard:
+            opened = [one for one in self.there if one.state == "open"]
+            newest = self.there[-1] if self.there else None
+            return opened[0] if opened else newest
+
+    def create(self, branch: str, base: str, wish: PullWish) -> tuple[PullRequest, list[str]]:
+        assert (branch, base) == (BRANCH, "main")
+        with self.guard:
+            if any(one.state == "open" for one in self.there):
+                self.done.append("found")
+                return next(one for one in self.there if one.state == "open"), []
+            number = len(self.there) + 1
+            one = PullRequest(number, f"https://host/pull/{number}", "open", "", wish.title)
+            self.there.append(one)
+            self.done.append(f"create {number}: {wish.title}")
+        return one, []
+
+    def update(self, there: PullRequest, wish: PullWish) -> tuple[PullRequest, list[str]]:
+        self.done.append(f"update {there.number}: {wish.title}")
+        return there, []
+
+    def close(self, there: PullRequest, comment: str) -> None:
+        self.done.append(f"close {there.number}: {comment}")
+        self.set("closed", there.number)
+
+    def set(self, state: str, number: int) -> None:
+        now = self.there[number - 1]
+        self.there[number - 1] = replace(now, state=state)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def pulls(hosted: Hosted) -> Pulls:
+    return Pulls(hosted)
+
+
+def proposals(hosted: Hosted, clone: Path, pulls: Pulls) -> ProposalRepository:
+    git = hosted.world.open(clone)
+    remote = Remote(
+        git,
+        name=None,
+        branch="main",
+        user=None,
+        token=Secret(hosted.server.password("ci")),
+        environment=hosted.world.environment,
+        wait=60.0,
+        clock=NoWait(),
+    )
+    way = GitWay(git, remote, ME, NoWait())
+    return ProposalRepository(
+        git,
+        base="main",
+        branch=BRANCH,
+        remote=remote,
+        way=way,
+        pulls=pulls,
+        wish=lambda wording: PullWish(wording.title, wording.body),
+    )
+
+
+def proposed(
+    hosted: Hosted, clone: Path, pulls: Pulls, decide: Redo, title: str = "Pin"
+) -> Committed:
+    repository = proposals(hosted, clone, pulls)
+
+    def wording() -> Wording:
+        return Wording(title, title, f"Body of {title}")
+
+    return land(repository, decide, wording, clock=NoWait())
+
+
+def subjects(hosted: Hosted, revision: str = BRANCH) -> list[str]:
+    return hosted.world.git(hosted.bare, "log", "--format=%s", f"main..{revision}").splitlines()
+
+
+def branches(hosted: Hosted) -> list[str]:
+    names = hosted.world.git(hosted.bare, "for-each-ref", "--format=%(refname:short)")
+    return names.splitlines()
+
+
+def somebody(hosted: Hosted, branch: str, files: dict[str, str], subject: str) -> None:
+    """Let a colleague commit on a branch of the server."""
+    place = hosted.world.root / f"colleague-{len(list(hosted.world.root.iterdir()))}"
+    hosted.world.git(
+        hosted.world.root, "clone", "--quiet", f"--branch={branch}", str(hosted.bare), str(place)
+    )
+    for path, text in files.items():
+        (place / path).write_text(text)
+    hosted.world.git(place, "add", "--all")
+    hosted.world.git(place, "commit", "--quiet", "-m", subject)
+    hosted.world.git(place, "push", "--quiet", "origin", branch)
+
+
+@pytest.fixture(params=["full", "shallow"])
+def clone(hosted: Hosted, request: pytest.FixtureRequest) -> Path:
+    somebody(hosted, "main", {"readme": "one"}, "Second")
+    options = ["--depth=1"] if request.param == "shallow" else []
+    return hosted.clone(str(request.param), *options)
+
+
+def test_one_branch_and_one_pull_request(hosted: Hosted, clone: Path, pulls: Pulls) -> None:
+    before = hosted.head()
+    done = proposed(hosted, clone, pulls, pin())
+    assert (done.status, done.branch, done.url) == (
+        "pull-request", BRANCH, "https://host/pull/1"
+    )  # fmt: skip
+    assert hosted.head() == before
+    assert subjects(hosted) == ["Pin"]
+    assert hosted.show("conda.yml", BRANCH) == b"dependencies:\n- acme==2.0"
+    assert hosted.show("tool.sh", BRANCH) == b"#!/bin/sh"
+    head = hosted.world.git(hosted.bare, "rev-parse", BRANCH)
+    assert made_by_us(hosted.world.open(clone), head)
+    assert pulls.done == ["create 1: Pin"]
+    assert hosted.world.git(clone, "status", "--porcelain") == ""
+    hosted.world.git(clone, "fsck", "--strict")
+
+
+def test_the_same_again_changes_nothing(hosted: Hosted, clone: Path, pulls: Pulls) -> None:
+    first = proposed(hosted, clone, pulls, pin())
+    somebody(hosted, "main", {"readme": "two"}, "Elsewhere")
+    for place in (clone, hosted.clone("another", "--depth=1")):
+        again = proposed(hosted, place, pulls, pin())
+        assert (again.status, again.sha, again.url) == ("pull-request", first.sha, first.url)
+    assert pulls.done == ["create 1: Pin"]
+
+
+def test_a_newer_pin_replaces_the_commit(hosted: Hosted, clone: Path, pulls: Pulls) -> None:
+    proposed(hosted, clone, pulls, pin())
+    somebody(hosted, "main", {"readme": "two"}, "Elsewhere")
+    proposed(hosted, clone, pulls, pin(version="3.0"), "Pin 3")
+    assert subjects(hosted) == ["Pin 3"]
+    assert hosted.show("conda.yml", BRANCH) == b"dependencies:\n- acme==3.0"
+    assert hosted.show("readme", BRANCH) == b"two"
+    assert pulls.done == ["create 1: Pin", "update 1: Pin 3"]
+
+
+def test_what_others_proposed_stays(hosted: Hosted, clone: Path, pulls: Pulls) -> None:
+    proposed(hosted, clone, pulls, add_line("pins.txt", "b==1"))
+    proposed(hosted, clone, pulls, add_line("pins.txt", "a==1"), "Both")
+    assert hosted.show("pins.txt", BRANCH) == b"a==1\nb==1"
+    assert subjects(hosted) == ["Both"]
+
+
+def test_a_file_that_somebody_changed_on_the_base_is_decided_anew(
+    hosted: Hosted, clone: Path, pulls: Pulls
+) -> None:
+    proposed(hosted, clone, pulls, pin())
+    somebody(hosted, "main", {"conda.yml": "dependencies:\n- acme==1.0\n- numpy\n"}, "numpy")
+    proposed(hosted, clone, pulls, pin(), "Again")
+    assert hosted.show("conda.yml", BRANCH) == b"dependencies:\n- numpy\n- acme==2.0"
+    assert subjects(hosted) == ["Again"]
+
+
+def test_a_colleagues_commit_on_the_branch_is_kept_and_one_is_added(
+    hosted: Hosted, clone: Path, pulls: Pulls
+) -> None:
+    proposed(hosted, clone, pulls, pin())
+    somebody(hosted, BRANCH, {"notes": "careful"}, "By hand")
+    proposed(hosted, clone, pulls, pin(version="3.0"), "Pin 3")
+    assert subjects(hosted) == ["Pin 3", "By hand", "Pin"]
+    assert hosted.show("notes", BRANCH) == b"careful"
+    proposed(hosted, clone, pulls, pin(version="3.0"), "Pin 3")
+    assert subjects(hosted) == ["Pin 3", "By hand", "Pin"]
+    proposed(hosted, clone, pulls, pin(version="4.0"), "Pin 4")
+    assert subjects(hosted)[0] == "Pin 4"
+    assert len(subjects(hosted)) == 4
+
+
+def test_an_amended_commit_is_a_colleagues(hosted: Hosted, clone: Path, pulls: Pulls) -> None:
+    proposed(hosted, clone, pulls, pin())
+    place = hosted.world.root / "amending"
+    hosted.world.git(
+        hosted.world.root, "clone", "--quiet", f"--branch={BRANCH}", str(hosted.bare), str(place)
+    )
+    (place / "notes").write_text("more")
+    hosted.world.git(place, "add", "notes")
+    hosted.world.git(place, "commit", "--quiet", "--amend", "--no-edit")
+    hosted.world.git(place, "push", "--quiet", "--force", "origin", BRANCH)
+    proposed(hosted, clone, pulls, pin(version="3.0"), "Pin 3")
+    assert subjects(hosted) == ["Pin 3", "Pin"]
+    assert hosted.show("notes", BRANCH) == b"more"
+
+
+@pytest.mark.parametrize("how", ["merge", "squash"])
+def test_the_branch_goes_when_all_of_it_is_merged(
+    hosted: Hosted, clone: Path, pulls: Pulls, how: str
+) -> None:
+    proposed(hosted, clone, pulls, pin())
+    place = hosted.world.root / "merging"
+    hosted.world.git(hosted.world.root, "clone", "--quiet", str(hosted.bare), str(place))
+    option = "--no-ff" if how == "merge" else "--squash"
+    hosted.world.git(place, "merge", "--quiet", option, f"origin/{BRANCH}")
+    if how == "squash":
+        hosted.world.git(place, "commit", "--quiet", "-m", "Squashed")
+    hosted.world.git(place, "push", "--quiet", "origin", "main")
+    pulls.set("merged", 1)
+    done = proposed(hosted, clone, pulls, pin())
+    assert done.status == "none"
+    assert branches(hosted) == ["main"]
+    assert pulls.done == ["create 1: Pin"]
+    proposed(hosted, clone, pulls, pin(version="3.0"), "Pin 3")
+    assert subjects(hosted) == ["Pin 3"]
+    assert pulls.done == ["create 1: Pin", "create 2: Pin 3"]
+
+
+def test_a_proposal_that_came_about_otherwise_is_closed(
+    hosted: Hosted, clone: Path, pulls: Pulls
+) -> None:
+    proposed(hosted, clone, pulls, pin())
+    somebody(hosted, "main", {"conda.yml": "dependencies:\n- acme==2.0\n"}, "By hand")
+    assert proposed(hosted, clone, pulls, pin()).status == "none"
+    assert branches(hosted) == ["main"]
+    assert pulls.done[1:] == ["close 1: Nothing is left to propose: main has all of it."]
+
+
+def test_what_somebody_closed_is_not_proposed_again(
+    hosted: Hosted, clone: Path, pulls: Pulls
+) -> None:
+    proposed(hosted, clone, pulls, pin())
+    pulls.set("closed", 1)
+    done = proposed(hosted, clone, pulls, pin())
+    assert done.status == "none"
+    assert "Somebody has closed the pull request https://host/pull/1" in done.notes[0]
+    proposed(hosted, clone, pulls, pin(version="3.0"), "Pin 3")
+    assert pulls.done == ["create 1: Pin", "create 2: Pin 3"]
+
+
+def test_a_run_that_was_killed_before_its_pull_request_is_made_up_for(
+    hosted: Hosted, clone: Path, pulls: Pulls
+) -> None:
+    proposed(hosted, clone, pulls, pin())
+    pulls.there.clear()
+    done = proposed(hosted, clone, pulls, lambda _: [])
+    assert (done.status, pulls.done[1:]) == ("pull-request", ["create 1: Pin"])
+
+
+def test_no_token_that_skips_pipelines_is_on_the_branch(
+    hosted: Hosted, clone: Path, pulls: Pulls
+) -> None:
+    proposed(hosted, clone, pulls, pin())
+    assert "[skip" not in hosted.world.git(hosted.bare, "log", "-1", "--format=%B", BRANCH)
+
+
+def test_racing_runs_end_in_one_proposal_with_everyones_pins(hosted: Hosted, pulls: Pulls) -> None:
+    clones = [hosted.clone("full"), hosted.clone("shallow", "--depth=1")]
+    names = [f"p{number}" for number in range(8)]
+
+    def run(number: int) -> Committed:
+        repository = proposals(hosted, clones[number % 2], pulls)
+        own, common = add_line(f"own-{number}", "x"), add_line("pins.txt", names[number])
+
+        def decide(head: object) -> list[Change]:
+            return [*own(head), *common(head)]  # type: ignore[arg-type]
+
+        return land(repository, decide, f"By {number}", clock=SystemClock())
+
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(run, range(8)))
+    assert {one.status for one in done} == {"pull-request"}
+    assert hosted.show("pins.txt", BRANCH).decode().splitlines() == names
+    assert len(subjects(hosted)) == 1
+    assert len(pulls.there) == 1
+    hosted.world.git(hosted.bare, "fsck", "--strict")
