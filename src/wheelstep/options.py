@@ -235,6 +235,10 @@ OUTPUTS: Final[tuple[Output, ...]] = (
         "JSON list of the Azure ML environments with name, version, path and the workspaces that have them (`registered`).",
     ),
     Output("commit", "The commit with the definitions; empty when there is none."),
+    Output(
+        "pull-request-url",
+        "The page of the pull request with the definitions; empty when there is none.",
+    ),
     Output("exit-code", "wheelstep's exit code."),
     Output("problem-codes", "The codes of the problems met, separated by spaces."),
     Output("report", "Path of the whole report, a JSON file."),

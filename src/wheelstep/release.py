@@ -39,6 +39,7 @@ from wheelstep.stages.landing import (
     wanted_pins,
 )
 from wheelstep.stages.linking import write_links
+from wheelstep.stages.own_run import started_by_its_own_commit
 from wheelstep.stages.promoting import Promoting, at_hand_for_views
 from wheelstep.stages.proving import Proving
 from wheelstep.stages.publishing import (
@@ -87,6 +88,9 @@ def release(run: Run, *, pin: bool = True) -> None:
     with environments_of(run) as environments, work_folder() as work:
         with run.stage("survey"):
             found = survey(run, environments)
+        changed = any(row.package for row in found.packages)
+        if pin and not run.planning and not changed and started_by_its_own_commit(run):
+            return
         if pin:
             check_place(run, found.definitions.kinds)
         if pin and found.definitions.kinds:
@@ -104,7 +108,7 @@ def release(run: Run, *, pin: bool = True) -> None:
             return
         this = Release(run, found, work)
         lacks = lacking(run, found)
-        if any(row.package for row in found.packages) or lacks or added(run, found):
+        if changed or lacks or added(run, found):
             this.publish(environments, lacks, pin=pin)
         else:
             this.note_packages()

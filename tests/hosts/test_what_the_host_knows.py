@@ -27,8 +27,8 @@ PULL_REQUEST = Trigger(branch=None, pull_request=True)
 @pytest.mark.parametrize(
     ("event", "ref", "trigger"),
     [
-        ("push", "refs/heads/main", Trigger("main")),
-        ("push", "refs/heads/release/1.x", Trigger("release/1.x")),
+        ("push", "refs/heads/main", Trigger("main", pushed=True)),
+        ("push", "refs/heads/release/1.x", Trigger("release/1.x", pushed=True)),
         ("push", "refs/tags/v1/2", Trigger(None, tag="v1/2")),
         ("workflow_dispatch", "refs/heads/topic", Trigger("topic")),
         ("pull_request", "refs/pull/7/merge", PULL_REQUEST),
@@ -44,7 +44,8 @@ def test_github_trigger(event: str, ref: str, trigger: Trigger) -> None:
 @pytest.mark.parametrize(
     ("reason", "ref", "trigger"),
     [
-        ("IndividualCI", "refs/heads/main", Trigger("main")),
+        ("IndividualCI", "refs/heads/main", Trigger("main", pushed=True)),
+        ("BatchedCI", "refs/heads/main", Trigger("main", pushed=True)),
         ("Manual", "refs/heads/feature/x", Trigger("feature/x")),
         ("IndividualCI", "refs/tags/v1", Trigger(None, tag="v1")),
         ("PullRequest", "refs/pull/12/merge", PULL_REQUEST),

@@ -210,3 +210,33 @@ def test_azure_pipelines(checkout: Repo, url: str, tmp_path: Path) -> None:
     assert found["exitCode"] == "0"
     assert json.loads(Path(found["report"]).read_text(encoding="utf-8")) == ran.report
     assert "##[group]Build acme-core 1.1.0" in ran.said
+
+
+def test_a_run_that_its_own_commit_started_ends_at_once(
+    checkout: Repo, url: str, runner: Runner
+) -> None:
+    extra = runner.step("refs/heads/main") | {
+        "WHEELSTEP_SERVE_URL": url, "WHEELSTEP_SKIP_CI": "false"
+    }  # fmt: skip
+    checkout.release(extra=extra)
+    checkout.git("pull", "--quiet")
+    assert "[skip ci]" not in checkout.git("log", "-1", "--format=%B")
+    # what a destination has lost is not looked for, as long as nobody asks
+    next(checkout.index.glob("simple/*/*.whl")).unlink()
+    again = checkout.release(extra=extra | runner.step("refs/heads/main"))
+    assert (again.status, again.codes) == ("nothing-to-do", ["own-commit"]), again.said
+    by_hand = runner.step("refs/heads/main", "workflow_dispatch")
+    asked = checkout.release(extra=extra | by_hand)
+    assert "own-commit" not in asked.codes
+    # a colleague's change that came with it is released
+    checkout.replace("packages/core/pyproject.toml", '"1.1.0"', '"1.2.0"')
+    checkout.commit()
+    checkout.git("push", "--quiet")
+    with_it = checkout.release(extra=extra | runner.step("refs/heads/main"))
+    assert with_it.packages["acme-core"] == "built"
+
+
+def test_a_run_on_the_branch_of_a_proposal_ends_at_once(checkout: Repo, runner: Runner) -> None:
+    extra = runner.step("refs/heads/wheelstep/main") | {"WHEELSTEP_COMMIT": "pull-request"}
+    ran = checkout.release(extra=extra)
+    assert (ran.status, ran.codes) == ("nothing-to-do", ["own-proposal"])

@@ -10,7 +10,7 @@ from wheelstep.errors import CannotHere, Refused, SettingError
 from wheelstep.model import Change
 from wheelstep.repositories.interface import Committed, Wording
 from wheelstep.repositories.land import land
-from wheelstep.repositories.table import repository_of
+from wheelstep.repositories.table import Wish, repository_of
 
 SNOW = "envs/b\u00fccher \u2603.yml"
 
@@ -267,7 +267,7 @@ def test_no_hook_and_no_signature(world: World, checkout: Path) -> None:
 @pytest.mark.parametrize("mode", ["local", "none"])
 def test_paths_stay_inside(world: World, checkout: Path, path: str, mode: str) -> None:
     repository = repository_of(
-        mode, world.open(checkout), host="terminal", environment=world.environment
+        mode, Wish(git=world.open(checkout), host="terminal", environment=world.environment)
     )
     head = repository.snapshot()
     with pytest.raises(Refused) as caught:
@@ -279,7 +279,7 @@ def test_paths_stay_inside(world: World, checkout: Path, path: str, mode: str) -
 @pytest.mark.parametrize("mode", ["local", "none"])
 def test_only_regular_files(world: World, checkout: Path, path: str, mode: str) -> None:
     repository = repository_of(
-        mode, world.open(checkout), host="terminal", environment=world.environment
+        mode, Wish(git=world.open(checkout), host="terminal", environment=world.environment)
     )
     head = repository.snapshot()
     assert head.read(path) is None

@@ -9,7 +9,7 @@ from wheelstep.errors import SettingError
 from wheelstep.repositories.git_local import LocalRepository
 from wheelstep.repositories.git_push import PushRepository
 from wheelstep.repositories.identity import Identity, full_message, identity_of
-from wheelstep.repositories.table import repository_of
+from wheelstep.repositories.table import Wish, repository_of
 from wheelstep.repositories.worktree import WorkTree
 
 
@@ -27,7 +27,7 @@ def test_who_commits(world: World, checkout: Path) -> None:
 def test_nobody_is_made_up(world: World, checkout: Path) -> None:
     (world.root / "home/.gitconfig").unlink()
     with pytest.raises(SettingError, match=r"user\.email") as caught:
-        repository_of("local", world.open(checkout), host="terminal", environment={})
+        repository_of("local", Wish(git=world.open(checkout), host="terminal", environment={}))
     assert caught.value.code == "no-identity"
 
 
@@ -63,13 +63,16 @@ def test_one_row_for_each_kind(world: World, checkout: Path) -> None:
     world.git(checkout, "remote", "add", "origin", "../x.git")
     kinds = {
         mode: type(
-            repository_of(mode, git, host="terminal", environment={}, branch="refs/heads/main")
+            repository_of(
+                mode,
+                Wish(git=git, host="terminal", environment={}, branch="refs/heads/main"),
+            )
         )
         for mode in ("none", "local", "push")
     }
     assert kinds == {"none": WorkTree, "local": LocalRepository, "push": PushRepository}
     with pytest.raises(SettingError, match="names none"):
-        repository_of("push", git, host="github", environment={})
+        repository_of("push", Wish(git=git, host="github", environment={}))
     with pytest.raises(SettingError, match="'pull'") as caught:
-        repository_of("pull", git, host="github", environment={})
+        repository_of("pull", Wish(git=git, host="github", environment={}))
     assert "none, local, push" in caught.value.cure

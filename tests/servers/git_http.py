@@ -58,6 +58,8 @@ class GitServer:
     url: str = ""
     """The base, without a final slash."""
     seen: list[Seen] = field(default_factory=list)
+    sent: int = 0
+    """Bytes of all answers."""
     faults: list[tuple[str, Fault]] = field(default_factory=list)
     """(part of the request's path, what happens) for the next requests that match, once each."""
     latency: float = 0.0
@@ -260,6 +262,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+        cast("_Server", self.server).state.sent += len(content)
 
 
 def _who(given: tuple[str, ...]) -> str | None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from wheelstep.hosts.interface import Host
 from wheelstep.options import Command
 from wheelstep.report import Report
 
+if TYPE_CHECKING:
+    from wheelstep.stages.run import Run
+
 __all__ = ["run"]
 
 
-def run(  # noqa: C901, PLR0917 - a case for each command; what comes from outside, once
+def run(  # noqa: PLR0917 - what comes from outside, once
     command: Command,
     flags: Mapping[str, Any],
     environment: Mapping[str, str],
@@ -49,11 +52,19 @@ def run(  # noqa: C901, PLR0917 - a case for each command; what comes from outsi
 
     settings = load(command, flags, environment=environment, host=host, directory=directory)
     this = open_run(settings, host, environment, report)
+    with this.closing:
+        _do(this, command, flags)
+        this.note_unused_allowances()
+
+
+def _do(this: Run, command: Command, flags: Mapping[str, Any]) -> None:  # noqa: C901 - a case each
     match command:
         case "release" | "plan":
             from wheelstep.release import release
+            from wheelstep.stages.own_run import started_by_its_own_proposal
 
-            release(this)
+            if not started_by_its_own_proposal(this):
+                release(this)
         case "publish" if flags.get("released"):
             from wheelstep.commands.copy_released import copy_released
 
@@ -97,4 +108,3 @@ def run(  # noqa: C901, PLR0917 - a case for each command; what comes from outsi
             from wheelstep.commands.parts import rehearse
 
             rehearse(this)
-    this.note_unused_allowances()

@@ -83,6 +83,8 @@ def _outputs(report: Report, host: Host, environment: Mapping[str, str]) -> None
     host.output("wheels", str(folder / "wheels.txt"))
     host.output("environments", json.dumps(environments))
     host.output("commit", report.commit.sha or "")
+    pull_request = report.commit.status == "pull-request"
+    host.output("pull-request-url", (report.commit.url if pull_request else None) or "")
     host.output("exit-code", str(report.exit_code))
     host.output("problem-codes", " ".join(codes))
     host.output("report", str(folder / "report.json"))
@@ -117,6 +119,7 @@ def summary(report: Report) -> str:
     if report.commit.sha:
         where = f" on {_code(report.commit.branch)}" if report.commit.branch else ""
         parts += [f"Commit `{report.commit.sha}`{where} ({report.commit.status}).", ""]
+        parts += [f"<{report.commit.url}>", ""] if report.commit.url else ()
     parts += list(_registered(report))
     for row in report.definitions:
         if not row.diff:

@@ -92,7 +92,8 @@ class AzurePipelines(CommandHost):
         if ref.startswith("refs/tags/"):
             return Trigger(branch=None, tag=ref.removeprefix("refs/tags/"))
         if ref.startswith("refs/heads/"):
-            return Trigger(branch=ref.removeprefix("refs/heads/"))
+            pushed = self.environment.get("BUILD_REASON") in {"IndividualCI", "BatchedCI"}
+            return Trigger(branch=ref.removeprefix("refs/heads/"), pushed=pushed)
         return Trigger(branch=None)
 
     def job_token(self) -> Secret | None:

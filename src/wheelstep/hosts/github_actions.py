@@ -105,7 +105,8 @@ class GitHubActions(CommandHost):
         if ref.startswith("refs/tags/"):
             return Trigger(branch=None, tag=ref.removeprefix("refs/tags/"))
         if ref.startswith("refs/heads/"):
-            return Trigger(branch=ref.removeprefix("refs/heads/"))
+            pushed = self.environment.get("GITHUB_EVENT_NAME") == "push"
+            return Trigger(branch=ref.removeprefix("refs/heads/"), pushed=pushed)
         return Trigger(branch=None)
 
     def job_token(self) -> Secret | None:

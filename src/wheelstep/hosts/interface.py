@@ -27,6 +27,8 @@ class Trigger:
     tag: str | None = None
     pull_request: bool = False
     """True on a pull request: the step only plans."""
+    pushed: bool = False
+    """True when a push to the branch started the run: not somebody by hand, nor a schedule."""
 
 
 class Host(Protocol):

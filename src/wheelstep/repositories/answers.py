@@ -86,8 +86,9 @@ ROWS: Final = (
         "not-authenticated",
         "{remote} does not know who is asking: there are no credentials, or they are wrong or have"
         " expired: {quote}",
-        "Set `repository-token` to a valid token that may push there; or let the checkout step"
-        " keep its credentials (`persist-credentials` on GitHub, `persistCredentials` on Azure).",
+        "Set `repository-token` (`definition-repository-token` where the definitions are in another"
+        " repository) to a valid token that may push there; or let the checkout step keep its"
+        " credentials (`persist-credentials` on GitHub, `persistCredentials` on Azure).",
     ),
     _row(
         r"returned error: 403|Permission to .* denied|Write access to repository not granted"

@@ -49,6 +49,7 @@ class PushRepository:
         wait: float = 300.0,
         clock: Clock | None = None,
         way: Callable[[Remote], Way] | None = None,
+        sources: Git | None = None,
     ) -> None:
         """Find the remote; nothing is asked over the network yet.
 
@@ -65,6 +66,8 @@ class PushRepository:
             wait: How long one exchange with the remote may take, seconds.
             clock: What waits between attempts.
             way: Returns how commits reach the remote; None for `git push`.
+            sources: In the repository of the packages, where that is another one: this one is a
+                clone of ours then.
 
         Raises:
             SettingError: There is no such remote, or its URL is given with a password inside.
@@ -84,7 +87,9 @@ class PushRepository:
             environment=environment,
             wait=wait,
             clock=waiting,
+            sparing=sources is not None,
         )
+        self._sources = sources
         self._way = way(self._remote) if way else GitWay(git, self._remote, identity, waiting)
 
     def prove(self) -> None:
@@ -95,8 +100,7 @@ class PushRepository:
         Raises:
             SettingError, ServiceRefused, ServiceUnavailable: As `snapshot`.
         """
-        self._remote.head()
-        prove_push(self._remote, self._branch)
+        prove_push(self._git, self._remote, self._branch, self._remote.head())
 
     def snapshot(self) -> GitSnapshot:
         """Return the remote branch's present head, fetched if it is not here already.
@@ -109,7 +113,14 @@ class PushRepository:
         head = self._remote.head()
         if not self._remote.here(head):
             head = self._remote.fetch()
-        return GitSnapshot(self._git, head, branch=self._branch, extra=self._remote.extra)
+        return GitSnapshot(
+            self._git,
+            head,
+            branch=self._branch,
+            extra=self._remote.extra,
+            bring=self._remote.bring,
+            sources=self._sources,
+        )
 
     def propose(
         self, changes: Sequence[Change], *, on: Snapshot, wording: Wording

@@ -152,16 +152,23 @@ class GitWay:
         return _refused(done, self._remote, branch)
 
 
-def prove_push(remote: Remote, branch: str) -> None:
+def prove_push(git: Git, remote: Remote, branch: str, head: str) -> None:
     """Ask for the right to push, without pushing: the remote is asked as for a push
     (git-receive-pack), which readers are refused.
+
+    Args:
+        git: In the repository.
+        remote: Where to.
+        branch: Short name; it need not be there.
+        head: A commit of the remote's, which is here where nothing is checked out.
 
     Raises:
         ServiceRefused: No right.
         ServiceUnavailable: No answer.
     """
-    # HEAD to the branch may be no fast-forward; nothing is sent, so that does not matter
-    ref = f"+HEAD:refs/heads/{branch}"
+    # any commit will do, fast-forward or not: nothing is sent
+    checked_out = git.try_("rev-parse", "--verify", "--quiet", "HEAD^{commit}").code == 0
+    ref = f"+{'HEAD' if checked_out else head}:refs/heads/{branch}"
     done = remote.ask("push", "--dry-run", "--porcelain", "--no-verify", OURS, ref)
     if done.code != 0:
         raise _refused(done, remote, branch)

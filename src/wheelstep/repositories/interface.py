@@ -18,6 +18,10 @@ class Snapshot(Protocol):
     def head(self) -> str | None:
         """Full commit id; None for the work tree itself (`commit: none`)."""
 
+    @property
+    def revision(self) -> str | None:
+        """What git reads it by, where that is not the head: a tree."""
+
     def read(self, path: str) -> bytes | None:
         """Return a file's bytes as they are in the repository (as they lie on disk for the work
         tree), or None where there is none, or where it is no regular file."""

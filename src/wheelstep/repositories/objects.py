@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -104,6 +104,8 @@ class GitSnapshot:
         branch: str,
         tree: str | None = None,
         extra: Mapping[str, str] | None = None,
+        bring: Callable[[Sequence[str]], None] | None = None,
+        sources: Git | None = None,
     ) -> None:
         """Keep what to read.
 
@@ -113,10 +115,15 @@ class GitSnapshot:
             branch: Short name of the branch it is the head of.
             tree: What is read in the place of the commit's own tree.
             extra: Environment for git: a partial clone fetches what it reads.
+            bring: Fetches the objects that a partial clone lacks, all at once.
+            sources: In the repository that the packages' commits are of, where it is another one.
         """
         self.head: str = head
         self.branch = branch
-        self._tree = tree or head
+        self.revision = tree or head
+        """What git reads it by."""
+        self._bring = bring
+        self._sources = sources
         self._git = git
         self._extra = dict(extra or {})
         self._read: dict[str, bytes] = {}
@@ -124,7 +131,9 @@ class GitSnapshot:
     @cached_property
     def entries(self) -> Mapping[str, Entry]:
         """Everything in the commit: files, symbolic links, submodules."""
-        out = self._git.output("ls-tree", "-r", "-z", "--full-tree", self._tree, extra=self._extra)
+        out = self._git.output(
+            "ls-tree", "-r", "-z", "--full-tree", self.revision, extra=self._extra
+        )
         found: dict[str, Entry] = {}
         for record in out.decode("utf-8", "surrogateescape").split("\0"):
             about, tab, path = record.partition("\t")
@@ -143,6 +152,8 @@ class GitSnapshot:
         missing = [path for path in wanted if path not in self._read]
         if missing:
             ids = [self.entries[path].oid for path in missing]
+            if self._bring:
+                self._bring(ids)
             blobs = read_blobs(self._git, ids, extra=self._extra)
             self._read |= dict(zip(missing, blobs, strict=True))
         return {path: self._read[path] for path in wanted}
@@ -153,7 +164,7 @@ class GitSnapshot:
 
     def is_ancestor(self, older: str, newer: str) -> bool | None:
         """Tell whether `older` is `newer` or an ancestor of it; None where that is not known."""
-        return History(self._git, self._extra).is_ancestor(older, newer)
+        return History(self._sources or self._git, self._extra).is_ancestor(older, newer)
 
     def describe(self) -> str:
         """Return the head in words: branch, short id, subject and author."""

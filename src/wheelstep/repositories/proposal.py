@@ -42,16 +42,22 @@ class ProposedSnapshot(GitSnapshot):
     """The base branch's head with the open proposal laid over it; or the proposal's own head where
     somebody else has committed there."""
 
-    def __init__(self, git: Git, standing: _Standing, *, extra: Mapping[str, str]) -> None:
+    def __init__(
+        self, git: Git, standing: _Standing, *, remote: Remote, sources: Git | None
+    ) -> None:
         """Keep what to read."""
+        extra = remote.extra
         base, was = standing.base, standing.was
         if standing.ours:
             tree = None
             if standing.carried:
                 tree = tree_with(git, base.head, standing.carried, extra=extra)
-            super().__init__(git, base.head, branch=base.branch, tree=tree, extra=extra)
+            head, branch = base.head, base.branch
         else:
-            super().__init__(git, was or base.head, branch=standing.branch, extra=extra)
+            head, branch, tree = was or base.head, standing.branch, None
+        super().__init__(
+            git, head, branch=branch, tree=tree, extra=extra, bring=remote.bring, sources=sources
+        )
         self.base = base
         """The base branch's head as it is."""
         self.standing = standing
@@ -87,6 +93,7 @@ class ProposalRepository:
         way: Way,
         pulls: PullRequests,
         wish: Callable[[Wording], PullWish],
+        sources: Git | None = None,
     ) -> None:
         """Keep where to and how; nothing is asked yet.
 
@@ -98,6 +105,7 @@ class ProposalRepository:
             way: How commits get there.
             pulls: Its pull requests.
             wish: Returns what a pull request is to be.
+            sources: In the repository of the packages, where that is another one.
         """
         self._git = git
         self._base = base
@@ -106,6 +114,7 @@ class ProposalRepository:
         self._way = way
         self._pulls = pulls
         self._wish = wish
+        self._sources = sources
 
     def prove(self) -> None:
         """Ask for the right to push the branch and to see pull requests.
@@ -113,8 +122,7 @@ class ProposalRepository:
         Raises:
             SettingError, ServiceRefused, ServiceUnavailable: As `snapshot`.
         """
-        self._remote.head()
-        prove_push(self._remote, self._branch)
+        prove_push(self._git, self._remote, self._branch, self._remote.head())
         self._pulls.latest(self._branch, self._base)
 
     def snapshot(self) -> ProposedSnapshot:
@@ -129,12 +137,12 @@ class ProposalRepository:
         head = self._remote.need(heads, self._base)
         if not self._remote.here(head):
             head = self._remote.fetch(self._base)
-        base = GitSnapshot(self._git, head, branch=self._base, extra=self._remote.extra)
+        base = self._at(head, self._base)
         was = heads.get(self._branch)
         if was is not None and not self._known(was):
             was = self._remote.fetch(self._branch, depth=2)
         standing = self._standing(base, was)
-        return ProposedSnapshot(self._git, standing, extra=self._remote.extra)
+        return ProposedSnapshot(self._git, standing, remote=self._remote, sources=self._sources)
 
     def settle(self, on: Snapshot) -> None:
         """Do nothing: what a killed run left is what the next one finds."""
@@ -223,6 +231,16 @@ class ProposalRepository:
         gone = self._way.remove(self._branch, standing.was)
         return Committed("none") if gone else None
 
+    def _at(self, commit: str, branch: str) -> GitSnapshot:
+        return GitSnapshot(
+            self._git,
+            commit,
+            branch=branch,
+            extra=self._remote.extra,
+            bring=self._remote.bring,
+            sources=self._sources,
+        )
+
     def _known(self, commit: str) -> bool:
         """Tell whether a commit and its parent are here."""
         if not self._remote.here(commit):
@@ -256,7 +274,7 @@ class ProposalRepository:
             return each
         if each.path != FILE or now is None or each.new is None:
             return None
-        there = GitSnapshot(self._git, was, branch=self._branch, extra=self._remote.extra)
+        there = self._at(was, self._branch)
         merged = _newer(Lock.parse(base.read(FILE)), Lock.parse(there.read(FILE)))
         [one, *_] = [*write_blobs(self._git, base, [Change(FILE, None, merged)]), None]
         return one

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-__all__ = ["MERGES", "Merge", "PullRequest", "PullRequests", "PullWish"]
+from wheelstep.repositories.interface import Wording
+
+__all__ = ["MERGES", "Merge", "PullRequest", "PullRequests", "PullSettings", "PullWish"]
 
 Merge = Literal["merge", "squash", "rebase", "semi-linear"]
 MERGES: tuple[Merge, ...] = ("merge", "squash", "rebase", "semi-linear")
@@ -31,6 +33,32 @@ class PullWish:
     """Complete it by itself, this way, as soon as the host's rules allow."""
     work_items: tuple[int, ...] = ()
     """Azure Boards ids that are linked; nothing on GitHub."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullSettings:
+    """What the settings say of pull requests; see `PullWish`."""
+
+    branch: str | None = None
+    """Short name; None: one of ours, made from the base's name."""
+    labels: tuple[str, ...] = ()
+    reviewers: tuple[str, ...] = ()
+    draft: bool = False
+    merge: Merge | None = None
+    work_items: tuple[int, ...] = ()
+
+    def wish(self, wording: Wording) -> PullWish:
+        """Return what a pull request with these words is to be."""
+        title = wording.title or wording.message.strip().partition("\n")[0]
+        return PullWish(
+            title,
+            wording.body,
+            self.labels,
+            self.reviewers,
+            self.draft,
+            self.merge,
+            self.work_items,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import contextlib
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, final
 from urllib.parse import urlsplit, urlunsplit
@@ -75,6 +75,7 @@ class Remote:
         environment: Mapping[str, str],
         wait: float,
         clock: Clock,
+        sparing: bool = False,
     ) -> None:
         """Find the remote; nothing is asked over the network yet.
 
@@ -87,6 +88,7 @@ class Remote:
             environment: This process's environment.
             wait: How long one exchange may take, seconds.
             clock: What waits while another git holds a lock.
+            sparing: The repository is ours alone, and gets no more history than is asked for.
 
         Raises:
             SettingError: There is no such remote, or its URL is given with a password inside.
@@ -96,6 +98,7 @@ class Remote:
         self._branch = branch
         self._wait = wait
         self._clock = clock
+        self._sparing = sparing
         self.name = name or _usual(git, branch)
         self._settings = [*QUIET, *_own_settings(git, self.name)]
         fetched = self._url()
@@ -129,7 +132,9 @@ class Remote:
             done = self._git.try_("ls-remote", "--get-url", OURS, extra=self._environment())
         return done.out.decode("utf-8", "surrogateescape").partition("\n")[0]
 
-    def run(self, *arguments: str, extra: Mapping[str, str] | None = None) -> Finished:
+    def run(
+        self, *arguments: str, extra: Mapping[str, str] | None = None, stdin: bytes | None = None
+    ) -> Finished:
         """Run git with this remote's settings.
 
         Raises:
@@ -137,7 +142,10 @@ class Remote:
         """
         try:
             return self._git.try_(
-                *arguments, extra=self.extra | dict(extra or {}), timeout=self._wait
+                *arguments,
+                extra=self.extra | dict(extra or {}),
+                stdin=stdin,
+                timeout=self._wait,
             )
         except subprocess.TimeoutExpired:
             raise ServiceUnavailable(
@@ -146,7 +154,7 @@ class Remote:
                 cure="Run it again later; check the network and the proxy if it stays so.",
             ) from None
 
-    def ask(self, *arguments: str) -> Finished:
+    def ask(self, *arguments: str, stdin: bytes | None = None) -> Finished:
         """Run git as `run` does, again where the remote could not answer just now: git itself gives
         up at the first answer that is none. For what changes nothing there.
 
@@ -155,7 +163,7 @@ class Remote:
         """
         attempt = 1
         while True:
-            done = self.run(*arguments)
+            done = self.run(*arguments, stdin=stdin)
             if done.code == 0 or attempt == ASKED:
                 return done
             trouble = error_for(done.error_text, remote=self.shown, branch=self._branch)
@@ -173,6 +181,25 @@ class Remote:
             ServiceUnavailable: It does not answer.
         """
         return self.need(self.look(self._branch), self._branch)
+
+    def main_branch(self) -> str:
+        """Ask the remote for the branch that its HEAD is; return its short name.
+
+        Raises:
+            SettingError: It has none.
+            ServiceRefused, ServiceUnavailable: As `refs`.
+        """
+        done = self.ask("ls-remote", "--symref", OURS, "HEAD")
+        if done.code != 0:
+            raise error_for(done.error_text, remote=self.shown, branch=self._branch)
+        found = re.search(r"^ref: refs/heads/(.+)\tHEAD$", done.text, re.MULTILINE)
+        if found is None:
+            raise SettingError(
+                f"{self.shown} names no branch as its main one.",
+                code="no-branch",
+                cure="Set `branch`.",
+            )
+        return found[1]
 
     def need(self, heads: Mapping[str, str], branch: str) -> str:
         """Return where a branch is that has to be there.
@@ -225,6 +252,30 @@ class Remote:
         extra = {"GIT_NO_LAZY_FETCH": "1"}
         return self._git.try_("cat-file", "-e", f"{commit}^{{tree}}", extra=extra).code == 0
 
+    def bring(self, ids: Sequence[str]) -> None:
+        """Fetch those of some objects that a partial clone lacks; all at once, where git itself
+        would ask for one after the other.
+
+        Raises:
+            ServiceRefused, ServiceUnavailable: As `refs`.
+        """
+        asked = "".join(f"{oid}\n" for oid in ids).encode()
+        extra = {"GIT_NO_LAZY_FETCH": "1"}
+        done = self._git.try_("cat-file", "--batch-check", stdin=asked, extra=extra)
+        lacking = [
+            line.split(" ")[0] for line in done.text.splitlines() if line.endswith("missing")
+        ]
+        if not lacking:
+            return
+        command = (
+            *("-c", "fetch.negotiationAlgorithm=noop", "fetch", "--quiet", "--no-tags"),
+            *("--no-write-fetch-head", "--no-auto-maintenance", "--filter=blob:none", "--stdin"),
+            OURS,
+        )
+        done = self.ask(*command, stdin="".join(f"{oid}\n" for oid in lacking).encode())
+        if done.code != 0:
+            raise error_for(done.error_text, remote=self.shown, branch=self._branch)
+
     def fetch(self, branch: str | None = None, *, depth: int = 1) -> str:
         """Fetch a branch's head and return its id.
 
@@ -251,19 +302,20 @@ class Remote:
                 "--no-tags",
                 "--no-write-fetch-head",
                 "--no-auto-maintenance",
-                *([f"--depth={depth}"] if before else []),
+                *([f"--depth={depth}"] if before or self._sparing else []),
                 OURS,
                 f"+refs/heads/{name}:{private}",
             )
             if done.code == 0:
                 head = self._git.text("rev-parse", "--verify", private)
                 mine = {head}
-                if before and depth > 1:
+                if before and depth > 1 and not self._sparing:
                     listed = self._git.text("rev-list", f"--max-count={depth}", private)
                     mine |= set(listed.split())
                 # without a ref the objects stay for weeks (gc.pruneExpire): longer than needed
                 self._git.output("update-ref", "-d", private)
-                self._forget_cut(self._cuts() - before & mine)
+                if not self._sparing:
+                    self._forget_cut(self._cuts() - before & mine)
                 return head
             # another git at work in the same shallow clone: git gives up at once, we try again
             if not BUSY.search(done.error_text) or attempt == LOCAL_ATTEMPTS:

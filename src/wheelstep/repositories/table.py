@@ -3,41 +3,92 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from wheelstep.errors import SettingError
-from wheelstep.ground.clock import Clock
+from wheelstep.ground.clock import Clock, SystemClock
 from wheelstep.ground.git import Git
 from wheelstep.ground.secret import Secret
-from wheelstep.repositories.git_local import LocalRepository
+from wheelstep.repositories.git_local import LocalRepository, check_branch
 from wheelstep.repositories.git_push import PushRepository
+from wheelstep.repositories.hosting import Hosting, WayName
 from wheelstep.repositories.identity import Identity, identity_of
 from wheelstep.repositories.interface import Repository
+from wheelstep.repositories.proposal import ProposalRepository
+from wheelstep.repositories.pulls import PullSettings
+from wheelstep.repositories.remote import Remote
 from wheelstep.repositories.worktree import WorkTree
 
 __all__ = ["Wish", "repository_of"]
 
+OWN_BRANCHES: Final = "wheelstep/"
+"""How the name of a branch begins that pull requests come from, unless it is set."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """Everything that a kind of repository may want to know."""
 
     git: Git
     host: str
-    branch: str | None
-    remote: str | None
-    token: Secret | None
-    user: str | None
-    given: Identity | None
-    skip_ci: bool
+    """"terminal", "github" or "azure"."""
     environment: Mapping[str, str]
-    wait: float
-    clock: Clock | None
+    """This process's."""
+    branch: str | None = None
+    """Short name; may be None for "none" and "local" (then the one checked out)."""
+    remote: str | None = None
+    """For "push" and "pull-request": a remote's name, or a URL or folder; None for the branch's
+    upstream, else origin."""
+    token: Secret | None = None
+    """The same over HTTP; None for what the checkout or the user has set up."""
+    user: str | None = None
+    """For basic authentication with the token; None for one that every host takes."""
+    given: Identity | None = None
+    """Author and committer; None for the host's default."""
+    skip_ci: bool = True
+    """End the subject of a commit that is pushed with "[skip ci]"."""
+    way: WayName = "auto"
+    """The setting `commit-with`."""
+    pull: PullSettings | None = None
+    """For "pull-request"."""
+    sources: Git | None = None
+    """In the repository of the packages, where that is another one."""
+    wait: float = 300.0
+    """How long one exchange with the remote may take, seconds."""
+    clock: Clock | None = None
+    """What waits between attempts."""
 
     def identity(self) -> Identity:
         """Return who commits."""
-        return identity_of(self.host, self.git, self.given)
+        return identity_of(self.host, self.sources or self.git, self.given)
+
+    def target(self) -> str:
+        """Return the branch of the remote.
+
+        Raises:
+            SettingError: There is none.
+        """
+        if self.branch is None:
+            raise SettingError(
+                "There is no branch to commit to: a tag or a pull request names none.",
+                code="no-branch",
+                cure="Set `branch`.",
+            )
+        return self.branch
+
+    def hosting(self, remote: Remote) -> Hosting:
+        """Return what the remote's host offers."""
+        return Hosting(
+            self.git,
+            remote,
+            choice=self.way,
+            token=self.token,
+            identity=self.identity(),
+            own_author=self.given is not None,
+            environment=self.environment,
+            clock=self.clock or SystemClock(),
+        )
 
 
 def _work_tree(wish: Wish) -> Repository:
@@ -51,15 +102,9 @@ def _local(wish: Wish) -> Repository:
 
 
 def _push(wish: Wish) -> Repository:
-    if wish.branch is None:
-        raise SettingError(
-            "There is no branch to push to: a tag or a pull request names none.",
-            code="no-branch",
-            cure="Set `branch`.",
-        )
     return PushRepository(
         wish.git,
-        branch=wish.branch,
+        branch=wish.target(),
         remote=wish.remote,
         identity=wish.identity(),
         environment=wish.environment,
@@ -68,6 +113,38 @@ def _push(wish: Wish) -> Repository:
         skip_ci=wish.skip_ci,
         wait=wish.wait,
         clock=wish.clock,
+        way=lambda remote: wish.hosting(remote).way(),
+        sources=wish.sources,
+    )
+
+
+def _pull_request(wish: Wish) -> Repository:
+    base = wish.target()
+    pull = wish.pull or PullSettings()
+    branch = pull.branch or f"{OWN_BRANCHES}{base}"
+    for name in (base, branch):
+        check_branch(wish.git, name)
+    remote = Remote(
+        wish.git,
+        name=wish.remote,
+        branch=base,
+        user=wish.user,
+        token=wish.token,
+        environment=wish.environment,
+        wait=wish.wait,
+        clock=wish.clock or SystemClock(),
+        sparing=wish.sources is not None,
+    )
+    hosting = wish.hosting(remote)
+    return ProposalRepository(
+        wish.git,
+        base=base,
+        branch=branch,
+        remote=remote,
+        way=hosting.way(),
+        pulls=hosting.pulls(),
+        wish=pull.wish,
+        sources=wish.sources,
     )
 
 
@@ -75,43 +152,20 @@ KINDS: Final[Mapping[str, Callable[[Wish], Repository]]] = {
     "none": _work_tree,
     "local": _local,
     "push": _push,
+    "pull-request": _pull_request,
 }
 
 
-def repository_of(
-    mode: str,
-    git: Git,
-    *,
-    host: str,
-    environment: Mapping[str, str],
-    branch: str | None = None,
-    remote: str | None = None,
-    token: Secret | None = None,
-    user: str | None = None,
-    identity: Identity | None = None,
-    skip_ci: bool = True,
-    wait: float = 300.0,
-    clock: Clock | None = None,
-) -> Repository:
+def repository_of(mode: str, wish: Wish) -> Repository:
     """Return where the commit goes. Asks nothing over the network.
 
     Args:
-        mode: The setting `commit`: "none", "local" or "push".
-        git: At the root of the work tree.
-        host: "terminal", "github" or "azure".
-        environment: This process's environment.
-        branch: Short name; may be None for "none" and "local" (then the one checked out).
-        remote: For "push": a remote's name, or a URL or folder; None for the branch's upstream,
-            else origin.
-        token: For "push" over HTTP; None for what the checkout or the user has set up.
-        user: For basic authentication with the token; None for one that every host takes.
-        identity: Author and committer; None for the host's default.
-        skip_ci: End the subject with "[skip ci]".
-        wait: How long one exchange with the remote may take, seconds.
-        clock: What waits between attempts.
+        mode: The setting `commit`: "none", "local", "push" or "pull-request".
+        wish: What else it is to be.
 
     Raises:
-        SettingError: No such kind, no branch, no remote, no identity.
+        SettingError: No such kind, no branch, no remote, no identity; a host that has no pull
+            requests that are known here, or a way that is none of its.
         CannotHere: git is too old to be given a token.
     """
     kind = KINDS.get(mode)
@@ -121,19 +175,5 @@ def repository_of(
             code="bad-setting",
             cure=f"Use one of: {', '.join(KINDS)}.",
         )
-    branch = branch.removeprefix("refs/heads/") if branch else None
-    return kind(
-        Wish(
-            git,
-            host,
-            branch,
-            remote,
-            token,
-            user,
-            identity,
-            skip_ci,
-            environment,
-            wait,
-            clock,
-        )
-    )
+    branch = wish.branch.removeprefix("refs/heads/") if wish.branch else None
+    return kind(replace(wish, branch=branch))

@@ -30,6 +30,7 @@ class WorkTreeSnapshot:
     def __init__(self, git: Git) -> None:
         """Keep where to read; each file is read once, and stays as it was then."""
         self.head: None = None
+        self.revision: None = None
         self._git = git
         self._read: dict[str, bytes | None] = {}
 

@@ -52,7 +52,7 @@ def reader_of(run: Run, snapshot: Snapshot, names: Collection[str]) -> tuple[Rea
     if bulky := {path for path in worth if path.lower().endswith(".json")}:
         # data sets are JSON, too: git tells which of them name conda dependencies at all, and the
         # others are never read
-        telling = _grep(run, snapshot.head, NAMING, (".json",))
+        telling = _grep(run, snapshot, NAMING, (".json",))
         idle = bulky.difference(bulky if telling is None else telling)
         worth = [path for path in worth if path not in idle]
         contents = dict.fromkeys(idle, b"")
@@ -60,7 +60,7 @@ def reader_of(run: Run, snapshot: Snapshot, names: Collection[str]) -> tuple[Rea
         if len(worth) > MANY and snapshot.head and names:
             spelled = ["[-_.]+".join(map(re.escape, name.split("-"))) for name in sorted(names)]
             # what Azure ML environments name may itself name no package: it is read one by one
-            found = _grep(run, snapshot.head, (*spelled, *NAMING, "azureml:"), SUFFIXES)
+            found = _grep(run, snapshot, (*spelled, *NAMING, "azureml:"), SUFFIXES)
             if found is not None:
                 # which scripts are a package's own modules, only the whole list tells
                 worth = sorted(set(found).intersection(worth) | set(filter(is_dockerfile, worth)))
@@ -75,19 +75,22 @@ def reader_of(run: Run, snapshot: Snapshot, names: Collection[str]) -> tuple[Rea
 
 
 def _grep(
-    run: Run, head: str | None, texts: Sequence[str], suffixes: Sequence[str]
+    run: Run, snapshot: Snapshot, texts: Sequence[str], suffixes: Sequence[str]
 ) -> list[str] | None:
     """Return the files with such names that have one of these patterns in them: one git call.
 
     Args:
         run: The run.
-        head: The commit to look at; None for the work tree.
+        snapshot: Where to look.
         texts: Regular expressions.
         suffixes: How the names of the files end.
 
     Returns:
-        None where git cannot tell.
+        None where git cannot tell: a clone that has not the files yet is brought them all at once.
     """
+    if run.elsewhere:
+        return None
+    head = snapshot.revision
     patterns = [part for text in texts for part in ("-e", text)]
     globs = [f":(glob,icase)**/*{suffix}" for suffix in suffixes]
     done = run.git.try_("grep", "-laziE", *patterns, *([head] if head else []), "--", *globs)
@@ -196,7 +199,7 @@ def edits_on(
 
 def _day(run: Run, snapshot: Snapshot) -> dt.date | None:
     """Return the day of the commit that is released, UTC; None where there is no commit yet."""
-    shown = run.git.try_("rev-list", "-1", "--timestamp", snapshot.head or "HEAD")
+    shown = run.definition_git.try_("rev-list", "-1", "--timestamp", snapshot.head or "HEAD")
     seconds = shown.out.partition(b" ")[0]
     if shown.code != 0 or not seconds.isdigit() or int(seconds) > LATEST:
         return None

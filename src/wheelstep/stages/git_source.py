@@ -10,7 +10,7 @@ from wheelstep.errors import Refused, SettingError
 from wheelstep.ground.secret import without_credentials
 from wheelstep.model import Pin
 from wheelstep.repositories.remote import remote_urls, served_url
-from wheelstep.stages.run import Run
+from wheelstep.stages.run import REMOTE, Run
 
 __all__ = ["repository_url", "with_sources"]
 
@@ -23,7 +23,7 @@ def repository_url(run: Run) -> str | None:
     """
     if run.settings.pin != "git":
         return None
-    branch = run.settings.branch or run.trigger.branch or ""
+    branch = (None if run.elsewhere else run.settings.branch) or run.trigger.branch or ""
     urls = remote_urls(run.git, branch)
     if not urls:
         raise SettingError(
@@ -80,7 +80,7 @@ def _check_shared(run: Run, pin: Pin) -> None:
     if git.try_("branch", "--remotes", "--contains", commit).out.strip():
         return
     there = run.snapshot.head
-    if run.settings.commit == "push" and there and run.snapshot.is_ancestor(commit, there):
+    if run.settings.commit in REMOTE and there and run.snapshot.is_ancestor(commit, there):
         return
     raise Refused(
         f"{pin.name} {pin.version} is released from the commit {commit[:12]}, which is not on the "

@@ -11,7 +11,7 @@ from wheelstep.lock import FILE, Lock, Locked
 from wheelstep.model import Change, Pin
 from wheelstep.repositories.interface import Committed, Snapshot
 from wheelstep.repositories.land import still_wanted
-from wheelstep.stages.run import Run
+from wheelstep.stages.run import REMOTE, Run
 
 __all__ = ["check_head_is_shared", "deleted_lock", "lock_change", "note_commit", "wanted_pins"]
 
@@ -27,10 +27,10 @@ def check_head_is_shared(run: Run, here: str) -> None:
     Raises:
         Refused: The checkout is ahead of everything that is known of the remote.
     """
-    if run.settings.commit != "push" or run.host.is_ci:
+    if run.settings.commit not in REMOTE or run.host.is_ci:
         return  # what a pipeline checked out came from the remote
     there = run.snapshot.head
-    if there is None or run.snapshot.is_ancestor(here, there) is not False:
+    if not run.elsewhere and (there is None or run.snapshot.is_ancestor(here, there) is not False):
         return
     if run.git.try_("branch", "--remotes", "--contains", here).out.strip():
         return
@@ -38,7 +38,9 @@ def check_head_is_shared(run: Run, here: str) -> None:
         f"The commit {here[:12]} that would be released is not on the remote: the pins would name "
         "versions whose sources nobody else has.",
         code="head-not-pushed",
-        cure="Push first, then release; or use `commit: local`.",
+        cure="Push first, then release."
+        if run.elsewhere
+        else "Push first, then release; or use `commit: local`.",
     )
 
 
@@ -73,11 +75,11 @@ def deleted_lock(run: Run, snapshot: Snapshot) -> Lock:
     """Return the record as it was before it was deleted from the branch; empty where it was not."""
     if snapshot.head is None:
         return Lock()
-    last = run.git.try_("log", "-1", "--format=%H", snapshot.head, "--", FILE)
+    last = run.definition_git.try_("log", "-1", "--format=%H", snapshot.head, "--", FILE)
     commit = last.text.strip()
     if last.code != 0 or not commit:
         return Lock()
-    before = run.git.try_("cat-file", "blob", f"{commit}^:{FILE}")
+    before = run.definition_git.try_("cat-file", "blob", f"{commit}^:{FILE}")
     return Lock.parse(before.out) if before.code == 0 else Lock()
 
 

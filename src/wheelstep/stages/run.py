@@ -10,26 +10,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Final
 
 from wheelstep.destinations.interface import Destination, Wanted
 from wheelstep.errors import SettingError
 from wheelstep.ground.allowances import Allowances
 from wheelstep.ground.clock import Clock, SystemClock
 from wheelstep.ground.connections import Connection
-from wheelstep.ground.credentials import IdentitySource, TokenSource, same_organization
+from wheelstep.ground.credentials import IdentitySource, TokenSource
 from wheelstep.ground.git import Git
-from wheelstep.ground.secret import Secret
 from wheelstep.hosts.interface import Host, Trigger
 from wheelstep.lock import FILE, Lock
 from wheelstep.model import Problem, Severity, Workspace
 from wheelstep.report import Report
 from wheelstep.repositories.interface import Repository, Snapshot
-from wheelstep.repositories.remote import remote_urls
-from wheelstep.repositories.table import repository_of
 from wheelstep.settings import Settings
 from wheelstep.stages.comparing import Earlier, earlier_rehearsals
+from wheelstep.stages.work import work_folder
 
 if TYPE_CHECKING:
     from wheelstep.destinations.artifact_service import WorkspaceDoor
@@ -40,7 +37,10 @@ if TYPE_CHECKING:
     from wheelstep.workspaces.facts import Unread
     from wheelstep.workspaces.resource_manager import ResourceManager
 
-__all__ = ["Run", "open_run", "push_token", "target_branch"]
+__all__ = ["REMOTE", "Run", "open_run"]
+
+REMOTE: Final = frozenset({"push", "pull-request"})
+"""The values of `commit` with which something is sent to a remote."""
 
 TRANSFERS = 16
 
@@ -73,6 +73,8 @@ class Run:
     permissions: dict[str, tuple[Mapping[str, Any], ...] | Unread] = field(default_factory=dict)
     """Workspace, in lower case -> what this run's identity may do there, as far as asked."""
     warned: set[str] = field(default_factory=set)
+    closing: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    """What is given back when the run is over."""
     released: set[str] = field(default_factory=set)
     """Normalised names of the repository's packages, as far as they have been looked for."""
     requires: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
@@ -231,7 +233,23 @@ class Run:
     @cached_property
     def repository(self) -> Repository:
         """Where the commit goes, and whose head the definitions are read from."""
-        return _repository(self)
+        from wheelstep.stages.committing import repository
+
+        return repository(self)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the definitions are in another repository than the packages."""
+        return self.settings.committing.elsewhere is not None and not self.trigger.pull_request
+
+    @cached_property
+    def definition_git(self) -> Git:
+        """Git in the repository with the definitions: this one, or a clone of the other one."""
+        if not self.elsewhere:
+            return self.git
+        from wheelstep.repositories.elsewhere import sparing_clone
+
+        return sparing_clone(self.closing.enter_context(work_folder()), self.git)
 
     @cached_property
     def snapshot(self) -> Snapshot:
@@ -330,67 +348,3 @@ def open_run(settings: Settings, host: Host, environment: Mapping[str, str], rep
             cure="Set `publish-to` to a feed, an index or a folder that outlives the job.",
         )
     return run
-
-
-def _repository(run: Run) -> Repository:
-    """Return where the commit goes; on a plan that has no branch, what is checked out.
-
-    Raises:
-        SettingError: There is no branch to commit to.
-    """
-    settings, mode = run.settings, run.settings.commit
-    if run.trigger.pull_request:
-        mode = "none"  # a fork's token may not even read; what is checked out is what is asked
-    branch = target_branch(run)
-    if mode == "push" and branch is None:
-        if not run.planning:
-            where = f"the tag {run.trigger.tag}" if run.trigger.tag else "a detached head"
-            raise SettingError(
-                f"This run was started by {where}: there is no branch to commit to.",
-                code="no-branch",
-                cure="Set `branch`, for instance to main.",
-            )
-        mode = "none"
-    return repository_of(
-        mode,
-        run.git,
-        host=run.host.name,
-        environment=run.environment,
-        branch=settings.branch if mode != "push" else branch,
-        token=push_token(run, branch) if mode == "push" and branch else None,
-        skip_ci=settings.skip_ci,
-        clock=run.clock,
-    )
-
-
-def target_branch(run: Run) -> str | None:
-    """Return the branch that is pushed to, where one is meant; None where it is not known."""
-    branch = run.settings.branch or run.trigger.branch
-    if run.settings.commit == "push" and branch is None and not run.host.is_ci:
-        name = run.git.try_("symbolic-ref", "--quiet", "--short", "HEAD")
-        branch = name.text.strip() or None
-    return branch
-
-
-def push_token(run: Run, branch: str) -> Secret | None:
-    """Return what to push with: the token given, or the job's, only to the host it belongs to."""
-    if run.settings.repository_token is not None:
-        return run.settings.repository_token
-    token = run.host.job_token()
-    if token is None:
-        return None
-    urls = remote_urls(run.git, branch)
-    return token if urls and all(_is_the_jobs(url, run) for url in urls) else None
-
-
-def _is_the_jobs(url: str, run: Run) -> bool:
-    """Tell whether the job's own token belongs to the service at this URL."""
-    environment = run.environment
-    if run.host.name == "azure":
-        collection = environment.get("SYSTEM_COLLECTIONURI") or environment.get(
-            "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", ""
-        )
-        return bool(collection) and same_organization(collection, url)
-    server, place = urlsplit(environment.get("GITHUB_SERVER_URL", "")), urlsplit(url)
-    host = place.netloc.rpartition("@")[2].lower()
-    return bool(server.netloc) and (place.scheme, host) == (server.scheme, server.netloc.lower())

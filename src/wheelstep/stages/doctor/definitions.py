@@ -161,6 +161,10 @@ class _Bare:
     def head(self) -> str | None:
         return self._snapshot.head
 
+    @property
+    def revision(self) -> str | None:
+        return self._snapshot.revision
+
     def read(self, path: str) -> bytes | None:
         data = self._snapshot.read(path)
         return without_secrets(data) if data is not None and path in self._bare else data

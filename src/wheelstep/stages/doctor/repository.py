@@ -14,10 +14,10 @@ from wheelstep.model import Check
 from wheelstep.packages.sources import Rules, uncommitted
 from wheelstep.packages.versions import history_keys, reads_history
 from wheelstep.repositories.protection import NotTold, Protected, Unprotected, protection_of
-from wheelstep.repositories.remote import remote_urls
+from wheelstep.stages.committing import place_of
 from wheelstep.stages.doctor.known import Known, Task
 from wheelstep.stages.landing import check_head_is_shared
-from wheelstep.stages.run import push_token, target_branch
+from wheelstep.stages.run import REMOTE
 from wheelstep.stages.survey import no_sources
 
 __all__ = ["repository_tasks"]
@@ -38,7 +38,7 @@ def repository_tasks(known: Known) -> Iterator[Task]:
     yield Task("repository", "hooks", partial(_hooks, known), "publish")
     yield Task("repository", "uncommitted changes", partial(_uncommitted, known), "versions")
     yield Task("repository", "the head", partial(_head, known), "head", COMMIT)
-    if known.run.settings.commit == "push" and not known.run.trigger.pull_request:
+    if known.run.settings.commit in REMOTE and not known.run.trigger.pull_request:
         yield Task("repository", "the right to push", partial(_push, known), "push", COMMIT)
         yield Task("repository", "branch protection", partial(_protection, known), "publish")
 
@@ -46,7 +46,7 @@ def repository_tasks(known: Known) -> Iterator[Task]:
 def _head(known: Known) -> Sequence[Check]:
     """Say whether the head that is committed on can be read."""
     run, mode = known.run, known.run.settings.commit
-    subject = "the remote" if mode == "push" else "the branch"
+    subject = "the remote" if mode in REMOTE else "the branch"
     try:
         snapshot = known.snapshot()
         if mode == "local" and not run.trigger.pull_request:
@@ -86,10 +86,10 @@ def _push(known: Known) -> Sequence[Check]:
 def _protection(known: Known) -> Sequence[Check]:
     """Say whether a rule could refuse the commit, which only a real push shows otherwise."""
     run = known.run
-    branch = target_branch(run)
-    urls = remote_urls(run.git, branch) if branch else []
-    if branch is None or not urls:
-        return []  # that there is none is said of the head
+    place = place_of(run)
+    if place is None or not place.urls or run.settings.commit != "push":
+        return []  # that there is none is said of the head; a pull request is the rule's own way
+    branch = place.branch
     subject = f"protection of {branch}"
     breaks = (
         "The push is refused after everything is published; the next run does not publish it again."
@@ -100,10 +100,10 @@ def _protection(known: Known) -> Sequence[Check]:
         f"{branch}."
     )
     found = protection_of(
-        urls[-1],
+        place.urls[-1],
         branch,
         transport=known.transport,
-        token=push_token(run, branch),
+        token=place.token,
         environment=run.environment,
     )
     match found:

@@ -1,0 +1,145 @@
+"""Where the definitions are, and where a commit goes: repository, branch, and whose token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from wheelstep.errors import SettingError
+from wheelstep.ground.clock import SystemClock
+from wheelstep.ground.credentials import same_organization
+from wheelstep.ground.secret import Secret
+from wheelstep.repositories.identity import Identity
+from wheelstep.repositories.interface import Repository
+from wheelstep.repositories.pulls import PullSettings
+from wheelstep.repositories.remote import Remote, remote_urls
+from wheelstep.repositories.table import Wish, repository_of
+from wheelstep.stages.run import REMOTE, Run
+
+__all__ = ["Place", "place_of", "repository"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A branch of a remote, and who asks it."""
+
+    branch: str
+    urls: tuple[str, ...]
+    """Where it is read from and pushed to, as git rewrites them; nothing where there is none."""
+    token: Secret | None
+
+
+def repository(run: Run) -> Repository:
+    """Return where the commit goes; on a plan that has no branch, what is checked out.
+
+    Raises:
+        SettingError: There is no branch to commit to, or what is committed with fits no remote.
+        ServiceRefused, ServiceUnavailable: As the remote of another repository says.
+    """
+    settings, more, mode = run.settings, run.settings.committing, run.settings.commit
+    if run.trigger.pull_request:
+        mode = "none"  # a fork's token may not even read; what is checked out is what is asked
+    elif run.elsewhere and mode not in REMOTE:
+        _check_reads_only(run)
+        mode = "push"
+    place = place_of(run) if mode in REMOTE else None
+    if mode in REMOTE and place is None:
+        if not run.planning:
+            where = f"the tag {run.trigger.tag}" if run.trigger.tag else "a detached head"
+            raise SettingError(
+                f"This run was started by {where}: there is no branch to commit to.",
+                code="no-branch",
+                cure="Set `branch`, for instance to main.",
+            )
+        mode = "none"
+    wish = Wish(
+        git=run.definition_git if mode in REMOTE else run.git,
+        host=run.host.name,
+        environment=run.environment,
+        branch=place.branch if place else settings.branch,
+        remote=more.elsewhere if run.elsewhere else None,
+        token=place.token if place else None,
+        given=Identity(*more.author) if more.author else None,
+        skip_ci=settings.skip_ci,
+        way=more.way,
+        pull=PullSettings(
+            more.branch, more.labels, more.reviewers, more.draft, more.merge, more.work_items
+        ),
+        sources=run.git if run.elsewhere else None,
+        clock=run.clock,
+    )
+    return repository_of(mode, wish)
+
+
+def _check_reads_only(run: Run) -> None:
+    """Refuse to leave the edits of another repository's definitions nowhere.
+
+    Raises:
+        SettingError: They would be committed to nothing.
+    """
+    if run.planning or run.report.command in {"rehearse", "doctor", "connect", "mirror"}:
+        return
+    raise SettingError(
+        f"The definitions are in another repository, and `commit` is {run.settings.commit}: there "
+        "is nothing that they could be written to.",
+        code="nowhere-to-commit",
+        cure="Set `commit` to push or to pull-request.",
+    )
+
+
+def place_of(run: Run) -> Place | None:
+    """Return the branch of the remote that is committed to; None where it is not known.
+
+    Raises:
+        ServiceRefused, ServiceUnavailable: As the remote of another repository says.
+    """
+    if run.elsewhere:
+        return _elsewhere(run)
+    branch = run.settings.branch or run.trigger.branch
+    if run.settings.commit in REMOTE and branch is None and not run.host.is_ci:
+        name = run.git.try_("symbolic-ref", "--quiet", "--short", "HEAD")
+        branch = name.text.strip() or None
+    if branch is None:
+        return None
+    branch = branch.removeprefix("refs/heads/")
+    urls = tuple(remote_urls(run.git, branch))
+    return Place(branch, urls, run.settings.repository_token or _job_token(run, urls))
+
+
+def _elsewhere(run: Run) -> Place:
+    url = run.settings.committing.elsewhere or ""
+    token = run.settings.committing.elsewhere_token or _job_token(run, (url,))
+    branch = run.settings.branch
+    if branch is None:
+        remote = Remote(
+            run.definition_git,
+            name=url,
+            branch="HEAD",
+            user=None,
+            token=token,
+            environment=run.environment,
+            wait=60.0,
+            clock=SystemClock(),
+            sparing=True,
+        )
+        branch = remote.main_branch()
+    return Place(branch.removeprefix("refs/heads/"), (url,), token)
+
+
+def _job_token(run: Run, urls: tuple[str, ...]) -> Secret | None:
+    """Return the job's own token, only for the host that it belongs to."""
+    token = run.host.job_token()
+    return token if token and urls and all(_is_the_jobs(url, run) for url in urls) else None
+
+
+def _is_the_jobs(url: str, run: Run) -> bool:
+    """Tell whether the job's own token belongs to the service at this URL."""
+    environment = run.environment
+    if run.host.name == "azure":
+        collection = environment.get("SYSTEM_COLLECTIONURI") or environment.get(
+            "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", ""
+        )
+        return bool(collection) and same_organization(collection, url)
+    server, place = urlsplit(environment.get("GITHUB_SERVER_URL", "")), urlsplit(url)
+    host = place.netloc.rpartition("@")[2].lower()
+    return bool(server.netloc) and (place.scheme, host) == (server.scheme, server.netloc.lower())
