@@ -11,15 +11,18 @@ from pathlib import Path
 import pytest
 from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
+from tests.ground.web import Web
 from tests.rehearsal.made import make_wheel
 from tests.release.kit import Ran, Repo
 from tests.release.samples import CONDA
 from tests.servers.arm import Arm, arm_server
 from tests.servers.authority import made_authority
 from tests.servers.azurite import ACCOUNT, KEY, Azurite
+from tests.servers.blob_proxy import denied
 from tests.servers.front import front
 
 HOST = f"{ACCOUNT}.blob.core.windows.net"
+FOREIGN = f"{ACCOUNT}.blob.core.contoso.example"
 WHEEL = "acme_core-3.0.0-py3-none-any.whl"
 PROJECT = "packages/core/pyproject.toml"
 _numbers = itertools.count()
@@ -47,7 +50,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def blob_authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_authority(tmp_path_factory.mktemp("names"), HOST)
+    return made_authority(tmp_path_factory.mktemp("names"), HOST, FOREIGN)
 
 
 @pytest.fixture
@@ -247,3 +250,34 @@ def test_the_upkeep_of_a_mirror_on_the_command_line(
     ):
         ran = upkeep(*arguments)
         assert (ran.code, ran.report["problems"][0]["code"]) == (2, code), ran.said
+
+
+def test_a_token_of_entra_id_is_sent_to_azures_own_names_alone(
+    blob_authority: Path, tmp_path: Path
+) -> None:
+    refusal = denied(403, "AuthorizationPermissionMismatch")
+    with (
+        Web(refusal) as storage,
+        arm_server(blob_authority) as arm,
+        front(blob_authority, {HOST: storage.url, FOREIGN: storage.url}) as where,
+    ):
+        handed = {**arm.environment(), **where.environment()}
+        ran = repository(tmp_path / "own", "wheels").wheelstep("release", extra=handed)
+        assert (ran.code, HOST in where.asked) == (5, True), ran.said
+        sent = [one.headers["Authorization"] for one in storage.asked]
+        assert any(str(one).startswith("Bearer ") for one in sent)
+        storage.asked.clear()
+
+        repo = repository(tmp_path / "foreign", "wheels")
+        settings = repo.read("wheelstep.toml").replace(f"https://{HOST}", f"blob+https://{FOREIGN}")
+        repo.commit({"wheelstep.toml": settings})
+        ran = repo.wheelstep("release", extra=handed)
+        assert ran.code == 2, ran.said
+        assert FOREIGN in ran.problem("destination-foreign")["message"]
+        assert [one for one in storage.asked if one.headers["Authorization"]] == []
+        # what is this account's own goes there
+        ran = repo.wheelstep("release", extra={**handed, "AZURE_STORAGE_KEY": KEY})
+        assert (ran.code, FOREIGN in where.asked) == (5, True), ran.said
+        sent = [one.headers["Authorization"] for one in storage.asked]
+        assert any(str(one).startswith("SharedKey ") for one in sent)
+        assert not any(str(one).startswith("Bearer ") for one in sent)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ground.web import Web
 from tests.rehearsal.made import make_wheel
 from tests.release.kit import Repo
 from tests.release.samples import CONDA
@@ -16,9 +17,11 @@ from tests.servers.arm import Arm, arm_server
 from tests.servers.artifacts import FOLDER, Artifacts, artifact_service
 from tests.servers.authority import made_authority
 from tests.servers.azurite import ACCOUNT, KEY, Azurite
+from tests.servers.blob_proxy import denied
 from tests.servers.front import front
 
 HOST = f"{ACCOUNT}.blob.core.windows.net"
+CUSTOM = "blobs.contoso.example"
 PROJECT = "packages/core/pyproject.toml"
 WHEEL = "acme_core-3.0.0-py3-none-any.whl"
 URL = f"https://{HOST}/azureml/{FOLDER}/{WHEEL}"
@@ -45,7 +48,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def blob_authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_authority(tmp_path_factory.mktemp("names"), HOST)
+    return made_authority(tmp_path_factory.mktemp("names"), HOST, CUSTOM)
 
 
 @pytest.fixture
@@ -144,6 +147,23 @@ def test_whoever_has_storage_rights_only_writes_straight_to_the_same_place(
     world.service.denied = False
     world.service.registered.append(WHEEL)
     assert repo.release(extra=world.network).status == "nothing-to-do"
+
+
+@pytest.mark.parametrize("host", [HOST, CUSTOM])
+def test_entra_id_signs_in_where_resource_manager_says_that_the_storage_is(
+    world: World, repo: Repo, blob_authority: Path, host: str
+) -> None:
+    world.service.denied = True
+    (made,) = world.arm.workspaces.values()
+    made.storage["properties"]["primaryEndpoints"] = {"blob": f"https://{host}/"}
+    refusal = denied(403, "AuthorizationPermissionMismatch")
+    with Web(refusal) as storage, front(blob_authority, {host: storage.url}) as where:
+        handed = {**world.network, **where.environment()}
+        ran = repo.wheelstep("release", extra=handed)
+        assert ran.code == 5, ran.said
+        assert "Nor straight into its storage" in ran.problem("not-authorized")["message"]
+        assert storage.asked
+        assert all(one.headers["Authorization"].startswith("Bearer ") for one in storage.asked)
 
 
 def test_whoever_has_neither_right_is_told_both(world: World, repo: Repo) -> None:
