@@ -18,7 +18,7 @@ from tests.servers.artifacts import FOLDER, Artifacts, artifact_service
 from tests.servers.authority import made_authority
 from tests.servers.azurite import ACCOUNT, KEY, Azurite
 from tests.servers.blob_proxy import denied
-from tests.servers.front import front
+from tests.servers.front import Front, front
 
 HOST = f"{ACCOUNT}.blob.core.windows.net"
 CUSTOM = "blobs.contoso.example"
@@ -34,6 +34,7 @@ class World:
     store: Azurite
     arm: Arm
     service: Artifacts
+    front: Front
     network: dict[str, str]
     destination: str
 
@@ -72,6 +73,7 @@ def world(emulator: Azurite, blob_authority: Path) -> Iterator[World]:
             emulator,
             arm,
             service,
+            where,
             {**arm.environment(), **where.environment()},
             f"azureml://subscriptions/{subscription}/resourcegroups/{group}/workspaces/train",
         )
@@ -201,6 +203,17 @@ def test_what_was_registered_and_never_uploaded_is_completed(world: World, repo:
     world.service.registered += ["acme_core-1.0-py3-none-any.whl", "other.txt", WHEEL]
     ran = repo.release(extra=world.network)
     assert ran.published == {WHEEL: ["uploaded"]}
+
+
+def test_many_wheels_share_the_connections_to_the_storage(world: World, repo: Repo) -> None:
+    for number in range(60):
+        file = f"acme_core-1.{number}-py3-none-any.whl"
+        world.put(b"an earlier one", file)
+        world.service.registered.append(file)
+    ran = repo.release(extra=world.network)
+    assert ran.published == {WHEEL: ["uploaded"]}
+    opened = [name for name in world.front.asked if name == HOST]
+    assert 1 <= len(opened) <= 20, "one for each transfer that goes on at once, and not each wheel"
 
 
 def test_a_wheel_that_was_changed_since_is_found_by_the_next_run(world: World, repo: Repo) -> None:
