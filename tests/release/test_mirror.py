@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
-from tests.ground.web import Web
+from tests.ground.web import Answer, Web
 from tests.rehearsal.made import make_wheel
 from tests.release.kit import Ran, Repo
 from tests.release.samples import CONDA
 from tests.servers.arm import Arm, arm_server
 from tests.servers.authority import made_authority
 from tests.servers.azurite import ACCOUNT, KEY, Azurite
-from tests.servers.blob_proxy import denied
+from tests.servers.blob_proxy import Fate, Seen, between, denied
 from tests.servers.front import front
 
 HOST = f"{ACCOUNT}.blob.core.windows.net"
@@ -196,6 +196,27 @@ def test_a_closed_container_is_written_to_and_told_that_pip_cannot_read_it(
     assert ran.published["acme_more-1.0-py3-none-any.whl"] == ["uploaded"]
     where = {one["name"]: one["index"] for one in ran.report["rehearsals"][0]["resolved"]}
     assert where["acme-core"] == f"https://{HOST}/{container}/simple/"
+
+
+def test_what_the_view_of_a_mirror_cannot_read_is_told_in_the_services_words(
+    world: World, blob_authority: Path, tmp_path: Path
+) -> None:
+    container = f"closed{next(_numbers)}"
+    world.store.container(container)
+    repo = repository(tmp_path / "place", container)
+
+    def rule(seen: Seen) -> Fate | Answer:
+        page = seen.method == "GET" and f"/{container}/simple/acme-core/" in seen.path
+        return denied(403, "AuthorizationFailure") if page else Fate.PASSED
+
+    base = world.store.url.removesuffix(f"/{ACCOUNT}")
+    with between(base, rule) as middle, front(blob_authority, {HOST: middle.url}) as where:
+        elsewhere = {**with_key(world, WHEELSTEP_READ_BACK="write"), **where.environment()}
+        ran = repo.wheelstep("release", extra=elsewhere)
+    assert ran.code == 5, ran.said
+    said = ran.problem("storage-firewall")["message"]
+    assert "reading simple/acme-core/: 403 AuthorizationFailure" in said
+    assert not list(world.store.service().get_container_client(container).list_blobs())
 
 
 def test_a_sas_is_enough_and_stays_a_secret(world: World, container: str, tmp_path: Path) -> None:
