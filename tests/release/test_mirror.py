@@ -273,6 +273,37 @@ def test_the_upkeep_of_a_mirror_on_the_command_line(
         assert (ran.code, ran.report["problems"][0]["code"]) == (2, code), ran.said
 
 
+@pytest.mark.parametrize(
+    "named",
+    [
+        "acme-core @ {url}",
+        "acme_core@{url}#sha256={sha256}",
+        "{url}",
+        "{url}#sha256={sha256}",
+        "acme-core == 3.0",
+    ],
+)
+def test_a_version_that_a_definition_names_in_any_way_is_not_deleted(
+    world: World, container: str, tmp_path: Path, named: str
+) -> None:
+    world.account(closed=True)
+    repo = repository(tmp_path / "place", container)
+    ran = released(repo, with_key(world))
+    (wheel,) = ran.report["packages"][0]["wheels"]
+    line = named.format(url=wheel["published"][0]["url"], sha256=wheel["sha256"])
+    repo.commit({CONDA: repo.read(CONDA).replace("acme-core==3.0.0", line), "wheelstep.lock": None})
+    arguments = ("mirror", "--delete", "acme-core==3.0.0")
+    ran = repo.wheelstep(*arguments, extra=with_key(world))
+    assert ran.code == 4, ran.said
+    (problem,) = ran.report["problems"]
+    assert (problem["code"], problem["file"], problem["line"]) == ("version-in-use", CONDA, 8)
+    client = world.store.service().get_container_client(container)
+    assert f"simple/acme-core/{WHEEL}" in {str(one.name) for one in client.list_blobs()}
+    repo.commit({CONDA: repo.read(CONDA).replace(line, "acme-core==3.0.1")})
+    ran = repo.wheelstep(*arguments, extra=with_key(world))
+    assert (ran.code, ran.report["mirrored"][0]["status"]) == (0, "deleted"), ran.said
+
+
 def test_a_token_of_entra_id_is_sent_to_azures_own_names_alone(
     blob_authority: Path, tmp_path: Path
 ) -> None:
