@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urljoin
 
 from azure.core.credentials import AzureNamedKeyCredential
@@ -17,7 +20,37 @@ from wheelstep.ground.simple_index import parse
 from wheelstep.ground.transport import Transport
 from wheelstep.model import Listed, Wheel
 
-__all__ = ["blobs", "both_pages", "listed", "mirror_at", "projects", "published"]
+__all__ = [
+    "Killed",
+    "blobs",
+    "both_pages",
+    "killed_after",
+    "listed",
+    "mirror_at",
+    "projects",
+    "published",
+]
+
+
+class Killed(BaseException):
+    """The process was."""
+
+
+def killed_after(mirror: BlobMirror, changes: int) -> None:
+    """Let so many changes of the store through, and then kill."""
+    left = itertools.count(changes, -1)
+
+    def stopping(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            if next(left) <= 0:
+                raise Killed
+            return method(*arguments, **keywords)
+
+        return call
+
+    store: Any = mirror.store
+    for name in ("create", "write", "annotate", "remove"):
+        setattr(store, name, stopping(getattr(store, name)))
 
 
 def mirror_at(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,10 @@ from azure.storage.blob import ContainerClient
 
 from tests.destinations.mirror_chaos import check, storm
 from tests.destinations.mirror_kit import (
+    Killed,
     blobs,
     both_pages,
+    killed_after,
     listed,
     mirror_at,
     projects,
@@ -145,27 +146,6 @@ def test_other_content_under_the_same_version_is_refused(
     late.look([NAME])
     assert not late.put(other)
     assert blobs(container) == before
-
-
-class Killed(BaseException):
-    """The process was."""
-
-
-def killed_after(mirror: BlobMirror, changes: int) -> None:
-    """Let so many changes of the store through, and then kill."""
-    left = itertools.count(changes, -1)
-
-    def stopping(method: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **keywords: Any) -> Any:
-            if next(left) <= 0:
-                raise Killed
-            return method(*arguments, **keywords)
-
-        return call
-
-    store: Any = mirror.store
-    for name in ("create", "write"):
-        setattr(store, name, stopping(getattr(store, name)))
 
 
 @pytest.mark.parametrize("new", [True, False])

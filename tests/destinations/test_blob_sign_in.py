@@ -115,6 +115,32 @@ def test_nothing_of_entra_ids_goes_over_an_open_line() -> None:
         sign_in(address=MirrorAddress.parse("blob+http://wheels.contoso.example/wheels"))
 
 
+CUSTOM = MirrorAddress.parse("blob+https://wheels.contoso.example/wheels")
+LIKE = MirrorAddress.parse("blob+https://acme.blob.core.evil.example/wheels")
+
+
+@pytest.mark.parametrize("address", [CUSTOM, LIKE])
+def test_a_host_that_may_be_anybodys_gets_no_token_of_entra_id(address: MirrorAddress) -> None:
+    with pytest.raises(SettingError) as caught:
+        sign_in(address=address)
+    assert caught.value.code == "destination-foreign"
+    for way in ("a SAS", "an account key", "a connection string", "serve-url"):
+        assert way in caught.value.cure
+    # what is of this account alone goes there
+    assert sign_in(SAS, address=address).kind == "sas"
+    assert sign_in(KEY, address=address).kind == "key"
+
+
+def test_where_resource_manager_says_that_the_storage_is_entra_id_signs_in() -> None:
+    found = blob_sign_in(CUSTOM, None, {}, Identity(), told=True)
+    assert found.make().get_token().token == "a-token-of-entra"
+    with pytest.raises(SettingError, match="not encrypted"):
+        blob_sign_in(
+            MirrorAddress.parse("blob+http://wheels.contoso.example/wheels"),
+            None, {}, Identity(), told=True,
+        )  # fmt: skip
+
+
 def test_a_pull_requests_setting_gets_no_sign_in() -> None:
     found = blob_sign_in(ADDRESS, None, {"AZURE_STORAGE_KEY": KEY}, Identity(), anonymous=True)
     assert (found.kind, found.make()) == ("nobody", None)

@@ -85,7 +85,40 @@ def test_no_token_goes_out_in_the_open() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["https://pkgs.dev.azure.com/o/_packaging/f/pypi/simple/", "wheels", "https://[x", "a/b/c"],
-)
+    ["https://pkgs.dev.azure.com/o/_packaging/f/pypi/simple/", "wheels", "https://[x", "a/b/c",
+     "https://acme.blob.core.evil.example/wheels", "https://acme.blob.storage.evil.example/wheels",
+     "https://acme.blob.core.windows.net.evil.example/wheels"],
+)  # fmt: skip
 def test_other_places_are_no_mirrors(text: str) -> None:
     assert not is_mirror(text)
+
+
+@pytest.mark.parametrize(
+    ("host", "at_azure"),
+    [
+        ("acme.blob.core.windows.net", True),
+        ("ACME.Blob.Core.Windows.Net:8443", True),
+        ("acme-secondary.blob.core.windows.net", True),
+        ("acme-microsoftrouting.blob.core.windows.net", True),
+        ("acme.privatelink.blob.core.windows.net", True),
+        ("acme.z12.blob.storage.azure.net", True),
+        ("acme.blob.core.chinacloudapi.cn", True),
+        ("acme.blob.core.usgovcloudapi.net", True),
+        ("acme.blob.core.cloudapi.de", True),
+        ("acme.blob.core.microsoft.scloud", True),
+        ("acme.blob.core.eaglex.ic.gov", True),
+        ("acme.blob.core.evil.example", False),
+        ("acme.blob.core.com", False),
+        ("acme.blob.storage.evil.example", False),
+        ("acme.blob.core.windows.net.evil.example", False),
+        ("evilcore.windows.net", False),
+        ("acme.blob.evil-core.windows.net", False),
+        ("core.windows.net", False),
+        ("acme.blob.core.windows.net.", False),
+        ("wheels.contoso.example", False),
+        ("127.0.0.1:10000/acme.blob.core.windows.net", False),
+        ("acme.blob.core.windows.net@wheels.contoso.example", False),
+    ],
+)
+def test_names_that_only_azure_can_have(host: str, at_azure: bool) -> None:
+    assert MirrorAddress.parse(f"blob+https://{host}/wheels").at_azure is at_azure

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from azure.storage.blob import ContainerClient
 from packaging.version import Version
 
 from tests.destinations.mirror_kit import (
+    Killed,
     blobs,
     both_pages,
+    killed_after,
     listed,
     mirror_at,
     projects,
@@ -87,27 +87,6 @@ def test_a_deleted_version_is_gone_with_its_metadata_and_may_come_again_as_anoth
     assert listed(mirror, PROJECT) == {}
 
 
-class Stopped(Exception):
-    """The process was killed."""
-
-
-def stopped_after(mirror: BlobMirror, changes: int) -> None:
-    """Let everything that changes the store work this often, and then kill."""
-    left = itertools.count(changes, -1)
-
-    def killed(method: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **keywords: Any) -> Any:
-            if next(left) <= 0:
-                raise Stopped
-            return method(*arguments, **keywords)
-
-        return call
-
-    store: Any = mirror.store
-    for name in ("create", "write", "annotate", "remove"):
-        setattr(store, name, killed(getattr(store, name)))
-
-
 @pytest.mark.parametrize("ending", ["repair", "again"])
 def test_a_deletion_that_is_stopped_anywhere_is_ended(
     emulator: Azurite, container: ContainerClient, wheels: list[Wheel], ending: str
@@ -115,10 +94,10 @@ def test_a_deletion_that_is_stopped_anywhere_is_ended(
     for changes in range(6):
         published(opened(emulator, container), *wheels)
         stopping = opened(emulator, container)
-        stopped_after(stopping, changes)
+        killed_after(stopping, changes)
         try:
             delete(stopping, PROJECT, Version("1.0"))
-        except Stopped:
+        except Killed:
             pass
         else:
             assert changes == 5, "mark, two pages, metadata, wheel"

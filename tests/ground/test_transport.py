@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from azure.core.rest import HttpRequest
 
 from tests.ground.web import Answer, InstantClock, Web
 from wheelstep.errors import (
@@ -20,6 +21,7 @@ from wheelstep.errors import (
     StepError,
     StoppedBySignal,
 )
+from wheelstep.ground.azure_transport import azure_transport
 from wheelstep.ground.clock import SystemClock
 from wheelstep.ground.secret import Secret
 from wheelstep.ground.transport import USER_AGENT, RetryBudget, Transport
@@ -45,6 +47,29 @@ def test_a_plain_request(transport: Transport) -> None:
     assert asked.headers["User-Agent"] == USER_AGENT
     assert asked.headers["Accept"] == "x/y"
     assert asked.headers["Authorization"] is None
+
+
+def test_libraries_that_talk_to_one_host_share_its_connections(transport: Transport) -> None:
+    with Web(Answer(body=b"hello")) as web, Web(Answer()) as other:
+        session = transport.session_for(f"{web.url}/a")
+        assert transport.session_for(f"{web.url}/b?c") is session
+        assert transport.session_for(other.url) is not session
+        assert transport.new_session() is not session
+        for _ in range(3):
+            sent = azure_transport(transport, transport.session_for(web.url))
+            with sent:
+                answer = sent.send(HttpRequest("GET", web.url))
+            assert answer.text() == "hello"
+        assert len(web.connections) == 1
+        transport.close()
+        assert session.get(web.url).text == "hello", "it can be used again"
+        assert len(web.connections) == 2
+
+
+def test_a_librarys_session_has_the_proxy_of_its_host_alone() -> None:
+    with Transport({"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "b.example"}) as transport:
+        assert transport.session_for("https://a.example").proxies == {"https": "http://127.0.0.1:9"}
+        assert transport.session_for("https://b.example").proxies == {}
 
 
 def test_netrc_and_cookies_are_not_used(

@@ -12,15 +12,18 @@ import pytest
 from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
 from tests.destinations.mirror_kit import blobs
+from tests.ground.web import Answer, Web
 from tests.rehearsal.made import make_wheel
 from tests.release.kit import Ran, Repo
 from tests.release.samples import CONDA
 from tests.servers.arm import Arm, arm_server
 from tests.servers.authority import made_authority
 from tests.servers.azurite import ACCOUNT, KEY, Azurite
+from tests.servers.blob_proxy import Fate, Seen, between, denied
 from tests.servers.front import front
 
 HOST = f"{ACCOUNT}.blob.core.windows.net"
+FOREIGN = f"{ACCOUNT}.blob.core.contoso.example"
 WHEEL = "acme_core-3.0.0-py3-none-any.whl"
 PROJECT = "packages/core/pyproject.toml"
 _numbers = itertools.count()
@@ -48,7 +51,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def blob_authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_authority(tmp_path_factory.mktemp("names"), HOST)
+    return made_authority(tmp_path_factory.mktemp("names"), HOST, FOREIGN)
 
 
 @pytest.fixture
@@ -196,6 +199,27 @@ def test_a_closed_container_is_written_to_and_told_that_pip_cannot_read_it(
     assert where["acme-core"] == f"https://{HOST}/{container}/simple/"
 
 
+def test_what_the_view_of_a_mirror_cannot_read_is_told_in_the_services_words(
+    world: World, blob_authority: Path, tmp_path: Path
+) -> None:
+    container = f"closed{next(_numbers)}"
+    world.store.container(container)
+    repo = repository(tmp_path / "place", container)
+
+    def rule(seen: Seen) -> Fate | Answer:
+        page = seen.method == "GET" and f"/{container}/simple/acme-core/" in seen.path
+        return denied(403, "AuthorizationFailure") if page else Fate.PASSED
+
+    base = world.store.url.removesuffix(f"/{ACCOUNT}")
+    with between(base, rule) as middle, front(blob_authority, {HOST: middle.url}) as where:
+        elsewhere = {**with_key(world, WHEELSTEP_READ_BACK="write"), **where.environment()}
+        ran = repo.wheelstep("release", extra=elsewhere)
+    assert ran.code == 5, ran.said
+    said = ran.problem("storage-firewall")["message"]
+    assert "reading simple/acme-core/: 403 AuthorizationFailure" in said
+    assert not list(world.store.service().get_container_client(container).list_blobs())
+
+
 def test_a_sas_is_enough_and_stays_a_secret(world: World, container: str, tmp_path: Path) -> None:
     world.account(closed=True)
     repo = repository(tmp_path / "place", container)
@@ -269,3 +293,65 @@ def test_the_upkeep_of_a_mirror_on_the_command_line(
     ):
         ran = upkeep(*arguments)
         assert (ran.code, ran.report["problems"][0]["code"]) == (2, code), ran.said
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "acme-core @ {url}",
+        "acme_core@{url}#sha256={sha256}",
+        "{url}",
+        "{url}#sha256={sha256}",
+        "acme-core == 3.0",
+    ],
+)
+def test_a_version_that_a_definition_names_in_any_way_is_not_deleted(
+    world: World, container: str, tmp_path: Path, named: str
+) -> None:
+    world.account(closed=True)
+    repo = repository(tmp_path / "place", container)
+    ran = released(repo, with_key(world))
+    (wheel,) = ran.report["packages"][0]["wheels"]
+    line = named.format(url=wheel["published"][0]["url"], sha256=wheel["sha256"])
+    repo.commit({CONDA: repo.read(CONDA).replace("acme-core==3.0.0", line), "wheelstep.lock": None})
+    arguments = ("mirror", "--delete", "acme-core==3.0.0")
+    ran = repo.wheelstep(*arguments, extra=with_key(world))
+    assert ran.code == 4, ran.said
+    (problem,) = ran.report["problems"]
+    assert (problem["code"], problem["file"], problem["line"]) == ("version-in-use", CONDA, 8)
+    client = world.store.service().get_container_client(container)
+    assert f"simple/acme-core/{WHEEL}" in {str(one.name) for one in client.list_blobs()}
+    repo.commit({CONDA: repo.read(CONDA).replace(line, "acme-core==3.0.1")})
+    ran = repo.wheelstep(*arguments, extra=with_key(world))
+    assert (ran.code, ran.report["mirrored"][0]["status"]) == (0, "deleted"), ran.said
+
+
+def test_a_token_of_entra_id_is_sent_to_azures_own_names_alone(
+    blob_authority: Path, tmp_path: Path
+) -> None:
+    refusal = denied(403, "AuthorizationPermissionMismatch")
+    with (
+        Web(refusal) as storage,
+        arm_server(blob_authority) as arm,
+        front(blob_authority, {HOST: storage.url, FOREIGN: storage.url}) as where,
+    ):
+        handed = {**arm.environment(), **where.environment()}
+        ran = repository(tmp_path / "own", "wheels").wheelstep("release", extra=handed)
+        assert (ran.code, HOST in where.asked) == (5, True), ran.said
+        sent = [one.headers["Authorization"] for one in storage.asked]
+        assert any(str(one).startswith("Bearer ") for one in sent)
+        storage.asked.clear()
+
+        repo = repository(tmp_path / "foreign", "wheels")
+        settings = repo.read("wheelstep.toml").replace(f"https://{HOST}", f"blob+https://{FOREIGN}")
+        repo.commit({"wheelstep.toml": settings})
+        ran = repo.wheelstep("release", extra=handed)
+        assert ran.code == 2, ran.said
+        assert FOREIGN in ran.problem("destination-foreign")["message"]
+        assert [one for one in storage.asked if one.headers["Authorization"]] == []
+        # what is this account's own goes there
+        ran = repo.wheelstep("release", extra={**handed, "AZURE_STORAGE_KEY": KEY})
+        assert (ran.code, FOREIGN in where.asked) == (5, True), ran.said
+        sent = [one.headers["Authorization"] for one in storage.asked]
+        assert any(str(one).startswith("SharedKey ") for one in sent)
+        assert not any(str(one).startswith("Bearer ") for one in sent)

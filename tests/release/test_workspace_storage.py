@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ground.web import Web
 from tests.rehearsal.made import make_wheel
 from tests.release.kit import Repo
 from tests.release.samples import CONDA
@@ -16,9 +17,11 @@ from tests.servers.arm import Arm, arm_server
 from tests.servers.artifacts import FOLDER, Artifacts, artifact_service
 from tests.servers.authority import made_authority
 from tests.servers.azurite import ACCOUNT, KEY, Azurite
-from tests.servers.front import front
+from tests.servers.blob_proxy import denied
+from tests.servers.front import Front, front
 
 HOST = f"{ACCOUNT}.blob.core.windows.net"
+CUSTOM = "blobs.contoso.example"
 PROJECT = "packages/core/pyproject.toml"
 WHEEL = "acme_core-3.0.0-py3-none-any.whl"
 URL = f"https://{HOST}/azureml/{FOLDER}/{WHEEL}"
@@ -31,6 +34,7 @@ class World:
     store: Azurite
     arm: Arm
     service: Artifacts
+    front: Front
     network: dict[str, str]
     destination: str
 
@@ -45,7 +49,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def blob_authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_authority(tmp_path_factory.mktemp("names"), HOST)
+    return made_authority(tmp_path_factory.mktemp("names"), HOST, CUSTOM)
 
 
 @pytest.fixture
@@ -69,6 +73,7 @@ def world(emulator: Azurite, blob_authority: Path) -> Iterator[World]:
             emulator,
             arm,
             service,
+            where,
             {**arm.environment(), **where.environment()},
             f"azureml://subscriptions/{subscription}/resourcegroups/{group}/workspaces/train",
         )
@@ -146,6 +151,23 @@ def test_whoever_has_storage_rights_only_writes_straight_to_the_same_place(
     assert repo.release(extra=world.network).status == "nothing-to-do"
 
 
+@pytest.mark.parametrize("host", [HOST, CUSTOM])
+def test_entra_id_signs_in_where_resource_manager_says_that_the_storage_is(
+    world: World, repo: Repo, blob_authority: Path, host: str
+) -> None:
+    world.service.denied = True
+    (made,) = world.arm.workspaces.values()
+    made.storage["properties"]["primaryEndpoints"] = {"blob": f"https://{host}/"}
+    refusal = denied(403, "AuthorizationPermissionMismatch")
+    with Web(refusal) as storage, front(blob_authority, {host: storage.url}) as where:
+        handed = {**world.network, **where.environment()}
+        ran = repo.wheelstep("release", extra=handed)
+        assert ran.code == 5, ran.said
+        assert "Nor straight into its storage" in ran.problem("not-authorized")["message"]
+        assert storage.asked
+        assert all(one.headers["Authorization"].startswith("Bearer ") for one in storage.asked)
+
+
 def test_whoever_has_neither_right_is_told_both(world: World, repo: Repo) -> None:
     world.service.denied = True
     wrong = {**world.network, "AZURE_STORAGE_ACCOUNT": ACCOUNT, "AZURE_STORAGE_KEY": KEY[::-1]}
@@ -181,6 +203,17 @@ def test_what_was_registered_and_never_uploaded_is_completed(world: World, repo:
     world.service.registered += ["acme_core-1.0-py3-none-any.whl", "other.txt", WHEEL]
     ran = repo.release(extra=world.network)
     assert ran.published == {WHEEL: ["uploaded"]}
+
+
+def test_many_wheels_share_the_connections_to_the_storage(world: World, repo: Repo) -> None:
+    for number in range(60):
+        file = f"acme_core-1.{number}-py3-none-any.whl"
+        world.put(b"an earlier one", file)
+        world.service.registered.append(file)
+    ran = repo.release(extra=world.network)
+    assert ran.published == {WHEEL: ["uploaded"]}
+    opened = [name for name in world.front.asked if name == HOST]
+    assert 1 <= len(opened) <= 20, "one for each transfer that goes on at once, and not each wheel"
 
 
 def test_a_wheel_that_was_changed_since_is_found_by_the_next_run(world: World, repo: Repo) -> None:

@@ -15,6 +15,7 @@ from wheelstep.destinations.blob_refusals import blob_refused, no_account
 from wheelstep.destinations.blob_sign_in import BlobSignIn
 from wheelstep.destinations.mirror_address import MirrorAddress
 from wheelstep.errors import ServiceUnavailable
+from wheelstep.ground.azure_transport import azure_transport
 from wheelstep.ground.blob_answers import error_code
 from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.transport import Response, Transport
@@ -137,13 +138,9 @@ class BlobCalls:
     def _container(self) -> ContainerClient:
         with self._guard:
             if self._client is None:
-                import requests
-                from azure.core.pipeline.transport import RequestsTransport
                 from azure.storage.blob import ContainerClient, LinearRetry
 
-                session = requests.Session()
-                self._transport.prepare(session)
-                session.proxies.update(self._transport.proxies(self._address.account_url))
+                session = self._transport.session_for(self._address.account_url)
                 self._who = self._sign_in()
                 self._client = ContainerClient(
                     self._address.account_url,
@@ -151,14 +148,7 @@ class BlobCalls:
                     credential=self._who.make(),
                     retry_policy=LinearRetry(retry_total=0),
                     raw_response_hook=self._hear,
-                    transport=RequestsTransport(
-                        session=session,
-                        session_owner=False,
-                        use_env_settings=False,
-                        connection_verify=session.verify,
-                        connection_timeout=self._transport.timeout[0],
-                        read_timeout=self._transport.timeout[1],
-                    ),
+                    transport=azure_transport(self._transport, session),
                 )
             return self._client
 

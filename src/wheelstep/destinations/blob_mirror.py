@@ -38,8 +38,9 @@ from wheelstep.destinations.mirror_project import (
 )
 from wheelstep.destinations.mirror_root import BLOB_FORM, INDEX_FORM, add_to_root
 from wheelstep.destinations.mirror_window import Window
+from wheelstep.destinations.verified import verified
 from wheelstep.destinations.wheel_metadata import notes_about
-from wheelstep.errors import CannotHere, Refused, ServiceRefused, SettingError, StepError
+from wheelstep.errors import CannotHere, ServiceRefused, SettingError, StepError
 from wheelstep.ground.blob_answers import HIDDEN, SILENT_PIP, error_code
 from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.simple_index import ACCEPT, parse
@@ -286,17 +287,13 @@ class BlobMirror:
             found = self._transport.request(
                 "GET", listed.url, stream_to=target, hash_only=True, refused=self._unreadable
             ).sha256
-        if listed.sha256 not in {None, found}:
-            if target is not None:
-                target.unlink(missing_ok=True)
-            raise Refused(
-                f"{listed.file} at {without_credentials(listed.url)} has the SHA-256 {found}, and "
-                f"the mirror says {listed.sha256}: one of them was changed.",
-                code="hash-mismatch",
-                cure="Find out who changed it; then remove the version (`wheelstep mirror "
-                "--delete`) and publish it again.",
-            )
-        return found
+        return verified(
+            found,
+            listed,
+            target,
+            says="the mirror",
+            cure="remove the version (`wheelstep mirror --delete`) and publish it again",
+        )
 
     # -- writing
 

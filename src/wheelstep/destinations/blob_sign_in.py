@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from urllib.parse import parse_qs, urlsplit
 
-from wheelstep.destinations.mirror_address import MirrorAddress
+from wheelstep.destinations.mirror_address import RIGHT_FORM, MirrorAddress
 from wheelstep.errors import SettingError
 from wheelstep.ground.credentials import GITHUB_TOKEN, IdentitySource
 from wheelstep.ground.identity import Identity, identity_in
@@ -80,8 +80,12 @@ def blob_sign_in(
     entra: IdentitySource,
     *,
     anonymous: bool = False,
+    told: bool = False,
 ) -> BlobSignIn:
     """Return who signs in.
+
+    A token of Entra ID opens every storage account that its identity may use: it is sent to no host
+    that may be anybody's.
 
     Args:
         address: The mirror's; what belongs to another account is passed over.
@@ -89,9 +93,11 @@ def blob_sign_in(
         environment: This process's.
         entra: Whom Entra ID knows here, with tokens for storage.
         anonymous: Nobody may sign in: a pull request may have written the setting.
+        told: Azure Resource Manager itself said that the account is there.
 
     Raises:
-        SettingError: What was given is none of them, or another account's.
+        SettingError: What was given is none of them, or another account's; nothing was given, and
+            the host may get no token of Entra ID.
     """
     if anonymous:
         return BlobSignIn("nobody", "nobody (a pull request may have written this)", lambda: None)
@@ -113,6 +119,15 @@ def blob_sign_in(
             "key and no SAS for it.",
             code="destination-insecure",
             cure=f"Write https://, or set {CONNECTION_STRING}.",
+        )
+    if not (told or address.at_azure):
+        raise SettingError(
+            f"{address.url} is at no host name of Azure Storage's own: no token of Entra ID is "
+            "sent there, since it would open every account that whoever signs in may use.",
+            code="destination-foreign",
+            cure=f"Write {RIGHT_FORM}, and set `serve-url` to where consumers read; or give a SAS, "
+            "an account key or a connection string: `feed-token`, the table's `token-env`, "
+            f"{CONNECTION_STRING}, {KEY} or {SAS}.",
         )
     return BlobSignIn("entra", "Entra ID", lambda: _Entra(entra), entra=entra)
 

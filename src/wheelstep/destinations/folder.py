@@ -25,6 +25,7 @@ from wheelstep.destinations.layout import (
     root_pages,
 )
 from wheelstep.destinations.store import FileStore, sha256_of
+from wheelstep.destinations.verified import verified
 from wheelstep.destinations.wheel_metadata import metadata_in
 from wheelstep.errors import CannotHere, Refused, ServiceRefused, SettingError
 from wheelstep.ground.secret import without_credentials
@@ -187,17 +188,15 @@ class FolderDestination:
                 stream_to=target,
                 hash_only=True,
             ).sha256
-        if listed.sha256 not in {None, found}:
-            if target is not None:
-                target.unlink(missing_ok=True)
-            raise Refused(
-                f"{listed.file} at {without_credentials(listed.url)} has the SHA-256 {found}, and "
-                f"the page that lists it says {listed.sha256}: one of them was changed.",
-                code="hash-mismatch",
-                cure="Find out who changed it; then put the right file back, or remove the wheel "
-                f"and {SIMPLE}/{project_of(listed.file)}/ and run it again.",
-            )
-        return found
+        project = project_of(listed.file)
+        return verified(
+            found,
+            listed,
+            target,
+            says="the page that lists it",
+            cure=f"put the right file back, or remove the wheel and {SIMPLE}/{project}/ and run it "
+            "again",
+        )
 
     # -- writing --------------------------------------------------------------------------------
 

@@ -19,9 +19,20 @@ from wheelstep.ground.secret import without_credentials
 __all__ = ["RIGHT_FORM", "MirrorAddress", "is_mirror"]
 
 RIGHT_FORM: Final = "https://ACCOUNT.blob.core.windows.net/CONTAINER[/PREFIX]"
+SUFFIXES: Final = (
+    "core.windows.net",
+    "core.chinacloudapi.cn",
+    "core.usgovcloudapi.net",
+    "core.cloudapi.de",
+    "core.microsoft.scloud",
+    "core.eaglex.ic.gov",
+    "storage.azure.net",
+)
+"""What the hosts of storage accounts end with, in every cloud: nobody but Azure has a host there
+(`az cloud list`: suffixes.storageEndpoint; "Storage account overview" for DNS zones)."""
 ENDPOINT: Final = re.compile(
     r"(?P<account>[a-z0-9]{3,24})(?:-secondary)?\.(?:z\d+\.)?(?P<service>blob|dfs|web)"
-    r"\.(?P<cloud>core\.[a-z.]+|storage\.[a-z.]+)"
+    rf"\.(?P<cloud>{'|'.join(map(re.escape, SUFFIXES))})"
 )
 """The hosts of a storage account, in every cloud (with DNS zones: `z12.blob.storage.azure.net`)."""
 CONTAINER: Final = re.compile(r"[a-z0-9](?:-?[a-z0-9]){2,62}|\$web|\$root")
@@ -51,6 +62,13 @@ class MirrorAddress:
     def website(self) -> bool:
         """True for `$web`, which the account's static website serves by `index.html` alone."""
         return self.container == "$web"
+
+    @property
+    def at_azure(self) -> bool:
+        """True where the host can only be Azure Storage's own; another name, a custom domain's for
+        one, may be anybody's."""
+        host = (urlsplit(self.account_url).hostname or "").lower()
+        return host.endswith(tuple(f".{suffix}" for suffix in SUFFIXES))
 
     @property
     def account(self) -> str:

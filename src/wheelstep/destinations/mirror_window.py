@@ -6,7 +6,9 @@ Served on 127.0.0.1 below a path that nobody else knows, for as long as the proc
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+import sys
 import tempfile
 import threading
 from collections.abc import Callable
@@ -18,12 +20,13 @@ from typing import Final, Protocol
 from urllib.parse import unquote
 
 from wheelstep.destinations.layout import SIMPLE
-from wheelstep.destinations.mirror_project import HTML
-from wheelstep.errors import StepError
+from wheelstep.destinations.mirror_project import HTML, Entry
+from wheelstep.errors import CannotHere, ServiceUnavailable, StepError
 
 __all__ = ["Readable", "Window"]
 
 WHOLE: Final = ".whl"
+WHEEL: Final = "application/octet-stream"
 
 
 class Readable(Protocol):
@@ -31,6 +34,9 @@ class Readable(Protocol):
 
     def read(self, path: str) -> bytes | None:
         """Return a blob's bytes, None where there is none."""
+
+    def about(self, path: str) -> Entry | None:
+        """Return what a listing would show of a blob, None where there is none."""
 
     def download(self, path: str, target: Path | None) -> str:
         """Read a blob as a whole, and return its SHA-256."""
@@ -51,6 +57,8 @@ class Window:
         self._guard = threading.Lock()
         self._server: ThreadingHTTPServer | None = None
         self._secret = secrets.token_urlsafe(24)
+        self._wrong: Exception | None = None
+        """The first thing that went wrong and that asking again does not mend."""
 
     @property
     def url(self) -> str:
@@ -60,6 +68,19 @@ class Window:
                 self._server = self._opened()
             port = self._server.server_address[1]
         return f"http://127.0.0.1:{port}/{self._secret}/{SIMPLE}/"
+
+    def check(self) -> None:
+        """Tell what went wrong since this was asked last, which whoever asked here was told by a
+        status alone.
+
+        Raises:
+            StepError: What the store said to us.
+            Exception: A defect.
+        """
+        with self._guard:
+            wrong, self._wrong = self._wrong, None
+        if wrong is not None:
+            raise wrong
 
     def close(self) -> None:
         """Close it."""
@@ -84,10 +105,26 @@ class Window:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
                 """Say nothing: what is asked for is told by whoever asks."""
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, request: object, client_address: object) -> None:
+                """Keep what ended an answer for `check`: it is no business of the terminal's."""
+                del request, client_address
+                window.note(sys.exception())
+
+        server = Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         return server
+
+    def note(self, error: BaseException | None) -> None:
+        """Keep what went wrong; a client that has hung up is nothing wrong, and one that is told
+        that a service could not answer just now asks again."""
+        if isinstance(error, Exception) and not isinstance(
+            error, (ConnectionError, ServiceUnavailable)
+        ):
+            with self._guard:
+                self._wrong = self._wrong or error
 
     def answer(self, asked: BaseHTTPRequestHandler) -> None:
         """Answer a request."""
@@ -105,6 +142,7 @@ class Window:
             else:
                 self._give(asked, self._store.read(f"{SIMPLE}/{'/'.join(parts)}"), "text/plain")
         except StepError as error:
+            self.note(error)
             _send(asked, HTTPStatus.BAD_GATEWAY, error.message.encode(), "text/plain")
 
     def _give(self, asked: BaseHTTPRequestHandler, data: bytes | None, kind: str) -> None:
@@ -112,22 +150,31 @@ class Window:
         _send(asked, status, data or b"", kind)
 
     def _give_file(self, asked: BaseHTTPRequestHandler, path: str) -> None:
-        with tempfile.TemporaryDirectory(prefix="wheelstep-") as folder:
+        if asked.command == "HEAD":
+            about = self._store.about(path)
+            status = HTTPStatus.NOT_FOUND if about is None else HTTPStatus.OK
+            _start(asked, status, about.size if about is not None else 0, WHEEL)
+            return
+        with contextlib.ExitStack() as stack:
+            try:
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="wheelstep-"))
+            except OSError as error:
+                raise CannotHere.from_os_error(error, "making a temporary folder") from error
             target = Path(folder) / "wheel"
             self._store.download(path, target)
-            asked.send_response(HTTPStatus.OK)
-            asked.send_header("Content-Type", "application/octet-stream")
-            asked.send_header("Content-Length", str(target.stat().st_size))
-            asked.end_headers()
-            if asked.command == "GET":
-                with target.open("rb") as stream:
-                    copyfileobj(stream, asked.wfile)
+            _start(asked, HTTPStatus.OK, target.stat().st_size, WHEEL)
+            with target.open("rb") as stream:
+                copyfileobj(stream, asked.wfile)
+
+
+def _start(asked: BaseHTTPRequestHandler, status: HTTPStatus, size: int, kind: str) -> None:
+    asked.send_response(status)
+    asked.send_header("Content-Type", kind)
+    asked.send_header("Content-Length", str(size))
+    asked.end_headers()
 
 
 def _send(asked: BaseHTTPRequestHandler, status: HTTPStatus, data: bytes, kind: str) -> None:
-    asked.send_response(status)
-    asked.send_header("Content-Type", kind)
-    asked.send_header("Content-Length", str(len(data)))
-    asked.end_headers()
+    _start(asked, status, len(data), kind)
     if asked.command == "GET":
         asked.wfile.write(data)

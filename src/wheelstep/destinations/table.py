@@ -363,7 +363,7 @@ def _workspace(wanted: Wanted, context: _Context) -> Destination:
 
     def storage_sign_in(storage: str) -> BlobSignIn:
         address = MirrorAddress.parse(f"blob+{storage}/{DEFAULT_CONTAINER}")
-        return blob_sign_in(address, wanted.token, context.environment, context.storage)
+        return blob_sign_in(address, wanted.token, context.environment, context.storage, told=True)
 
     return WorkspaceStorage(
         workspace,

@@ -17,9 +17,10 @@ from wheelstep.destinations.artifact_service import ArtifactService, WorkspaceDo
 from wheelstep.destinations.blob_sign_in import BlobSignIn
 from wheelstep.destinations.layout import project_of
 from wheelstep.destinations.mirror_project import MADE_OF
+from wheelstep.destinations.verified import verified
 from wheelstep.destinations.wheel_metadata import notes_about
 from wheelstep.destinations.workspace_ways import AtContainer, AtService, Way
-from wheelstep.errors import CannotHere, Refused, RightMissing, ServiceRefused, SettingError
+from wheelstep.errors import CannotHere, RightMissing, ServiceRefused, SettingError
 from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.transport import Transport
 from wheelstep.model import Index, Listed, Wheel, Workspace
@@ -162,16 +163,9 @@ class WorkspaceStorage:
                 cure="Run it again.",
             )
         found = place.store.download(place.path, target)
-        if listed.sha256 not in {None, found}:
-            if target is not None:
-                target.unlink(missing_ok=True)
-            raise Refused(
-                f"{place.url} has the SHA-256 {found}, and what is kept beside it says "
-                f"{listed.sha256}: it was changed.",
-                code="hash-mismatch",
-                cure="Find out who changed it; then raise the version.",
-            )
-        return found
+        return verified(
+            found, listed, target, says="what is kept beside it", cure="raise the version"
+        )
 
     def put(self, wheel: Wheel) -> bool:
         """Store one wheel, never over another.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from wheelstep.ground.azure_transport import azure_transport
 from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.transport import Response, Transport
 
@@ -21,19 +22,8 @@ class LibraryTransport:
             transport: The run's HTTP policy.
             retrying: False where a service may well not be there, as that of managed identities.
         """
-        import requests
-        from azure.core.pipeline.transport import RequestsTransport
-
-        self._session = session = requests.Session()
-        transport.prepare(session)
-        self._inner = RequestsTransport(
-            session=session,
-            session_owner=False,
-            use_env_settings=False,
-            connection_verify=session.verify,
-            connection_timeout=transport.timeout[0],
-            read_timeout=transport.timeout[1],
-        )
+        self._session = transport.new_session()
+        self._inner = azure_transport(transport, self._session)
         self._policy = transport
         self._retrying = retrying
 

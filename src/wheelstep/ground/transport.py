@@ -8,6 +8,7 @@ another place. What a service could not do just now is tried again, with jitter,
 from __future__ import annotations
 
 import base64
+import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -162,6 +163,8 @@ class Transport:
         self.clock: Clock = clock or SystemClock()
         self.timeout = timeout
         self._sender = sender or Sender()
+        self._guard = threading.Lock()
+        self._sessions: dict[tuple[str, str], requests.Session] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -172,23 +175,46 @@ class Transport:
     def close(self) -> None:
         """Close the connections; the transport can be used again afterwards."""
         self._sender.close()
+        with self._guard:
+            for session in self._sessions.values():
+                session.close()
 
-    def prepare(self, session: requests.Session) -> None:
-        """Put a session under this policy: nothing from the process's environment, no retries of
-        its own, no cookies, our user agent. For libraries that bring their own session, too; the
-        caller sets `session.proxies = transport.proxies(url)` for the URL it will talk to.
+    def new_session(self) -> requests.Session:
+        """Return a session under this policy, for libraries that send by one: nothing from the
+        process's environment, no retries of its own, no cookies, our user agent. It has no proxy
+        yet: `proxies` says which, for each URL.
 
         Raises:
             SettingError: The environment names certificate authorities that are not there.
         """
         from http.cookiejar import DefaultCookiePolicy
 
+        import requests
+
+        session = requests.Session()
         session.trust_env = False
         session.verify = authorities_for(self.environment)
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         session.headers["User-Agent"] = USER_AGENT
         for scheme in ("https://", "http://"):
             session.mount(scheme, self._sender.new_adapter())
+        return session
+
+    def session_for(self, url: str) -> requests.Session:
+        """Return the session of all that talk to the host of a URL through libraries, with its
+        proxy: what one of them has opened, with its TLS handshake, the next one uses.
+
+        Raises:
+            SettingError: As `new_session` and `proxies`.
+        """
+        place = urlsplit(url)[:2]
+        with self._guard:
+            session = self._sessions.get(place)
+            if session is None:
+                session = self.new_session()
+                session.proxies.update(self.proxies(url))
+                self._sessions[place] = session
+            return session
 
     def proxies(self, url: str) -> dict[str, str]:
         """Return the proxy for a URL in the form that requests wants.

@@ -181,6 +181,8 @@ def rehearse_subjects(  # noqa: PLR0917 - what is asked, and of which state
         verdicts = [standing.judged(one) for one in rehearse_halves(subjects, ask, solved)]
     why = "" if served is None else "as it is served now"
     note_verdicts(run, verdicts, why, released=released)
+    for mirror in _seen_here(run) if served is None else ():
+        mirror.window.check()
     raise_all(errors_of([*looked, *verdicts]))
 
 
@@ -368,13 +370,16 @@ def _instead(run: Run) -> dict[str, str]:
         for destination in run.destinations
         if isinstance(destination, FolderDestination) and (url := destination.index().url)
     }
-    if run.settings.read_back == "serve":
-        return folders
     return folders | {
-        url: destination.window.url
-        for destination in run.destinations
-        if isinstance(destination, BlobMirror) and (url := destination.consumer_url)
+        url: mirror.window.url for mirror in _seen_here(run) if (url := mirror.consumer_url)
     }
+
+
+def _seen_here(run: Run) -> Sequence[BlobMirror]:
+    """Return the mirrors that are read where they are written, with the step's own sign-in."""
+    if run.settings.read_back == "serve":
+        return ()
+    return [one for one in run.destinations if isinstance(one, BlobMirror)]
 
 
 def _direct(environment: Mapping[str, str], places: Iterable[str]) -> Mapping[str, str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from wheelstep.errors import ServiceRefused, SettingError, StepError
+from wheelstep.ground.azure_transport import azure_transport
 from wheelstep.ground.credentials import EntraToken, IdentitySource, TokenSource
 from wheelstep.ground.identity import Identity, identity_in
 from wheelstep.ground.secret import Secret, without_credentials
@@ -317,15 +318,11 @@ class ResourceManager:
     def _client(self) -> PipelineClient[Any, Any]:
         client: PipelineClient[Any, Any] | None = getattr(self._thread, "client", None)
         if client is None:
-            import requests
             from azure.core.pipeline.policies import RetryPolicy
-            from azure.core.pipeline.transport import RequestsTransport
             from azure.mgmt.core import ARMPipelineClient
             from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 
-            session = requests.Session()
-            self._transport.prepare(session)
-            session.proxies.update(self._transport.proxies(self.endpoint))
+            session = self._transport.session_for(self.endpoint)
             client = ARMPipelineClient(
                 self.endpoint,
                 policies=[
@@ -334,14 +331,7 @@ class ResourceManager:
                         _Tokens(self._tokens), f"{self.endpoint}/.default"
                     ),
                 ],
-                transport=RequestsTransport(
-                    session=session,
-                    session_owner=False,
-                    use_env_settings=False,
-                    connection_verify=session.verify,
-                    connection_timeout=self._transport.timeout[0],
-                    read_timeout=self._transport.timeout[1],
-                ),
+                transport=azure_transport(self._transport, session),
             )
             self._thread.client = client
         return client
