@@ -56,6 +56,8 @@ from wheelstep.stages.rehearsing import read_after
 from wheelstep.stages.run import Run
 from wheelstep.stages.serving import check_serving
 from wheelstep.stages.survey import Survey, survey
+from wheelstep.stages.tagging import Release as Tagged
+from wheelstep.stages.tagging import tag_releases
 from wheelstep.stages.vendoring import Vendoring
 from wheelstep.stages.views import check_reads
 from wheelstep.stages.wording import wording_of
@@ -116,6 +118,8 @@ def release(run: Run, *, pin: bool = True) -> None:
             with run.stage("connect"):
                 this.connecting.store()
             this.commit()
+            with run.stage("tag"):
+                tag_releases(run, this.releases())
         run.report.status = "done" if run.report.changed else "nothing-to-do"
 
 
@@ -411,6 +415,11 @@ class Release:
         )
         self.changes = [*changes, record] if record else changes
         return edits
+
+    def releases(self) -> list[Tagged]:
+        """Return the packages as they are released now, for their tags."""
+        records = [self.record(row.name) for row in self.found.packages]
+        return [Tagged(one.name, one.version, one.commit) for one in records if one.wheels]
 
     def wording(self) -> Wording:
         """Return what the commit and the pull request say: what is pinned, or what was released."""

@@ -141,6 +141,17 @@ class CommitRow:
 
 
 @dataclass(slots=True)
+class TagRow:
+    """The tag of one released package."""
+
+    name: str
+    commit: str
+    """The commit that it is at."""
+    status: str
+    """"created", "unchanged" or "planned"."""
+
+
+@dataclass(slots=True)
 class Report:
     """Everything a run did; filled in as it goes, so that a stopped run reports what it did."""
 
@@ -152,6 +163,7 @@ class Report:
     definitions: list[DefinitionRow] = field(default_factory=list)
     rehearsals: list[dict[str, Any]] = field(default_factory=list)
     commit: CommitRow = field(default_factory=CommitRow)
+    tags: list[TagRow] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     mirrored: list[MirroredRow] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
@@ -195,6 +207,7 @@ class Report:
         return (
             self.landed
             or self.promoted
+            or any(row.status == "created" for row in self.tags)
             or any(row.status in {"yanked", "unyanked", "deleted"} for row in self.mirrored)
             or any(
                 published.status in {"uploaded", "copied"}
@@ -217,6 +230,7 @@ class Report:
             "definitions": [dataclasses.asdict(row) for row in self.definitions],
             "rehearsals": self.rehearsals,
             "commit": dataclasses.asdict(self.commit),
+            "tags": [dataclasses.asdict(row) for row in self.tags],
             "checks": [dataclasses.asdict(check) for check in self.checks],
             "mirrored": [dataclasses.asdict(row) for row in self.mirrored],
             "timings": {stage: round(seconds, 3) for stage, seconds in self.timings.items()},

@@ -62,7 +62,7 @@ ROWS: Final = (
         "branch-protected",
         "{branch} at {remote} is protected, and the rule refused the push: {quote}",
         "Either let the account that pushes bypass the rule, in the branch's protection or policy"
-        " settings, or set `branch` to a branch without it and open the pull request from there."
+        " settings, or set `commit: pull-request`, and the same change is proposed instead."
         " What is published stays, and is not uploaded again.",
     ),
     _row(

@@ -14,9 +14,10 @@ from wheelstep.repositories.interface import Repository
 from wheelstep.repositories.pulls import PullSettings
 from wheelstep.repositories.remote import Remote, remote_urls
 from wheelstep.repositories.table import Wish, repository_of
+from wheelstep.repositories.way import Way
 from wheelstep.stages.run import REMOTE, Run
 
-__all__ = ["Place", "place_of", "repository"]
+__all__ = ["Place", "place_of", "repository", "source_remote", "source_way"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,13 @@ def place_of(run: Run) -> Place | None:
     """
     if run.elsewhere:
         return _elsewhere(run)
-    branch = run.settings.branch or run.trigger.branch
+    return _of_sources(run, run.settings.branch)
+
+
+def _of_sources(run: Run, named: str | None) -> Place | None:
+    """Return the branch of this repository's remote that the run is of; None where it is not
+    known."""
+    branch = named or run.trigger.branch
     if run.settings.commit in REMOTE and branch is None and not run.host.is_ci:
         name = run.git.try_("symbolic-ref", "--quiet", "--short", "HEAD")
         branch = name.text.strip() or None
@@ -104,6 +111,45 @@ def place_of(run: Run) -> Place | None:
     branch = branch.removeprefix("refs/heads/")
     urls = tuple(remote_urls(run.git, branch))
     return Place(branch, urls, run.settings.repository_token or _job_token(run, urls))
+
+
+def source_remote(run: Run) -> Remote:
+    """Return the remote of the packages' repository.
+
+    Raises:
+        SettingError: There is none.
+    """
+    place = _of_sources(run, None if run.elsewhere else run.settings.branch)
+    return Remote(
+        run.git,
+        name=None,
+        branch=place.branch if place else "HEAD",
+        user=None,
+        token=place.token if place else run.settings.repository_token,
+        environment=run.environment,
+        wait=300.0,
+        clock=run.clock,
+    )
+
+
+def source_way(run: Run) -> Way:
+    """Return how something is written there.
+
+    Raises:
+        SettingError: There is no remote, or `commit-with` is none of its ways.
+    """
+    place = _of_sources(run, None if run.elsewhere else run.settings.branch)
+    more = run.settings.committing
+    wish = Wish(
+        git=run.git,
+        host=run.host.name,
+        environment=run.environment,
+        token=place.token if place else run.settings.repository_token,
+        given=Identity(*more.author) if more.author else None,
+        way="auto" if run.elsewhere else more.way,
+        clock=run.clock,
+    )
+    return wish.hosting(source_remote(run)).way()
 
 
 def _elsewhere(run: Run) -> Place:

@@ -29,6 +29,7 @@ from wheelstep.stages.rehearsing import (
 )
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey, Surveyed
+from wheelstep.stages.tagging import Release, note_planned_tags
 from wheelstep.stages.upstreams import check_names
 from wheelstep.stages.vendoring import Vendoring
 from wheelstep.stages.views import check_reads, check_views, index_of, places_of
@@ -106,6 +107,14 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
             rehearse_subjects(run, read, subjects, (), all_names, ahead)
     with run.stage("connect"):
         connecting.store()
+    note_planned_tags(
+        run,
+        [
+            Release(row.name, row.version, row.package.sources.commit)
+            for row in found.packages
+            if row.package is not None
+        ],
+    )
     connects = any(row.status == "planned" for row in report.connections)
     to_do = connects or bool(new or lacks or more or changed)
     if to_do:

@@ -1,0 +1,105 @@
+"""Tags of released packages: made once, never moved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wheelstep.errors import SettingError
+from wheelstep.report import TagRow
+from wheelstep.stages.committing import source_remote, source_way
+from wheelstep.stages.run import REMOTE, Run
+
+__all__ = ["Release", "note_planned_tags", "tag_releases"]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A package as it was released."""
+
+    name: str
+    version: str
+    commit: str
+    """Full id of the commit that it was built from."""
+
+
+def tag_releases(run: Run, releases: Sequence[Release]) -> None:
+    """Make the tags that are not there yet: on the remote where commits go to one, else here.
+
+    A package that was released earlier is tagged, too, where a run was killed before it came to
+    that, or where the setting is new.
+
+    Raises:
+        SettingError: A tag's name is none.
+        ServiceRefused: No right to make tags.
+        ServiceUnavailable: The remote does not answer.
+    """
+    wanted = _names(run, releases)
+    if not wanted:
+        return
+    remote = run.settings.commit in REMOTE
+    there = _on_remote(run, wanted) if remote else _here(run, wanted)
+    for name, release in wanted.items():
+        commit = there.get(name)
+        if commit is None and run.git.try_("cat-file", "-e", f"{release.commit}^{{commit}}").code:
+            run.warn(
+                "tag-not-made",
+                f"{name} is not made: the commit {release.commit[:12]} that {release.name} "
+                f"{release.version} was released from is not in this clone.",
+                cure="Check out the whole history once (`fetch-depth: 0`), and run it again.",
+            )
+            continue
+        status = "unchanged" if commit else "created"
+        if commit is None and remote:
+            commit = source_way(run).tag(name, release.commit)
+        elif commit is None:
+            run.git.output("tag", name, release.commit)
+            commit = release.commit
+        if commit != release.commit:
+            run.warn(
+                "tag-elsewhere",
+                f"The tag {name} is at {commit[:12]}, and {release.name} {release.version} was "
+                f"released from {release.commit[:12]}. A tag that is there is never moved.",
+                severity="notice",
+            )
+        run.report.tags.append(TagRow(name, commit, status))
+
+
+def note_planned_tags(run: Run, releases: Sequence[Release]) -> None:
+    """Put into the report which tags a release would make, as far as it would be new."""
+    run.report.tags = [
+        TagRow(name, release.commit, "planned") for name, release in _names(run, releases).items()
+    ]
+
+
+def _names(run: Run, releases: Sequence[Release]) -> dict[str, Release]:
+    pattern = run.settings.committing.tag
+    if pattern is None:
+        return {}
+    named = {pattern.format(name=one.name, version=one.version): one for one in releases}
+    for name in named:
+        if run.git.try_("check-ref-format", f"refs/tags/{name}").code != 0 or name.startswith("-"):
+            raise SettingError(
+                f"{name!r} cannot be the name of a tag.",
+                code="bad-tag",
+                cure="Set `tag` to something like {name}-v{version}.",
+            )
+    return named
+
+
+def _on_remote(run: Run, wanted: Sequence[str] | dict[str, Release]) -> dict[str, str]:
+    refs = {f"refs/tags/{name}": name for name in wanted}
+    asked = [ref + more for ref in refs for more in ("", "^{}")]  # ^{}: of one that has a text
+    found = source_remote(run).refs(*asked)
+    return {
+        name: found.get(f"{ref}^{{}}") or found[ref] for ref, name in refs.items() if ref in found
+    }
+
+
+def _here(run: Run, wanted: Sequence[str] | dict[str, Release]) -> dict[str, str]:
+    found = {}
+    for name in wanted:
+        done = run.git.try_("rev-parse", "--verify", "--quiet", f"refs/tags/{name}^{{commit}}")
+        if done.code == 0:
+            found[name] = done.text.strip()
+    return found
