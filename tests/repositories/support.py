@@ -76,6 +76,17 @@ def add_line(path: str, line: str) -> Callable[[Snapshot], Sequence[Change]]:
     return decide
 
 
+def add_pin(path: str, name: str, version: str) -> Callable[[Snapshot], Sequence[Change]]:
+    """Return a decision that adds one line to the end of a file whose order matters."""
+
+    def decide(head: Snapshot) -> Sequence[Change]:
+        before = head.read(path) or b""
+        line = f"- {name}=={version}\n".encode()
+        return [] if line in before else [Change(path, before, before + line)]
+
+    return decide
+
+
 def propose_once(
     repository: Repository, path: str = "conda.yml", after: bytes = b"new\n"
 ) -> object:

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from tests.repositories.conftest import Hosted
-from tests.repositories.support import add_line
+from tests.repositories.support import add_line, add_pin
 from wheelstep.ground.clock import SystemClock
 from wheelstep.model import Change
 from wheelstep.repositories.interface import Committed, Snapshot
@@ -37,6 +38,50 @@ def test_everyones_work_ends_on_the_branch(hosted: Hosted, count: int) -> None:
     hosted.world.git(hosted.bare, "fsck", "--strict")
     for clone in clones:
         assert hosted.world.git(clone, "for-each-ref", "refs/wheelstep") == ""
+
+
+def test_a_colleague_at_work_among_racing_runs_loses_nothing(hosted: Hosted) -> None:
+    git, bare = hosted.world.git, hosted.bare.as_uri()
+    begin = hosted.head()
+    clones = [hosted.clone(f"clone-{number}", "--depth=1") for number in range(10)]
+    place = hosted.world.root / "colleague"
+    git(hosted.world.root, "clone", "--quiet", bare, str(place))
+
+    def colleague() -> None:
+        """Edit by hand what the runs edit, too; pull and push until it is there."""
+        for number in range(8):
+            while True:
+                git(place, "fetch", "--quiet")
+                git(place, "reset", "--quiet", "--hard", "origin/main")
+                text = (place / "conda.yml").read_text()
+                (place / "conda.yml").write_text(f"# by hand {number}\n{text}")
+                git(place, "commit", "--quiet", "--all", "-m", f"By hand {number}")
+                if done_by(place, "push", "--quiet", "origin", "main"):
+                    break
+
+    def done_by(where: Path, *arguments: str) -> bool:
+        try:
+            git(where, *arguments)
+        except AssertionError:
+            return False
+        return True
+
+    def release(number: int) -> Committed:
+        decide = add_pin("conda.yml", f"p{number}", "1.0")
+        return land(hosted.push_repository(clones[number]), decide, "Pin", clock=SystemClock())
+
+    with ThreadPoolExecutor(11) as pool:
+        by_hand = pool.submit(colleague)
+        done = list(pool.map(release, range(10)))
+        by_hand.result()
+    assert {one.status for one in done} == {"pushed"}
+    text = hosted.show("conda.yml").decode()
+    assert [f"# by hand {number}" in text for number in range(8)] == [True] * 8
+    assert sorted(line for line in text.splitlines() if "==" in line) == sorted(
+        ["- acme==1.0", *(f"- p{number}==1.0" for number in range(10))]
+    )
+    assert git(hosted.bare, "rev-list", "--merges", "main") == ""
+    assert git(hosted.bare, "rev-list", "--count", f"{begin}..main") == "18"
 
 
 def line_of(*commits: str) -> dict[str, int]:

@@ -70,7 +70,7 @@ ROWS: Final = (
         CannotHere,
         "certificate",
         "This machine does not trust the certificate of {remote}: {quote}",
-        "Name your own certificate authority in GIT_SSL_CAINFO or in git's http.sslCAInfo.",
+        "Name your own certificate authority in REQUESTS_CA_BUNDLE, or for git alone in GIT_SSL_CAINFO.",
     ),
     _row(
         r"Host key verification failed",

@@ -21,6 +21,7 @@ from wheelstep.errors import CannotHere, ServiceUnavailable, SettingError
 from wheelstep.ground.clock import Clock, backoff
 from wheelstep.ground.git import Git, with_config
 from wheelstep.ground.process import Finished
+from wheelstep.ground.proxies import CA_VARIABLES
 from wheelstep.ground.secret import Secret, without_credentials
 from wheelstep.repositories.answers import error_for
 from wheelstep.repositories.credentials import (
@@ -100,7 +101,7 @@ class Remote:
         self._clock = clock
         self._sparing = sparing
         self.name = name or _usual(git, branch)
-        self._settings = [*QUIET, *_own_settings(git, self.name)]
+        self._settings = [*QUIET, *_trusted(git, environment), *_own_settings(git, self.name)]
         fetched = self._url()
         pushed = self._url("--push")
         for url in (fetched, pushed):
@@ -422,6 +423,15 @@ def _usual(git: Git, branch: str) -> str:
         if not remotes[0]
         else f"Make one the branch's upstream: `git branch --set-upstream-to=NAME/{branch}`.",
     )
+
+
+def _trusted(git: Git, environment: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the authority that everything else of ours trusts, where git is told of none."""
+    named = next((environment[name] for name in CA_VARIABLES if environment.get(name)), None)
+    if named is None or environment.get("GIT_SSL_CAINFO") or not Path(named).is_file():
+        return []
+    own = git.try_("config", "--get-regexp", r"^http\..*ssl(cainfo|capath)$")
+    return [] if own.out.strip() else [("http.sslCAInfo", named)]
 
 
 def _own_settings(git: Git, name: str) -> list[tuple[str, str]]:
