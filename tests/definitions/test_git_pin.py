@@ -11,7 +11,7 @@ from tests.definitions.made import only, pin, plan
 from wheelstep.definitions.git_url import parse_git_url
 from wheelstep.definitions.requirement import parse
 from wheelstep.errors import DefinitionUnresolvable
-from wheelstep.repositories.remote import served_url
+from wheelstep.repositories.urls import served_url
 
 SHA = "c" * 40
 SOURCE = f"https://github.com/acme/mono@{SHA}#subdirectory=packages/core"

@@ -63,7 +63,8 @@ def installed(repo: Repo, target: Path) -> str:
 def test_the_wheel_goes_into_the_context_with_the_pin(tmp_path: Path) -> None:
     repo = Repo.create(tmp_path, FILES)
     ran = repo.release()
-    assert ran.codes == []
+    assert ran.codes == ["lfs-file"]
+    assert ran.problem("lfs-file")["file"] == f"envs/image/wheels/{WHEEL}"
     assert repo.read(REQUIREMENTS) == f"# ours\n./wheels/{WHEEL} ; python_version > '3'\n"
     assert "version: 5" in repo.read(ENVIRONMENT)
     shown = repo.git("show", "--name-status", "--format=", "HEAD").splitlines()

@@ -69,7 +69,7 @@ def test_reasons_told_by_a_hook(hosted: Hosted, lines: tuple[str, ...]) -> None:
     assert error.code == "branch-protected"
     for line in lines:
         assert line.removeprefix("error: ") in error.message
-    assert "set `branch`" in error.cure
+    assert "`commit: pull-request`" in error.cure
     assert "bypass" in error.cure
     # somebody the rule lets through
     assert isinstance(propose_once(hosted.push_repository(clone, "admin")), Committed)

@@ -70,7 +70,8 @@ ROWS: Final = (
         CannotHere,
         "certificate",
         "This machine does not trust the certificate of {remote}: {quote}",
-        "Name your own certificate authority in REQUESTS_CA_BUNDLE, or for git alone in GIT_SSL_CAINFO.",
+        "Name your own certificate authority in REQUESTS_CA_BUNDLE, or for git alone in"
+        " GIT_SSL_CAINFO.",
     ),
     _row(
         r"Host key verification failed",

@@ -25,7 +25,8 @@ from wheelstep.repositories.objects import (
     touched_between,
     write_blobs,
 )
-from wheelstep.repositories.remote import Remote, commit_page
+from wheelstep.repositories.remote import Remote
+from wheelstep.repositories.urls import commit_page
 from wheelstep.repositories.way import Way, draft_of
 
 __all__ = ["PushRepository"]

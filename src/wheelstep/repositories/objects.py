@@ -125,14 +125,15 @@ class GitSnapshot:
         self._bring = bring
         self._sources = sources
         self._git = git
-        self._extra = dict(extra or {})
+        self.extra = dict(extra or {})
+        """Environment for git: a partial clone fetches what it reads."""
         self._read: dict[str, bytes] = {}
 
     @cached_property
     def entries(self) -> Mapping[str, Entry]:
         """Everything in the commit: files, symbolic links, submodules."""
         out = self._git.output(
-            "ls-tree", "-r", "-z", "--full-tree", self.revision, extra=self._extra
+            "ls-tree", "-r", "-z", "--full-tree", self.revision, extra=self.extra
         )
         found: dict[str, Entry] = {}
         for record in out.decode("utf-8", "surrogateescape").split("\0"):
@@ -154,7 +155,7 @@ class GitSnapshot:
             ids = [self.entries[path].oid for path in missing]
             if self._bring:
                 self._bring(ids)
-            blobs = read_blobs(self._git, ids, extra=self._extra)
+            blobs = read_blobs(self._git, ids, extra=self.extra)
             self._read |= dict(zip(missing, blobs, strict=True))
         return {path: self._read[path] for path in wanted}
 
@@ -164,12 +165,12 @@ class GitSnapshot:
 
     def is_ancestor(self, older: str, newer: str) -> bool | None:
         """Tell whether `older` is `newer` or an ancestor of it; None where that is not known."""
-        return History(self._sources or self._git, self._extra).is_ancestor(older, newer)
+        return History(self._sources or self._git, self.extra).is_ancestor(older, newer)
 
     def describe(self) -> str:
         """Return the head in words: branch, short id, subject and author."""
         # not by `git log`: in a shallow clone the parents may be missing, and it wants them
-        done = self._git.try_("cat-file", "commit", self.head, extra=self._extra)
+        done = self._git.try_("cat-file", "commit", self.head, extra=self.extra)
         about, _, text = done.text.partition("\n\n")
         author = re.search(r"^author (.*?) <", about, re.MULTILINE)
         subject = text.partition("\n")[0]

@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote, urlsplit
 from wheelstep.errors import StepError
 from wheelstep.ground.secret import Secret
 from wheelstep.ground.transport import Credentials, Transport
-from wheelstep.repositories.remote import served_url
+from wheelstep.repositories.urls import served_url
 
 __all__ = ["NotTold", "Protected", "Protection", "Unprotected", "protection_of"]
 

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from wheelstep.errors import CannotHere, ServiceUnavailable, SettingError
@@ -31,18 +31,14 @@ from wheelstep.repositories.credentials import (
     is_http,
     need_config_by_environment,
 )
+from wheelstep.repositories.urls import usual_remote
 
-__all__ = ["Remote", "commit_page", "remote_urls", "served_url"]
+__all__ = ["Remote"]
 
 OURS: Final = "wheelstep-private"
 """Nobody's own remote: git would take two URLs of one name for a remote with two places."""
 COPIED: Final = ("url", "pushurl", "proxy", "proxyauthmethod", "uploadpack", "receivepack",
                  "promisor", "partialclonefilter")  # fmt: skip
-SSH: Final = re.compile(
-    r"(?:ssh://(?:[^@/]+@)?(?P<host>[^:/@]+)(?::\d+)?/|(?:[^@/:]+@)(?P<server>[^:/@]+):)(?P<path>.+)"
-)
-SAME_PATH: Final = frozenset({"github.com", "gitlab.com", "bitbucket.org"})
-"""Hosts that serve the same path by ssh and by HTTPS."""
 BUSY: Final = re.compile(r"shallow file has changed|shallow\.lock': File exists")
 LOCAL_ATTEMPTS: Final = 20
 ASKED: Final = 4
@@ -100,7 +96,7 @@ class Remote:
         self._wait = wait
         self._clock = clock
         self._sparing = sparing
-        self.name = name or _usual(git, branch)
+        self.name = name or usual_remote(git, branch)
         self._settings = [*QUIET, *_trusted(git, environment), *_own_settings(git, self.name)]
         fetched = self._url()
         pushed = self._url("--push")
@@ -372,59 +368,6 @@ class Remote:
         return frozenset(path.read_text().split()) if path.exists() else frozenset()
 
 
-def remote_urls(git: Git, branch: str) -> list[str]:
-    """Return the URLs that the branch's remote is read from and pushed to, as git rewrites them;
-    nothing where there is no remote. What may be sent to one of them is sent to all."""
-    try:
-        name = _usual(git, branch)
-    except SettingError:
-        return []
-    asked = [git.try_("remote", "get-url", *how, "--", name) for how in ((), ("--push",))]
-    return [done.text.strip().partition("\n")[0] for done in asked if done.code == 0]
-
-
-def served_url(url: str) -> str | None:
-    """Return the URL at which anyone with access reads a remote by HTTP, without credentials.
-
-    Args:
-        url: The remote's, as git has it; in one of ssh's forms too.
-
-    Returns:
-        None where there is none for certain: a folder, ssh to a host that is not known.
-    """
-    if is_http(url):
-        parts = urlsplit(url)
-        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-    found = SSH.fullmatch(url)
-    if found is None:
-        return None
-    host, path = (found["host"] or found["server"]).lower(), found["path"].strip("/")
-    if host in {"ssh.dev.azure.com", "vs-ssh.visualstudio.com"}:
-        azure = re.fullmatch(r"v3/([^/]+)/([^/]+)/([^/]+)", path)
-        return f"https://dev.azure.com/{azure[1]}/{azure[2]}/_git/{azure[3]}" if azure else None
-    return f"https://{host}/{path}" if host in SAME_PATH else None
-
-
-def _usual(git: Git, branch: str) -> str:
-    upstream = git.try_("config", "--get", f"branch.{branch}.remote").text.strip()
-    if upstream and upstream != ".":
-        return upstream
-    remotes = git.text("remote").split("\n")
-    if "origin" in remotes:
-        return "origin"
-    if len(remotes) == 1 and remotes[0]:
-        return remotes[0]
-    raise SettingError(
-        "This repository has no remote to push to."
-        if not remotes[0]
-        else f"This repository has several remotes and none named origin: {', '.join(remotes)}.",
-        code="no-remote",
-        cure="Add it with `git remote add origin URL`, or use `commit: local`."
-        if not remotes[0]
-        else f"Make one the branch's upstream: `git branch --set-upstream-to=NAME/{branch}`.",
-    )
-
-
 def _trusted(git: Git, environment: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return the authority that everything else of ours trusts, where git is told of none."""
     named = next((environment[name] for name in CA_VARIABLES if environment.get(name)), None)
@@ -459,15 +402,3 @@ def _own_settings(git: Git, name: str) -> list[tuple[str, str]]:
         code="no-remote",
         cure=f"Add it with `git remote add {name} URL`.",
     )
-
-
-def commit_page(url: str, commit: str) -> str | None:
-    """Return the address of a commit's page on GitHub or Azure Repos, from the remote's URL."""
-    if not is_http(url):
-        return None
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    if host != "github.com" and "/_git/" not in parts.path:
-        return None
-    path = parts.path.rstrip("/").removesuffix(".git")
-    return urlunsplit((parts.scheme, host, f"{path}/commit/{commit}", "", ""))

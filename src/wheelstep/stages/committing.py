@@ -12,8 +12,9 @@ from wheelstep.ground.secret import Secret
 from wheelstep.repositories.identity import Identity
 from wheelstep.repositories.interface import Repository
 from wheelstep.repositories.pulls import PullSettings
-from wheelstep.repositories.remote import Remote, remote_urls
+from wheelstep.repositories.remote import Remote
 from wheelstep.repositories.table import Wish, repository_of
+from wheelstep.repositories.urls import remote_urls
 from wheelstep.repositories.way import Way
 from wheelstep.stages.run import REMOTE, Run
 

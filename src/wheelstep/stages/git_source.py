@@ -9,7 +9,7 @@ from urllib.parse import quote
 from wheelstep.errors import Refused, SettingError
 from wheelstep.ground.secret import without_credentials
 from wheelstep.model import Pin
-from wheelstep.repositories.remote import remote_urls, served_url
+from wheelstep.repositories.urls import remote_urls, served_url
 from wheelstep.stages.run import REMOTE, Run
 
 __all__ = ["repository_url", "with_sources"]

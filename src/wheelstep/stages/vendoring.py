@@ -12,6 +12,7 @@ from wheelstep.definitions.interface import VendoredFile
 from wheelstep.definitions.plan import Edits
 from wheelstep.errors import CannotHere, DefinitionUnresolvable, Refused
 from wheelstep.model import Change, Wheel
+from wheelstep.repositories.attributes import kept_by_lfs
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.stages.run import Run
 
@@ -37,6 +38,14 @@ class Vendoring:
         going = {path for edit in edits.edits for path in edit.removed} - coming.keys()
         if snapshot.head is None:
             self._warn_of_ignored(sorted(coming))
+        for path in kept_by_lfs(self.run.definition_git, snapshot, sorted(coming)):
+            self.run.warn(
+                "lfs-file",
+                f"{path} is committed as it is, and .gitattributes lets Git LFS keep such files: "
+                "git shows it as changed in every clone that has git-lfs.",
+                cure=f"Except it in .gitattributes: `{path} -filter -diff -merge`.",
+                file=path,
+            )
         return [
             *(
                 Change(path, snapshot.read(path), self.content(file))
