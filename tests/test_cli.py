@@ -77,7 +77,8 @@ def test_help_of_a_command_names_its_options_and_no_secret(
     assert ended.value.code == 0
     flags = set(re.findall(r"^  (--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
     wanted = {f"--{row.name}" for row in OPTIONS if command in row.commands and row.as_flag}
-    own = {"demo": {"--directory"}, "connect": {"--rotate", "--remove", "--print"},
+    own = {"demo": {"--directory"}, "plan": {"--matrix"},
+               "connect": {"--rotate", "--remove", "--print"},
                "mirror": {"--repair", "--yank", "--unyank", "--delete", "--reason"}}  # fmt: skip
     more: set[str] = own.get(command, set())
     assert flags == wanted | more | {"--json"}

@@ -136,14 +136,26 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
                 help="where to lay everything out (a new or an empty folder; a temporary one when "
                 "not given)",
             )
-        if name == "connect":
-            _add_ways(command)
-        if name == "mirror":
-            _add_upkeep(command)
+        _add_own(command, name)
         for row in OPTIONS:
             if name in row.commands and row.as_flag:
                 _add(command, row)
     return parser
+
+
+def _add_own(command: argparse.ArgumentParser, name: str) -> None:
+    """Add the flags that are no options: of this command alone."""
+    match name:
+        case "plan":
+            command.add_argument(
+                "--matrix",
+                action="store_true",
+                help="print only the packages that would be built, as JSON for a CI matrix",
+            )
+        case "connect":
+            _add_ways(command)
+        case "mirror":
+            _add_upkeep(command)
 
 
 def _add_ways(command: argparse.ArgumentParser) -> None:
@@ -221,7 +233,8 @@ def _run(parsed: argparse.Namespace) -> int:
     environment: Mapping[str, str] = dict(os.environ)
     report = Report(parsed.command)
     # a document on standard output is alone there
-    document = parsed.json or flags.get("way") == "print"
+    matrix = bool(flags.get("matrix"))
+    document = parsed.json or matrix or flags.get("way") == "print"
     host = host_of(environment, sys.stdout, sys.stderr, json=document)
     try:
         with _signals():
@@ -233,10 +246,12 @@ def _run(parsed: argparse.Namespace) -> int:
         report.give_up("cancelled" if error.code == "stopped" else "failed", error.exit_code)
     except Exception as error:  # noqa: BLE001 - a defect of ours: said as such, with its traceback
         _defect(error, host, report)
-    return _finish(report, host, environment, json=parsed.json)
+    return _finish(report, host, environment, json=parsed.json, matrix=matrix)
 
 
-def _finish(report: Report, host: Host, environment: Mapping[str, str], *, json: bool) -> int:
+def _finish(
+    report: Report, host: Host, environment: Mapping[str, str], *, json: bool, matrix: bool
+) -> int:
     import os
     import signal
     import threading
@@ -249,7 +264,9 @@ def _finish(report: Report, host: Host, environment: Mapping[str, str], *, json:
         signal.signal(number, lambda number, _frame: os._exit(128 + number))
     try:
         finish.finish(report, host, environment)
-        if json:
+        if matrix and report.matrix is not None:
+            host.document(report.matrix)
+        elif json:
             host.document(report.json())
         sys.stdout.flush()
     except StepError as error:  # the log or the report cannot be written

@@ -208,6 +208,10 @@ OPTIONS: Final[tuple[Option, ...]] = (
            "none", CONNECTING, placeholder="TEXT"),
     Option("parallel", "How many things at once.", "number",
            "processors for building, 16 for transfers", ALL, placeholder="N"),
+    Option("plan", "The file of a plan that was agreed to: the release does exactly that, or refuses and says what differs.", "text", "none",
+           frozenset({"release"}), placeholder="FILE", in_file=False),
+    Option("out", "The file that the plan is written to, for `release` to be held to after somebody agreed.", "text", "none",
+           frozenset({"plan"}), placeholder="FILE", in_file=False),
     Option("dry-run", "The same as the command `plan`.", "switch", "off", frozenset({"release", "connect", "promote"})),
 )  # fmt: skip
 
@@ -238,6 +242,10 @@ OUTPUTS: Final[tuple[Output, ...]] = (
     Output(
         "pull-request-url",
         "The page of the pull request with the definitions; empty when there is none.",
+    ),
+    Output(
+        "matrix",
+        "JSON of the packages that would be built, for the matrix of another job; only of the command `plan`.",
     ),
     Output("exit-code", "wheelstep's exit code."),
     Output("problem-codes", "The codes of the problems met, separated by spaces."),

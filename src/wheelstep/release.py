@@ -40,6 +40,7 @@ from wheelstep.stages.landing import (
 )
 from wheelstep.stages.linking import write_links
 from wheelstep.stages.own_run import started_by_its_own_commit
+from wheelstep.stages.planning import hold_to_plan, write_planned
 from wheelstep.stages.promoting import Promoting, at_hand_for_views
 from wheelstep.stages.proving import Proving
 from wheelstep.stages.publishing import (
@@ -87,27 +88,18 @@ def release(run: Run, *, pin: bool = True) -> None:
     """
     if pin:
         check_register(run)
+        _ = run.agreed  # a file that is no plan is told first
     with environments_of(run) as environments, work_folder() as work:
         with run.stage("survey"):
             found = survey(run, environments)
         changed = any(row.package for row in found.packages)
         if pin and not run.planning and not changed and started_by_its_own_commit(run):
             return
-        if pin:
-            check_place(run, found.definitions.kinds)
-        if pin and found.definitions.kinds:
-            repository_url(run)  # refuses early what could not be named
-        if pin:
-            unserved = check_serving(run, found.definitions.kinds)
-            run.report.add([unserved] if unserved else [])
-        elif not run.trigger.pull_request:  # which asks no private index
-            with run.stage("check"):
-                found = as_served(run, found, work)
+        found = _check_places(run, found, work, pin=pin)
         if run.planning:
-            from wheelstep.stages.planning import plan
-
-            plan(run, found, environments)
+            write_planned(run, found, environments)
             return
+        hold_to_plan(run, found, environments)
         this = Release(run, found, work)
         lacks = lacking(run, found)
         if changed or lacks or added(run, found):
@@ -121,6 +113,20 @@ def release(run: Run, *, pin: bool = True) -> None:
             with run.stage("tag"):
                 tag_releases(run, this.releases())
         run.report.status = "done" if run.report.changed else "nothing-to-do"
+
+
+def _check_places(run: Run, found: Survey, work: Path, *, pin: bool) -> Survey:
+    """Refuse early what could not be named; return the survey as it is served."""
+    if pin:
+        check_place(run, found.definitions.kinds)
+        if found.definitions.kinds:
+            repository_url(run)
+        unserved = check_serving(run, found.definitions.kinds)
+        run.report.add([unserved] if unserved else [])
+    elif not run.trigger.pull_request:  # which asks no private index
+        with run.stage("check"):
+            return as_served(run, found, work)
+    return found
 
 
 @dataclass
@@ -385,6 +391,8 @@ class Release:
                     severity="notice",
                 )
         edits = self.edits = edits_for(run, snapshot, pins)
+        if run.agreed is not None:
+            run.agreed.hold_edits(edits)
         show_edits(run.report, edits)
         changes = [edit.change() for edit in edits.edits if edit.status == "changed"]
         changes += self.vendoring.changes(snapshot, edits)

@@ -92,6 +92,10 @@ class Settings:
     feed_sign_in: Literal["auto", "pypirc", "job", "azure"]
     service_connection: ServiceConnection | None
     """Who signs in at Azure, where Azure Pipelines says it."""
+    plan: Path | None
+    """The plan that was agreed to."""
+    out: Path | None
+    """Where a plan is written to."""
     dry_run: bool
     on_ci: bool
     publish_to_given: bool
@@ -172,6 +176,8 @@ def load(
         repository_token=tokens["repository-token"],
         feed_sign_in=_choice(values.get("feed-sign-in"), "feed-sign-in", "auto"),
         service_connection=_connection(values.get("service-connection"), environment),
+        plan=_beside(directory, values.get("plan")),
+        out=_beside(directory, values.get("out")),
         dry_run=dry_run or command == "plan",
         on_ci=host.is_ci,
         publish_to_given="publish-to" in values,
@@ -214,6 +220,11 @@ def _from_outside(
 
 
 # --- one reader for each kind -----------------------------------------------------------------
+
+
+def _beside(directory: Path, value: Value | None) -> Path | None:
+    text = text_of(value, "")
+    return directory / text if text else None
 
 
 def _secret(value: Value | None) -> Secret | None:

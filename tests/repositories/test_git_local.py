@@ -49,8 +49,9 @@ def test_commits_bytes_modes_and_names(world: World, checkout: Path) -> None:
         assert shown.encode() == each.after
     assert world.git(checkout, "ls-tree", "main", "tool.sh").startswith("100755")
     assert world.git(checkout, "ls-tree", "main", "wheelstep.lock").startswith("100644")
+    tree = world.git(checkout, "rev-parse", "main^{tree}")
     assert world.git(checkout, "log", "-1", "--format=%an <%ae> %cn|%B").strip() == (
-        f"{ME.name} <{ME.email}> {ME.name}|Pin acme [skip ci]\n\nBecause."
+        f"{ME.name} <{ME.email}> {ME.name}|Pin acme [skip ci]\n\nBecause.\n\nWheelstep-Tree: {tree}"
     )
     assert world.git(checkout, "rev-parse", "main^") == head.head
     assert (checkout / "new/folder/a.yml").exists()

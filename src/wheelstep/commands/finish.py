@@ -85,6 +85,8 @@ def _outputs(report: Report, host: Host, environment: Mapping[str, str]) -> None
     host.output("commit", report.commit.sha or "")
     pull_request = report.commit.status == "pull-request"
     host.output("pull-request-url", (report.commit.url if pull_request else None) or "")
+    if report.matrix is not None:
+        host.output("matrix", report.matrix)
     host.output("exit-code", str(report.exit_code))
     host.output("problem-codes", " ".join(codes))
     host.output("report", str(folder / "report.json"))

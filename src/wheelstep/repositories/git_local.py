@@ -9,7 +9,7 @@ from wheelstep.errors import SettingError
 from wheelstep.ground.git import Git
 from wheelstep.model import Change
 from wheelstep.repositories.advance import Advanced, advance
-from wheelstep.repositories.identity import Identity, full_message
+from wheelstep.repositories.identity import Identity, full_message, marked
 from wheelstep.repositories.interface import Committed, Snapshot, Wording
 from wheelstep.repositories.objects import GitSnapshot, build_commit, tree_with, write_blobs
 
@@ -82,6 +82,7 @@ class LocalRepository:
         if not touched:
             return Committed("none")
         tree = tree_with(self._git, head.head, touched)
+        text = marked(text, tree)
         commit = build_commit(self._git, head, tree, message=text, identity=self._identity)
         done = advance(self._git, head.branch, old=head.head, new=commit, touched=touched)
         if not done.moved:

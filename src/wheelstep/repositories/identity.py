@@ -10,7 +10,15 @@ from typing import Final
 from wheelstep.errors import SettingError
 from wheelstep.ground.git import Git, with_config
 
-__all__ = ["Identity", "full_message", "identity_of", "made_by_us", "marked", "with_trailers"]
+__all__ = [
+    "Identity",
+    "full_message",
+    "identity_of",
+    "made_by_us",
+    "marked",
+    "parent_of_ours",
+    "with_trailers",
+]
 
 SKIP: Final = "[skip ci]"
 """The one token that both GitHub Actions and Azure Pipelines obey in a commit message."""
@@ -137,16 +145,21 @@ def marked(message: str, tree: str) -> str:
 
 
 def made_by_us(git: Git, commit: str) -> bool:
-    """Tell whether a commit is one of ours, and as it was made: its only parent's tree with our
-    changes, and nobody else's.
+    """Tell whether a commit is one of ours, and as it was made: see `parent_of_ours`."""
+    return parent_of_ours(git, commit) is not None
+
+
+def parent_of_ours(git: Git, commit: str) -> str | None:
+    """Return the only parent of a commit of ours that holds its tree with our changes, and nobody
+    else's; None where it is not such a one.
 
     Args:
-        git: In the repository, which has the commit.
+        git: In the repository, which has the commit; a shallow clone need not have the parent.
         commit: Full id.
     """
     done = git.try_("cat-file", "commit", commit)
     about, _, message = done.text.partition("\n\n")
     trees = re.findall(r"^tree (\S+)$", about, re.MULTILINE)
-    parents = re.findall(r"^parent ", about, re.MULTILINE)
+    parents: list[str] = re.findall(r"^parent (\S+)$", about, re.MULTILINE)
     marks = re.findall(rf"^{MARK}: (\S+)$", message, re.MULTILINE)
-    return len(parents) == 1 and bool(trees) and marks == trees
+    return parents[0] if len(parents) == 1 and trees and marks == trees else None

@@ -17,7 +17,7 @@ from wheelstep.ground.git import Git
 from wheelstep.lock import FILE, Lock, Locked
 from wheelstep.model import Change
 from wheelstep.repositories.git_way import prove_push
-from wheelstep.repositories.identity import full_message, made_by_us
+from wheelstep.repositories.identity import full_message, parent_of_ours
 from wheelstep.repositories.interface import Committed, Snapshot, Wording
 from wheelstep.repositories.objects import (
     Entry,
@@ -255,9 +255,9 @@ class ProposalRepository:
         history = History(self._git, self._remote.extra)
         if history.is_ancestor(was, base.head):
             return _Standing(base, self._branch, was)
-        if not made_by_us(self._git, was):
+        parent = parent_of_ours(self._git, was)
+        if parent is None:
             return _Standing(base, self._branch, was, ours=False)
-        parent = self._git.text("rev-parse", f"{was}^")
         touched = touched_between(self._git, parent, was)
         carried = [one for each in touched if (one := self._carried(base, each, was)) is not None]
         files = {each.path: each.new for each in touched}

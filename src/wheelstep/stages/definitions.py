@@ -33,6 +33,7 @@ __all__ = [
     "edits_on",
     "find_definitions",
     "reader_of",
+    "rows_of",
     "show_edits",
 ]
 
@@ -228,11 +229,16 @@ def edits_for(run: Run, snapshot: Snapshot, pins: Sequence[Pin]) -> Edits:
 
 def show_edits(report: Report, edits: Edits) -> None:
     """Put the edits into the report, in place of earlier ones."""
-    report.definitions = [_row(edit) for edit in edits.edits]
+    report.definitions = rows_of(edits)
     report.add(edits.notes)
     for edit in edits.edits:
         # that a folder cannot be named is said once for all definitions (release.py)
         report.add([note for note in edit.notes if note.code != "index-not-named"])
+
+
+def rows_of(edits: Edits) -> list[DefinitionRow]:
+    """Return edits as the report tells them."""
+    return [_row(edit) for edit in edits.edits]
 
 
 def _row(edit: PlannedEdit) -> DefinitionRow:

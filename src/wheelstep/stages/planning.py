@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from wheelstep.definitions.plan import Edits
 from wheelstep.model import Pin
 from wheelstep.packages.environments import BuildEnvironments
 from wheelstep.rehearsal.interface import Verdict
 from wheelstep.report import PackageRow, WheelRow
+from wheelstep.stages.agreed import matrix, planned, write_plan
 from wheelstep.stages.boundaries import check_boundaries
 from wheelstep.stages.building import added, build
 from wheelstep.stages.connecting.connect import Connecting
@@ -34,7 +36,7 @@ from wheelstep.stages.upstreams import check_names
 from wheelstep.stages.vendoring import Vendoring
 from wheelstep.stages.views import check_reads, check_views, index_of, places_of
 
-__all__ = ["plan"]
+__all__ = ["hold_to_plan", "plan", "write_planned"]
 
 
 def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
@@ -121,6 +123,35 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
         report.commit.status = "planned" if run.settings.commit != "none" else "none"
         report.commit.branch = run.settings.branch or run.trigger.branch
     report.status = "planned" if to_do else "nothing-to-do"
+
+
+def write_planned(run: Run, found: Survey, environments: BuildEnvironments) -> dict[str, Any]:
+    """Put into the report what a release would do, and write it to the file that is asked for.
+
+    Returns:
+        The plan as a document.
+
+    Raises:
+        StepError: As `plan`; the file cannot be written.
+    """
+    plan(run, found, environments)
+    document = planned(run, found, run.report)
+    if run.settings.out is not None:
+        write_plan(document, run.settings.out)
+    run.report.matrix = matrix(found, run.host.name)
+    return document
+
+
+def hold_to_plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
+    """Refuse to release anything else than what was agreed to, where something was.
+
+    Raises:
+        SettingError: What is named is no plan.
+        Refused: It differs.
+        StepError: As `plan`.
+    """
+    if run.agreed is not None:
+        run.agreed.hold(write_planned(run.rehearsing(), found, environments), found)
 
 
 def _warn_of_same_version(run: Run, row: Surveyed) -> None:

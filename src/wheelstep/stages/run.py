@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import datetime as dt
 import os
 import time
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from wheelstep.destinations.artifact_service import WorkspaceDoor
     from wheelstep.ground.entra import Surroundings
     from wheelstep.ground.transport import Transport
+    from wheelstep.stages.agreed import Agreed
     from wheelstep.stages.connecting.known import Had
     from wheelstep.workspaces.connection import Login
     from wheelstep.workspaces.facts import Unread
@@ -268,6 +270,27 @@ class Run:
                 file=FILE,
             )
         return lock
+
+    @cached_property
+    def agreed(self) -> Agreed | None:
+        """The plan that the release is held to; None: whatever it comes to.
+
+        Raises:
+            SettingError, CannotHere: As `read_plan`.
+        """
+        from wheelstep.stages.agreed import read_plan
+
+        path = self.settings.plan
+        return read_plan(path, path.name) if path else None
+
+    def rehearsing(self) -> Run:
+        """Return a run beside this one that does nothing, and has a report of its own; what is
+        known already it need not ask for again."""
+        beside = copy.copy(self)
+        beside.report = Report(self.report.command)
+        beside.planning = True
+        beside.warned = set()
+        return beside
 
     @cached_property
     def earlier(self) -> Earlier:

@@ -1,0 +1,188 @@
+"""A plan in one job, somebody's approval, and a release in another job that does exactly that."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.release.kit import Ran, Repo, contents
+from tests.release.samples import AZUREML, CONDA, REQUIREMENTS
+
+PUSH = {"WHEELSTEP_COMMIT": "push", "WHEELSTEP_TAG": "{name}-v{version}"}
+
+
+@pytest.fixture
+def checkout(monorepo: Repo) -> Repo:
+    """A checkout of the released monorepo with one new version."""
+    monorepo.replace("packages/core/pyproject.toml", '"1.0.0"', '"1.1.0"')
+    monorepo.commit()
+    monorepo.clone("origin.git", "--bare")
+    return replace(monorepo, name="origin.git").clone("checkout")
+
+
+def plan(repo: Repo, **more: str) -> dict[str, Any]:
+    ran = repo.wheelstep("plan", "--out", "../plan/agreed.json", extra=PUSH | more)
+    assert (ran.code, ran.status) == (0, "planned"), ran.said
+    document: dict[str, Any] = json.loads((repo.place / "plan/agreed.json").read_text())
+    return document
+
+
+def agreed(repo: Repo, **more: str) -> Ran:
+    return repo.wheelstep("release", "--plan", "../plan/agreed.json", extra=PUSH | more)
+
+
+def differences(ran: Ran) -> str:
+    assert ran.code == 4, ran.said
+    assert set(ran.codes) <= {"plan-differs", "folder-not-served"}
+    return "\n".join(
+        one["message"] for one in ran.report["problems"] if one["code"] == "plan-differs"
+    )
+
+
+def test_exactly_what_was_agreed_to_is_released(checkout: Repo) -> None:
+    document = plan(checkout)
+    assert [one["name"] for one in document["packages"]] == ["acme-core"]
+    assert [one["path"] for one in document["definitions"]] == [CONDA, AZUREML, REQUIREMENTS]
+    assert document["definitions"][0]["diff"].count("+") > 0
+    assert document["tags"] == ["acme-core-v1.1.0"]
+    text = (checkout.place / "plan/agreed.json").read_text()
+    assert str(checkout.place) not in text
+    assert plan(checkout) == document
+    ran = agreed(checkout)
+    assert (ran.code, ran.status) == (0, "done"), ran.said
+    assert ran.packages["acme-core"] == "built"
+    # the job is run again, as it is
+    again = agreed(checkout)
+    assert (again.code, again.status) == (0, "nothing-to-do"), again.said
+
+
+def move_on(repo: Repo) -> None:
+    repo.commit({"packages/core/acme_core/more.py": "x = 1\n"})
+
+
+def raise_version(repo: Repo) -> None:
+    repo.replace("packages/core/pyproject.toml", '"1.1.0"', '"1.2.0"')
+    repo.commit()
+
+
+def new_package(repo: Repo) -> None:
+    repo.replace("packages/models/acme_models.py", "3.0.0", "3.1.0")
+    repo.commit()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (move_on, "acme-core 1.1.0 has other sources than those agreed to."),
+        (raise_version, "acme-core: 1.1.0 is agreed, now it is 1.2.0."),
+        (new_package, "acme-models 3.1.0 would be released, and is not in the plan."),
+    ],
+)
+def test_other_sources_are_refused_before_anything_is_built(
+    checkout: Repo, change: Callable[[Repo], None], says: str
+) -> None:
+    plan(checkout)
+    before = contents(checkout.index)
+    change(checkout)
+    checkout.git("push", "--quiet")
+    ran = agreed(checkout)
+    text = differences(ran)
+    assert says in text
+    assert "The plan is of the commit" in text
+    assert contents(checkout.index) == before
+    assert "built" not in ran.packages.values()
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"WHEELSTEP_PUBLISH_TO": "../other"}, "The destinations:"),
+        ({"WHEELSTEP_BRANCH": "main", "WHEELSTEP_COMMIT": "local"}, "Where the definitions are"),
+        ({"WHEELSTEP_TAG": "v-{name}-{version}"}, "A tag is not in the plan: v-acme-core-1.1.0."),
+    ],
+)
+def test_other_settings_are_refused(checkout: Repo, more: dict[str, str], says: str) -> None:
+    plan(checkout)
+    assert says in differences(agreed(checkout, **more))
+
+
+def colleague(checkout: Repo, path: str, old: str, new: str) -> None:
+    other = replace(checkout, name="origin.git").clone("colleague")
+    other.replace(path, old, new)
+    other.commit()
+    other.git("push", "--quiet")
+
+
+def test_another_line_of_a_definition_may_change_meanwhile(checkout: Repo) -> None:
+    plan(checkout)
+    colleague(checkout, CONDA, "name: train  # ours", "name: train  # theirs")
+    ran = agreed(checkout)
+    assert ran.code == 0, ran.said
+    origin = replace(checkout, name="origin.git")
+    assert "# theirs" in origin.git("show", f"main:{CONDA}")
+
+
+def test_a_pinned_line_may_not(checkout: Repo) -> None:
+    plan(checkout)
+    before = contents(checkout.index)
+    colleague(checkout, CONDA, "Acme.Core[fast]==1.0.0", "Acme.Core[fast]==1.0.1")
+    ran = agreed(checkout)
+    text = differences(ran)
+    assert text.startswith(f"{CONDA}: acme-core Acme.Core[fast]==1.0.0 ; ")
+    assert ", now acme-core Acme.Core[fast]==1.0.1 ; " in text
+    assert ran.problem("plan-differs")["file"] == CONDA
+    assert contents(checkout.index) == before
+
+
+def test_published_and_killed_it_is_run_again(checkout: Repo) -> None:
+    plan(checkout)
+    published = checkout.wheelstep("publish", extra={"WHEELSTEP_PUBLISH_TO": "../index"})
+    assert published.code in {0, 2}, published.said
+    ran = agreed(checkout)
+    assert (ran.code, ran.status) == (0, "done"), ran.said
+
+
+def test_committed_and_killed_before_the_tags_it_is_run_again(checkout: Repo) -> None:
+    plan(checkout)
+    without = {"WHEELSTEP_TAG": ""}
+    assert checkout.wheelstep("release", extra=PUSH | without).code == 0
+    ran = agreed(checkout)
+    assert ran.code == 0, ran.said
+    assert {row["status"] for row in ran.report["tags"]} == {"created"}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda text: text[: len(text) // 2], "it is no JSON"),
+        (lambda _: "[]", "something in it is missing"),
+        (lambda text: text.replace('"schema": 1', '"schema": 99'), "another version of wheelstep"),
+        (lambda _: "\0\xff", "it is no JSON"),
+    ],
+)
+def test_a_file_that_is_no_plan(checkout: Repo, spoil: Callable[[str], str], says: str) -> None:
+    plan(checkout)
+    path = checkout.place / "plan/agreed.json"
+    path.write_text(spoil(path.read_text()), encoding="latin-1")
+    ran = agreed(checkout)
+    assert ran.code == 2, ran.said
+    assert says in ran.problem("bad-plan")["message"]
+    path.unlink()
+    assert agreed(checkout).codes[-1] == "plan-missing"
+
+
+def test_a_matrix_for_other_jobs(checkout: Repo, tmp_path: Path) -> None:
+    code, out, said = checkout.run(["plan", "--matrix"], extra=PUSH)
+    assert code == 0, said
+    row = {"name": "acme-core", "version": "1.1.0", "directory": "packages/core"}
+    assert json.loads(out) == {"include": [row]}
+    azure = {"TF_BUILD": "True", "BUILD_SOURCEBRANCH": "refs/heads/main",
+             "AGENT_TEMPDIRECTORY": str(tmp_path)}  # fmt: skip
+    code, out, said = checkout.run(["plan", "--matrix"], extra=PUSH | azure)
+    assert code == 0, said
+    assert '{"acme_core": ' in out
