@@ -23,17 +23,20 @@ from wheelstep.errors import ServiceRefused
 from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.transport import Response
 
-__all__ = ["Area", "Send", "client_for", "import_clients"]
+__all__ = ["Area", "Send", "client_for", "import_clients", "models_of"]
 
 Send = Callable[[str, str, Mapping[str, str], bytes | None], Response]
 """Sends method, URL, headers and body; raises unless the answer is a success."""
-Area = Literal["feed", "pypi", "location"]
+Area = Literal["feed", "pypi", "location", "git", "identity"]
 
 CLIENTS: Final[Mapping[Area, tuple[str, str]]] = {
     "feed": ("azure.devops.v7_1.feed.feed_client", "FeedClient"),
     "pypi": ("azure.devops.v7_1.py_pi_api.py_pi_api_client", "PyPiApiClient"),
     "location": ("azure.devops.v7_1.location.location_client", "LocationClient"),
+    "git": ("azure.devops.v7_1.git.git_client", "GitClient"),
+    "identity": ("azure.devops.v7_1.identity.identity_client", "IdentityClient"),
 }
+FEEDS: Final[tuple[Area, ...]] = ("feed", "pypi", "location")
 CACHE: Final = "azure.devops._file_cache"
 _import_guard = threading.Lock()
 _routes_guard = threading.RLock()
@@ -42,8 +45,12 @@ _routes: dict[str, Response] = {}
 """What hosts answered to OPTIONS, for as long as this process runs."""
 
 
-def import_clients() -> None:
-    """Import the clients, which several threads must not do at the same time."""
+def import_clients(*areas: Area) -> None:
+    """Import clients, which several threads must not do at the same time.
+
+    Args:
+        areas: Which; those of feeds where none is named.
+    """
     with _import_guard, warnings.catch_warnings():
         # the library's files hold invalid escapes: Python warns when it compiles them first
         warnings.simplefilter("ignore")
@@ -53,8 +60,8 @@ def import_clients() -> None:
             cache = types.ModuleType(CACHE)
             vars(cache).update(OPTIONS_CACHE=defaultdict(dict), RESOURCE_CACHE=defaultdict(dict))
             sys.modules[CACHE] = cache
-        for module, _ in CLIENTS.values():
-            importlib.import_module(module)
+        for area in areas or FEEDS:
+            importlib.import_module(CLIENTS[area][0])
 
 
 def client_for(area: Area, base: str, send: Send) -> Any:
@@ -68,12 +75,18 @@ def client_for(area: Area, base: str, send: Send) -> Any:
         base: The host with the organization, or a server's collection.
         send: Sends what the client asks for. What it raises passes through the client.
     """
-    import_clients()
+    import_clients(area)
     module, name = CLIENTS[area]
     client = getattr(sys.modules[module], name)(base, None)
     client.config.keep_alive = True  # else it closes sessions that there are not
     client.config.pipeline = _Line(send, base)
     return client
+
+
+def models_of(area: Literal["git"]) -> Any:
+    """Return the module with what an area's client is given."""
+    import_clients(area)
+    return sys.modules[f"{CLIENTS[area][0].rpartition('.')[0]}.models"]
 
 
 class _Line:

@@ -1,0 +1,190 @@
+"""One repository of Azure Repos: where its API is, how it is asked, and what a refusal means.
+
+Source: Azure DevOps REST reference 7.1, "Git"; its answers to what it refuses have a `message` that
+begins with a TF code, and a `typeKey`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final, TypeVar
+from urllib.parse import quote, unquote, urlsplit
+
+from wheelstep.errors import StepError
+from wheelstep.ground.azure_devops import Area, client_for
+from wheelstep.ground.secret import Secret, redact
+from wheelstep.ground.transport import Credentials, Response, Transport
+from wheelstep.repositories.answers import error_for, meaning, quoted
+from wheelstep.repositories.urls import served_url
+
+__all__ = ["BY_GIT", "AzureAddress", "AzureRepository", "SaysNo"]
+
+BY_GIT: Final = "Set `commit-with: git`: then the commit is made here and pushed."
+USER: Final = "x-access-token"
+"""Azure DevOps takes any user beside a token."""
+SEEN: Final = (203, 302, 400, 401, 403, 404, 409, 413)
+"""Statuses that are answers, or the page where people sign in."""
+SIGN_IN: Final = frozenset({HTTPStatus.NON_AUTHORITATIVE_INFORMATION, HTTPStatus.FOUND})
+OLDER: Final = ".visualstudio.com"
+T = TypeVar("T")
+
+
+class SaysNo(Exception):
+    """Azure Repos answered, and the answer is no."""
+
+    def __init__(self, status: int, said: str) -> None:
+        """Keep what it said.
+
+        Args:
+            status: HTTP's; 200 where a part of the answer says no.
+            said: Its own words, on one line, without secrets.
+        """
+        super().__init__(said)
+        self.status = status
+        self.said = said
+
+
+@dataclass(frozen=True, slots=True)
+class AzureAddress:
+    """Where a repository is."""
+
+    base: str
+    """The organization's URL, or a server's collection's, without a final slash."""
+    project: str
+    repository: str
+
+    @classmethod
+    def of(cls, url: str) -> AzureAddress | None:
+        """Return the address that a remote's URL says; None where it is not of Azure Repos.
+
+        Args:
+            url: As git has it; in one of ssh's forms too.
+        """
+        served = served_url(url)
+        if served is None or "/_git/" not in served:
+            return None
+        before, _, after = served.partition("/_git/")
+        repository = unquote(after.strip("/").partition("/")[0])
+        parts = urlsplit(before)
+        names = [name for name in parts.path.split("/") if name]
+        # a project's main repository has a short address, without the project
+        least = 0 if (parts.hostname or "").lower().endswith(OLDER) else 1
+        if least == 0 and names[:1] and names[0].lower() == "defaultcollection":
+            least = 1
+        project = unquote(names.pop()) if len(names) > least else repository
+        if not repository:
+            return None
+        return cls("/".join([f"{parts.scheme}://{parts.netloc}", *names]), project, repository)
+
+    @property
+    def people(self) -> str:
+        """The URL of the host that knows people and groups."""
+        parts = urlsplit(self.base)
+        host = parts.netloc.lower()
+        if host == "dev.azure.com":
+            return f"{parts.scheme}://vssps.{host}{parts.path}"
+        if host.endswith(OLDER):
+            return f"{parts.scheme}://{host.removesuffix(OLDER)}.vssps{OLDER}"
+        return self.base  # a server has all at one place
+
+
+@dataclass(frozen=True, slots=True)
+class AzureRepository:
+    """A repository and who asks; safe to use from several threads."""
+
+    address: AzureAddress
+    transport: Transport
+    token: Secret | None
+    shown: str
+    """The remote as it is shown, without credentials."""
+
+    @classmethod
+    def at(cls, url: str, *, transport: Transport, token: Secret | None) -> AzureRepository | None:
+        """Return the repository that a remote is; None where it is not of Azure Repos.
+
+        Args:
+            url: The remote's, as git has it; in one of ssh's forms too.
+            transport: The HTTP policy.
+            token: Who asks.
+        """
+        address = AzureAddress.of(url)
+        if address is None:
+            return None
+        return cls(address, transport, token, served_url(url) or url)
+
+    @property
+    def place(self) -> dict[str, str]:
+        """What every call about the repository is given."""
+        return {"repository_id": self.address.repository, "project": self.address.project}
+
+    def page(self, number: int) -> str:
+        """Return the page of a pull request."""
+        parts = (self.address.project, "_git", self.address.repository, "pullrequest", str(number))
+        return "/".join([self.address.base, *(quote(part) for part in parts)])
+
+    def ask(self, call: Callable[[Any], T], *, area: Area = "git", repeatable: bool = True) -> T:
+        """Let a client of the `azure-devops` package ask.
+
+        Args:
+            call: Gets the client.
+            area: Which one.
+            repeatable: False when sending it twice could do harm.
+
+        Raises:
+            SaysNo: The service's own answer is no.
+            ServiceUnavailable: No answer, or the rate is limited for longer than is waited for.
+        """
+        base = self.address.people if area == "identity" else self.address.base
+        who = Credentials(base, USER, self.token) if self.token else None
+
+        def send(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Response:
+            response = self.transport.request(
+                method,
+                url,
+                headers=headers,
+                credentials=who,
+                body=body,
+                accept_statuses=SEEN,
+                repeatable=repeatable or method in {"GET", "OPTIONS"},
+            )
+            if response.status >= HTTPStatus.BAD_REQUEST or response.status in SIGN_IN:
+                raise _no(response)
+            if "html" in response.headers.get("Content-Type", "").lower():
+                raise SaysNo(HTTPStatus.UNAUTHORIZED, "a page for people to sign in")
+            return response
+
+        return call(client_for(area, base, send))
+
+    def error(self, no: SaysNo, branch: str) -> StepError:
+        """Return the error that a refusal means.
+
+        Args:
+            no: What the service said.
+            branch: Short name of the branch or tag that was meant.
+        """
+        code = {  # 404 is also for who has no right to see it
+            HTTPStatus.UNAUTHORIZED: "not-authenticated",
+            HTTPStatus.FORBIDDEN: "push-forbidden",
+            HTTPStatus.NOT_FOUND: "repository-not-found",
+        }.get(no.status)
+        told = error_for(no.said, remote=self.shown, branch=branch)
+        known = told.code != "remote-refused" and no.status != HTTPStatus.NOT_FOUND
+        if code is None or known:
+            return told
+        return meaning(code, quote=no.said, remote=self.shown, branch=branch)
+
+
+def _no(response: Response) -> SaysNo:
+    if response.status in SIGN_IN:
+        return SaysNo(HTTPStatus.UNAUTHORIZED, "a page for people to sign in")
+    text = response.body.decode("utf-8-sig", "replace")
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    message = document.get("message") if isinstance(document, dict) else None
+    said = str(message) if message else "" if "<" in text else text
+    return SaysNo(response.status, quoted(redact(said)) or f"status {response.status}")

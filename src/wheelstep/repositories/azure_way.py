@@ -1,0 +1,306 @@
+"""`commit-with: azure-repos`: commits that Azure Repos makes, by its API.
+
+Sources: Azure DevOps REST reference 7.1, "Pushes - Create" (`oldObjectId` is the head that a push
+needs; a commit without a clone) and "Refs - Update Refs" (each on condition of its `oldObjectId`;
+the answer tells of each how it went).
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, final
+from uuid import uuid4
+
+from wheelstep.errors import Refused, ServiceUnavailable, StepError
+from wheelstep.ground.azure_devops import models_of
+from wheelstep.ground.clock import backoff
+from wheelstep.ground.git import Git
+from wheelstep.repositories.answers import lost_race
+from wheelstep.repositories.azure_repository import BY_GIT, AzureRepository, SaysNo
+from wheelstep.repositories.identity import Identity
+from wheelstep.repositories.remote import Remote
+from wheelstep.repositories.way import Draft, Noted
+
+__all__ = ["TEMPORARY", "AzureWay"]
+
+ATTEMPTS: Final = 3
+"""How often something is sent whose answer does not come."""
+TEMPORARY: Final = "wheelstep-next/"
+"""What branches begin with on which a commit is made before another branch is moved to it."""
+STAMP: Final = "%Y%m%dT%H%M%SZ"
+ABANDONED: Final = timedelta(hours=1)
+"""After which such a branch is nobody's any more: the time is in its name."""
+LARGEST: Final = 18_000_000
+"""Bytes that one commit may bring: a third more in base64, and a request may have 25 MB."""
+RECENT: Final = 20
+"""Commits below a branch's head among which one is looked for whose answer was lost."""
+STALE: Final = re.compile(r"stale|already exists|TF401028", re.IGNORECASE)
+FORCE: Final = "GenericContribute / ForcePush"
+
+
+@final
+class AzureWay:
+    """Writes to one repository of Azure Repos, by its API; reads it by git."""
+
+    name = "azure-repos"
+
+    def __init__(
+        self, repository: AzureRepository, git: Git, remote: Remote, author: Identity | None
+    ) -> None:
+        """Keep where to write; nothing is asked yet.
+
+        Args:
+            repository: Where to write, and who asks.
+            git: In the user's repository.
+            remote: The same repository, as git reads it.
+            author: Of commits; None for whoever asks.
+        """
+        self._at = repository
+        self._git = git
+        self._remote = remote
+        self._author = author
+        self._clock = repository.transport.clock
+
+    def commit(self, branch: str, draft: Draft, noted: Noted) -> str | None:
+        """Put a commit on a branch's head; see `Way`.
+
+        Raises:
+            Refused: Azure Repos cannot make such a commit: an executable file, too much at once.
+            ServiceRefused, ServiceUnavailable: As `Way`.
+        """
+        _check(draft)
+        with self._refusals(branch):
+            made = self._push(branch, draft)
+        if made is not None:
+            noted(made)
+        return made
+
+    def replace(self, branch: str, was: str | None, draft: Draft, noted: Noted) -> str | None:
+        """Let a branch be the draft's parent with this commit on it; see `Way`.
+
+        The commit is made on a branch of its own, whose name nobody else has; then the branch is
+        moved to it, on condition, and the other one removed.
+
+        Raises:
+            As `commit`.
+        """
+        _check(draft)
+        with self._refusals(branch):
+            if self._remote.look(branch).get(branch) != was:
+                return None
+            stamp = datetime.fromtimestamp(self._clock.time(), UTC).strftime(STAMP)
+            temporary = f"{TEMPORARY}{stamp}-{uuid4().hex[:12]}"
+            try:
+                self._move(temporary, None, draft.on.head)
+                made = self._push(temporary, draft)
+                if made is None:
+                    return None  # somebody tidied up: once more
+                noted(made)
+                moved = self._move(branch, was, made)
+            finally:
+                self._drop(temporary)
+            self._sweep()
+            return made if moved else None
+
+    def remove(self, branch: str, was: str) -> bool:
+        """Remove a branch that is still at a commit; see `Way`."""
+        with self._refusals(branch):
+            there = self._remote.look(branch).get(branch)
+            return there is None or (there == was and self._move(branch, was, None))
+
+    def tag(self, name: str, commit: str) -> str:
+        """Make a lightweight tag where there is none of that name; see `Way`."""
+        ref = f"refs/tags/{name}"
+        with self._refusals(name):
+            if self._moved_to(ref, None, commit):
+                return commit
+            peeled = f"{ref}^{{}}"
+            found = self._remote.refs(ref, peeled)
+            return found.get(peeled) or found[ref]
+
+    # -- commits
+
+    def _push(self, branch: str, draft: Draft) -> str | None:
+        push = self._document(branch, draft)
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                done = self._at.ask(
+                    lambda client: client.create_push(push, **self._at.place), repeatable=False
+                )
+            except SaysNo as no:
+                if lost_race(no.said) or STALE.search(no.said):
+                    # a reply that was lost on the way may have been of this very push
+                    return self._landed(branch, draft)
+                raise
+            except ServiceUnavailable:
+                # no answer: what counts is what the branch has now
+                made = self._landed(branch, draft)
+                if made is not None or self._remote.look(branch).get(branch) != draft.on.head:
+                    return made
+                if attempt == ATTEMPTS:
+                    raise
+                self._clock.sleep(backoff(attempt))
+            else:
+                return str(done.ref_updates[0].new_object_id)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _document(self, branch: str, draft: Draft) -> Any:
+        models = models_of("git")
+        changes = []
+        for each in draft.touched:
+            change: dict[str, Any] = {"item": {"path": f"/{each.path}"}}
+            if each.new is None:
+                change["changeType"] = "delete"
+            else:
+                content = base64.b64encode(draft.contents[each.path]).decode()
+                change["changeType"] = "edit" if each.old else "add"
+                change["newContent"] = {"content": content, "contentType": "base64Encoded"}
+            changes.append(change)
+        author = None
+        if self._author is not None:
+            author = models.GitUserDate(name=self._author.name, email=self._author.email)
+        commit = models.GitCommitRef(
+            comment=draft.message, changes=changes, author=author, committer=author
+        )
+        ref = models.GitRefUpdate(name=f"refs/heads/{branch}", old_object_id=draft.on.head)
+        return models.GitPush(commits=[commit], ref_updates=[ref])
+
+    def _landed(self, branch: str, draft: Draft) -> str | None:
+        """Return our commit where the branch has it."""
+        now = self._remote.look(branch).get(branch)
+        if now is None or now == draft.on.head:
+            return None
+        if not self._remote.here(now):
+            now = self._remote.fetch(branch)
+        listed = self._git.try_(
+            "rev-list", "--first-parent", "--parents", f"--max-count={RECENT}", now
+        )
+        heads = [now, *(line.split(" ")[0] for line in listed.text.splitlines())]
+        for commit in dict.fromkeys(heads):
+            raw = self._git.try_("cat-file", "commit", commit).text.partition("\n\n")[0]
+            if {f"tree {draft.tree}", f"parent {draft.on.head}"} <= set(raw.splitlines()):
+                return commit
+        return None
+
+    # -- refs
+
+    def _move(self, branch: str, was: str | None, to: str | None) -> bool:
+        """Move a branch; False where it is no longer where it was."""
+        return self._moved_to(f"refs/heads/{branch}", was, to)
+
+    def _moved_to(self, ref: str, was: str | None, to: str | None) -> bool:
+        none = "0" * len(to or was or "")
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                results = self._update([(ref, was or none, to or none)])
+            except ServiceUnavailable:
+                there = self._remote.refs(ref).get(ref)
+                if there != was:
+                    return there == to
+                if attempt == ATTEMPTS:
+                    raise
+                self._clock.sleep(backoff(attempt))
+                continue
+            [done] = results
+            # a reply that was lost on the way may have been of this very update
+            if done.success or self._remote.refs(ref).get(ref) == to:
+                return True
+            status = str(done.update_status or "")
+            if STALE.search(status):
+                return False
+            raise SaysNo(200, _why(status, str(done.custom_message or "")))
+        raise AssertionError("the last attempt returns or raises")
+
+    def _update(self, wanted: Sequence[tuple[str, str, str]]) -> Sequence[Any]:
+        models = models_of("git")
+        updates = [
+            models.GitRefUpdate(name=name, old_object_id=old, new_object_id=new)
+            for name, old, new in wanted
+        ]
+        found: Sequence[Any] = self._at.ask(
+            lambda client: client.update_refs(updates, **self._at.place), repeatable=False
+        )
+        return found
+
+    def _drop(self, temporary: str) -> None:
+        """Remove a branch of ours that nobody needs; one that stays is swept by a later run."""
+        with contextlib.suppress(SaysNo, StepError):
+            there = self._remote.look(temporary).get(temporary)
+            if there is not None:
+                self._move(temporary, there, None)
+
+    def _sweep(self) -> None:
+        """Remove what runs left that were killed; what cannot be removed now is no harm."""
+        with contextlib.suppress(SaysNo, StepError):
+            oldest = datetime.fromtimestamp(self._clock.time(), UTC) - ABANDONED
+            filter_ = f"heads/{TEMPORARY}"
+            refs = self._at.ask(lambda client: client.get_refs(filter=filter_, **self._at.place))
+            for ref in refs or ():
+                branch = str(ref.name).removeprefix("refs/heads/")
+                made = _made_at(branch)
+                if made is not None and made < oldest:
+                    self._move(branch, str(ref.object_id), None)
+
+    @contextlib.contextmanager
+    def _refusals(self, branch: str) -> Iterator[None]:
+        try:
+            yield
+        except SaysNo as no:
+            if no.status == 413:  # noqa: PLR2004
+                raise _too_large() from no
+            raise self._at.error(no, branch) from no
+
+
+def _why(status: str, said: str) -> str:
+    """Return what a refused update of a ref means, in words that the table of meanings knows."""
+    known: Mapping[str, str] = {
+        "forcePushRequired": f"TF401027: You need the Git '{FORCE}' permission.",
+        "createBranchPermissionRequired": "TF401027: You need the Git 'CreateBranch' permission.",
+        "createTagPermissionRequired": "TF401027: You need the Git 'CreateTag' permission.",
+        "writePermissionRequired": "TF401027: You need the Git 'GenericContribute' permission.",
+        "rejectedByPolicy": "TF402455: Pushes to this branch are not permitted.",
+        "locked": "TF402455: The branch is locked.",
+    }
+    return " ".join(part for part in (known.get(status, status), said) if part)
+
+
+def _made_at(branch: str) -> datetime | None:
+    """Return when a temporary branch was made, by its name; None where it is none of ours."""
+    stamp, dash, _ = branch.removeprefix(TEMPORARY).partition("-")
+    if not branch.startswith(TEMPORARY) or not dash:
+        return None
+    try:
+        return datetime.strptime(stamp, STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _check(draft: Draft) -> None:
+    """Refuse what may be committed otherwise than it is meant, or not at all.
+
+    Raises:
+        Refused: With the reason.
+    """
+    if executable := draft.executable:
+        raise Refused(
+            f"{executable[0]} is executable, and a commit that Azure Repos makes cannot be told to "
+            "keep that.",
+            code="mode-not-possible",
+            cure=BY_GIT,
+            file=executable[0],
+        )
+    if sum(len(content) for content in draft.contents.values()) > LARGEST:
+        raise _too_large()
+
+
+def _too_large() -> Refused:
+    return Refused(
+        f"The commit brings more than {LARGEST // 1_000_000} MB, which Azure Repos does not take "
+        "at once.",
+        code="commit-too-large",
+        cure=BY_GIT,
+    )

@@ -1,0 +1,292 @@
+"""Commits that Azure Repos makes, read back by git."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.repositories.azure_kit import NAME, Azure, azure
+from tests.servers.azure_repos import Trouble
+from wheelstep.errors import Refused, ServiceRefused, ServiceUnavailable
+from wheelstep.ground.clock import SystemClock
+from wheelstep.repositories.azure_repository import AzureAddress
+from wheelstep.repositories.identity import made_by_us
+
+NEW = b"dependencies:\r\n- acme==2.0\r\n\xff"
+STABLE = "wheelstep/main"
+
+
+@pytest.fixture
+def there(tmp_path: Path, seed: Path) -> Iterator[Azure]:
+    with azure(tmp_path, seed) as made:
+        yield made
+
+
+@pytest.fixture
+def clone(there: Azure) -> Path:
+    return there.clone("clone", "--depth=1")
+
+
+def nothing(_: str) -> None:
+    """Nobody asks for the id."""
+
+
+def test_a_commit_is_what_was_drafted_byte_for_byte(there: Azure, clone: Path) -> None:
+    files = {"conda.yml": NEW, "new/file.txt": b"", "windows.txt": None}
+    draft = there.draft(clone, files, "Pin acme\n\nBecause.")
+    noted: list[str] = []
+    made = there.way(clone).commit("main", draft, noted.append)
+    assert made is not None
+    assert noted == [made] == [there.at()]
+    assert there.world.git(there.bare, "rev-parse", f"{made}^{{tree}}") == draft.tree
+    assert there.world.git(there.bare, "rev-parse", f"{made}^") == draft.on.head
+    about = there.world.git(there.bare, "log", "-1", "--format=%an|%s", made)
+    assert about == "Wheel Step|Pin acme"
+    there.remote(clone).fetch()
+    assert made_by_us(there.git(clone), made)
+
+
+def test_without_an_author_it_is_by_whoever_asks(there: Azure, clone: Path) -> None:
+    draft = there.draft(clone, {"conda.yml": NEW})
+    made = there.way(clone, author=False).commit("main", draft, nothing)
+    name = there.world.git(there.bare, "log", "-1", "--format=%an", str(made))
+    assert name == "Train Build Service (acme)"
+
+
+def test_a_branch_that_has_moved_is_left_alone(there: Azure, clone: Path) -> None:
+    first = there.draft(clone, {"conda.yml": NEW})
+    second = there.draft(clone, {"conda.yml": b"other"})
+    way = there.way(clone)
+    made = way.commit("main", second, nothing)
+    assert way.commit("main", first, nothing) is None
+    assert there.at() == made
+
+
+def test_racing_commits_all_end_on_the_branch(there: Azure) -> None:
+    clones = [there.clone(f"clone-{number}", "--depth=1") for number in range(10)]
+
+    def run(number: int) -> None:
+        clone = clones[number]
+        for _ in range(100):
+            draft = there.draft(clone, {f"own-{number}": b"x"}, f"By {number}")
+            if there.way(clone).commit("main", draft, nothing) is not None:
+                return
+            SystemClock().sleep(0.01 * number)
+        raise AssertionError("lost too often")
+
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(run, range(10)))
+    assert [there.show(f"own-{number}") for number in range(10)] == ["x"] * 10
+    assert there.world.git(there.bare, "rev-list", "--count", "main") == "11"
+    there.world.git(there.bare, "fsck", "--strict")
+
+
+@pytest.mark.parametrize("trouble", ["503", "503-after", "drop-request", "drop-reply", "429"])
+def test_a_reply_that_does_not_come_is_looked_after(
+    there: Azure, clone: Path, trouble: Trouble
+) -> None:
+    draft = there.draft(clone, {"conda.yml": NEW})
+    there.server.trouble(trouble, "pushes")
+    made = there.way(clone).commit("main", draft, nothing)
+    assert made == there.at()
+    assert there.world.git(there.bare, "rev-list", "--count", "main") == "2"
+
+
+def test_a_lost_reply_and_a_colleague_on_top(there: Azure) -> None:
+    clone = there.clone("full")
+    draft = there.draft(clone, {"conda.yml": NEW})
+    way = there.way(clone)
+    there.server.trouble("drop-reply", "pushes")
+    original = there.server.take_trouble
+
+    def then_a_colleague(call: object) -> object:
+        found = original(call)  # type: ignore[arg-type]
+        if found is None and there.at() != draft.on.head and "By" not in subjects():
+            there.world.git(clone, "fetch", "--quiet", str(there.bare), "main")
+            tree = there.world.git(clone, "rev-parse", "FETCH_HEAD^{tree}")
+            top = there.world.git(clone, "commit-tree", tree, "-p", "FETCH_HEAD", "-m", "By")
+            there.world.git(clone, "push", "--quiet", str(there.bare), f"{top}:main")
+        return found
+
+    def subjects() -> list[str]:
+        return there.world.git(there.bare, "log", "--format=%s", "main").splitlines()
+
+    there.server.take_trouble = then_a_colleague  # type: ignore[method-assign,assignment]
+    made = way.commit("main", draft, nothing)
+    assert made is not None
+    assert subjects().count("Pin") == 1
+
+
+def proposed(there: Azure, clone: Path, was: str | None, text: str) -> str | None:
+    draft = there.draft(clone, {"conda.yml": text.encode()}, text)
+    return there.way(clone).replace(STABLE, was, draft, nothing)
+
+
+def test_a_branch_is_made_and_replaced_as_a_whole(there: Azure, clone: Path) -> None:
+    first = proposed(there, clone, None, "one")
+    assert first == there.at(STABLE)
+    second = proposed(there, clone, first, "two")
+    assert second == there.at(STABLE)
+    assert there.world.git(there.bare, "rev-parse", f"{STABLE}^") == there.at()
+    assert there.server.branches(NAME) == ["main", STABLE]
+    assert proposed(there, clone, first, "three") is None
+    assert proposed(there, clone, None, "three") is None
+    assert there.at(STABLE) == second
+    assert there.way(clone).remove(STABLE, str(first)) is False
+    assert there.way(clone).remove(STABLE, str(second)) is True
+    assert there.way(clone).remove(STABLE, str(second)) is True
+    assert there.server.branches(NAME) == ["main"]
+
+
+@pytest.mark.parametrize("trouble", ["503", "503-after", "drop-request", "drop-reply"])
+@pytest.mark.parametrize("nth", [1, 2, 3, 4, 5])
+def test_trouble_at_any_request_leaves_nothing_half_done(
+    there: Azure, clone: Path, trouble: Trouble, nth: int
+) -> None:
+    first = proposed(there, clone, None, "one")
+    there.server.trouble(trouble, "git/", nth=nth)
+    second = proposed(there, clone, first, "two")
+    assert second is not None
+    assert there.at(STABLE) == second
+    assert there.show("conda.yml", STABLE) == "two"
+    left = [name for name in there.server.branches(NAME) if name not in {"main", STABLE}]
+    assert len(left) <= (1 if nth == 4 else 0), "a branch of a lost removal is swept later"
+
+
+def test_what_a_killed_run_left_is_swept_after_an_hour(there: Azure, clone: Path) -> None:
+    for stamp in ("19690101T000000Z-0123456789ab", "19700101T000000Z-0123456789ab"):
+        there.world.git(there.bare, "branch", f"wheelstep-next/{stamp}", "main")
+    there.world.git(there.bare, "branch", "wheelstep-next/of-somebody", "main")
+    proposed(there, clone, None, "one")
+    left = {name for name in there.server.branches(NAME) if name.startswith("wheelstep-next/")}
+    assert left == {
+        "wheelstep-next/19700101T000000Z-0123456789ab", "wheelstep-next/of-somebody"
+    }  # fmt: skip
+
+
+def test_a_tag_is_made_once(there: Azure, clone: Path) -> None:
+    way, first = there.way(clone), there.at()
+    assert way.tag("acme-v1", first) == first
+    made = way.commit("main", there.draft(clone, {"conda.yml": NEW}), nothing)
+    assert way.tag("acme-v1", str(made)) == first
+    assert there.world.git(there.bare, "rev-parse", "acme-v1") == first
+
+
+def test_an_executable_file_is_refused(there: Azure, clone: Path) -> None:
+    with pytest.raises(Refused, match=r"tool\.sh is executable") as caught:
+        there.way(clone).commit("main", there.draft(clone, {"tool.sh": b"#!/bin/bash\n"}), nothing)
+    assert (caught.value.code, caught.value.cure) == (
+        "mode-not-possible",
+        "Set `commit-with: git`: then the commit is made here and pushed.",
+    )
+
+
+def refusal(there: Azure, clone: Path) -> ServiceRefused:
+    draft = there.draft(clone, {"conda.yml": NEW})
+    with pytest.raises(ServiceRefused) as caught:
+        there.way(clone).commit("main", draft, nothing)
+    assert there.world.git(there.bare, "rev-list", "--count", "main") == "1"
+    return caught.value
+
+
+def test_a_policy_of_the_branch_is_named_with_the_two_ways_out(there: Azure, clone: Path) -> None:
+    there.server.policies.add((NAME, "main"))
+    error = refusal(there, clone)
+    assert error.code == "branch-protected"
+    assert error.message == (
+        f"main at {there.url} is protected, and the rule refused the push: TF402455: Pushes to this"
+        " branch are not permitted; you must use a pull request to update this branch."
+    )
+    assert "bypass the rule" in error.cure
+    assert "`commit: pull-request`" in error.cure
+    assert proposed(there, clone, None, "one") is not None
+
+
+def test_a_right_that_is_missing_is_named(there: Azure, clone: Path) -> None:
+    draft = there.draft(clone, {"conda.yml": NEW})
+    there.password = there.server.password("reader")
+    with pytest.raises(ServiceRefused, match="GenericContribute") as caught:
+        there.way(clone).commit("main", draft, nothing)
+    assert caught.value.code == "push-forbidden"
+    assert "build service" in caught.value.cure
+
+
+def test_the_right_to_replace_a_branch_is_named(there: Azure, clone: Path) -> None:
+    first = proposed(there, clone, None, "one")
+    there.password = "no-force-55"
+    with pytest.raises(ServiceRefused, match="ForcePush") as caught:
+        proposed(there, clone, first, "two")
+    assert caught.value.code == "push-forbidden"
+    assert there.at(STABLE) == first
+
+
+@pytest.mark.parametrize(
+    ("password", "code"),
+    [("wrong-77", "not-authenticated"), ("stranger-66", "repository-not-found")],
+)
+def test_who_may_not_come_in(there: Azure, clone: Path, password: str, code: str) -> None:
+    draft = there.draft(clone, {"conda.yml": NEW})
+    there.password = password
+    with pytest.raises(ServiceRefused) as caught:
+        there.way(clone).commit("main", draft, nothing)
+    assert caught.value.code == code
+    assert password not in f"{caught.value.message} {caught.value.cure}"
+
+
+def test_a_page_to_sign_in_is_no_answer(there: Azure, clone: Path) -> None:
+    draft = there.draft(clone, {"conda.yml": NEW})
+    there.server.trouble("sign-in", "pushes")
+    with pytest.raises(ServiceRefused, match="a page for people to sign in") as caught:
+        there.way(clone).commit("main", draft, nothing)
+    assert caught.value.code == "not-authenticated"
+
+
+def test_a_service_that_stays_away(there: Azure, clone: Path) -> None:
+    draft = there.draft(clone, {"conda.yml": NEW})
+    for _ in range(40):
+        there.server.trouble("503", "pushes")
+    with pytest.raises(ServiceUnavailable):
+        there.way(clone).commit("main", draft, nothing)
+
+
+@pytest.mark.parametrize(
+    ("url", "base", "project", "repository"),
+    [
+        ("https://dev.azure.com/acme/Train/_git/tools", "https://dev.azure.com/acme", "Train",
+         "tools"),
+        ("https://acme@dev.azure.com/acme/My%20Train/_git/t%20s", "https://dev.azure.com/acme",
+         "My Train", "t s"),
+        ("https://dev.azure.com/acme/_git/tools", "https://dev.azure.com/acme", "tools", "tools"),
+        ("https://acme.visualstudio.com/Train/_git/tools", "https://acme.visualstudio.com", "Train",
+         "tools"),
+        ("https://acme.visualstudio.com/DefaultCollection/Train/_git/tools",
+         "https://acme.visualstudio.com/DefaultCollection", "Train", "tools"),
+        ("https://acme.visualstudio.com/_git/tools", "https://acme.visualstudio.com", "tools",
+         "tools"),
+        ("git@ssh.dev.azure.com:v3/acme/Train/tools", "https://dev.azure.com/acme", "Train",
+         "tools"),
+        ("https://tfs.acme.example/tfs/Main/Train/_git/tools", "https://tfs.acme.example/tfs/Main",
+         "Train", "tools"),
+    ],
+)  # fmt: skip
+def test_addresses(url: str, base: str, project: str, repository: str) -> None:
+    assert AzureAddress.of(url) == AzureAddress(base, project, repository)
+
+
+@pytest.mark.parametrize("url", ["https://github.com/acme/tools", "../tools", "git@x:y/z"])
+def test_other_addresses(url: str) -> None:
+    assert AzureAddress.of(url) is None
+
+
+def test_where_people_are_known() -> None:
+    def people(url: str) -> str:
+        address = AzureAddress.of(url)
+        assert address is not None
+        return address.people
+
+    assert people("https://dev.azure.com/acme/T/_git/t") == "https://vssps.dev.azure.com/acme"
+    assert people("https://acme.visualstudio.com/T/_git/t") == "https://acme.vssps.visualstudio.com"
+    assert people("https://tfs.acme.example/Main/T/_git/t") == "https://tfs.acme.example/Main"

@@ -1,0 +1,165 @@
+"""An Azure Repos: git over HTTP and the REST API, before the same bare repositories.
+
+A repository lies bare in "ORGANIZATION/PROJECT/_git/NAME" below the root. What it keeps and what can
+be ordered of it is here; what it answers is in azure_repos_rest.py.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from tests.servers.git_http import USERS, GitServer, git
+
+__all__ = ["TOKENS", "AzureReposServer", "Call", "Pull", "SaysNo", "Token", "azure_repos_server"]
+
+Trouble = Literal["503", "503-after", "drop-request", "drop-reply", "429", "sign-in"]
+"""What goes wrong: before the work, or "after" it; "sign-in" is the page for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Who a token is, and what it may."""
+
+    name: str
+    reads: bool = True
+    contributes: bool = True
+    """GenericContribute, CreateBranch, CreateTag."""
+    forces: bool = True
+    """ForcePush on a branch of somebody else's."""
+    pulls: bool = True
+    """PullRequestContribute."""
+
+    @property
+    def id(self) -> str:
+        return f"00000000-0000-0000-0000-{sum(self.name.encode()):012d}"
+
+
+TOKENS = {
+    USERS["admin"].password: Token("admin"),
+    USERS["ci"].password: Token("Train Build Service (acme)"),
+    USERS["reader"].password: Token("reader", contributes=False, forces=False, pulls=False),
+    "no-pulls-44": Token("no-pulls", pulls=False),
+    "no-force-55": Token("no-force", forces=False),
+    "stranger-66": Token("stranger", reads=False),
+}
+
+
+class SaysNo(Exception):
+    """The API refuses."""
+
+    def __init__(self, status: int, message: str, kind: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.kind = kind
+        """`typeKey` of the answer."""
+
+
+@dataclass
+class Pull:
+    """A pull request."""
+
+    id: int
+    source: str
+    target: str
+    title: str
+    description: str
+    draft: bool = False
+    status: str = "active"
+    labels: list[str] = field(default_factory=list)
+    reviewers: list[str] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
+    work_items: list[str] = field(default_factory=list)
+    completes: dict[str, Any] | None = None
+    """Options of its completion, where it is set to complete by itself."""
+    completed_by: str = ""
+    fork: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request of the API as it came in."""
+
+    method: str
+    path: str
+    body: Any
+
+    @property
+    def label(self) -> str:
+        return f"{self.method} {self.path.partition('/_apis/')[2]}"
+
+
+@dataclass
+class _Ordered:
+    trouble: Trouble
+    part: str
+    skip: int
+
+
+@dataclass
+class AzureReposServer(GitServer):
+    """A running Azure Repos."""
+
+    calls: list[Call] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    """What was sent that the published description does not allow."""
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    policies: set[tuple[str, str]] = field(default_factory=set)
+    """(repository, branch) that only a pull request changes; not even admin's push."""
+    pulls: dict[str, list[Pull]] = field(default_factory=dict)
+    people: dict[str, str] = field(default_factory=dict)
+    """What somebody is looked for by -> their id."""
+    ordered: list[_Ordered] = field(default_factory=list)
+
+    def trouble(self, trouble: Trouble, part: str = "", *, nth: int = 1) -> None:
+        """Order what goes wrong with the nth of the next calls whose label has `part` in it."""
+        self.ordered.append(_Ordered(trouble, part, nth - 1))
+
+    def take_trouble(self, call: Call) -> Trouble | None:
+        with self.lock:
+            for order in self.ordered:
+                if order.part not in call.label or call.method == "OPTIONS":
+                    continue
+                if order.skip:
+                    order.skip -= 1
+                    continue
+                self.ordered.remove(order)
+                return order.trouble
+        return None
+
+    def bare(self, repository: str) -> Path:
+        return self.root / repository
+
+    def branches(self, repository: str) -> list[str]:
+        listed = git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads",
+                     cwd=self.bare(repository))  # fmt: skip
+        return listed.splitlines()
+
+    def labels(self) -> list[str]:
+        return [call.label for call in self.calls if call.method != "OPTIONS"]
+
+
+@contextmanager
+def azure_repos_server(root: Path) -> Iterator[AzureReposServer]:
+    """Serve the bare repositories below `root` as Azure Repos does, on a free port."""
+    from tests.servers.azure_repos_rest import Handler, Server
+
+    root.mkdir(parents=True, exist_ok=True)
+    state = AzureReposServer(root)
+    server = Server(("127.0.0.1", 0), Handler)
+    server.state = state
+    state.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield state
+    finally:
+        state.released.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,353 @@
+"""What the Azure Repos stand-in answers: pushes, refs and pull requests, with real git below."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+import traceback
+from typing import Any, cast
+from urllib.parse import parse_qs, unquote
+
+from tests.servers import azure_repos_specs, git_http
+from tests.servers.azure_repos import TOKENS, AzureReposServer, Call, Pull, SaysNo, Token
+from tests.servers.github_git import Moved, Update, commit_of, commit_on, move, read, ref_at
+
+__all__ = ["Handler", "Server"]
+
+ZEROS = "0" * 40
+PLACE = re.compile(
+    r"/(?P<organization>[^/]+)/(?P<project>[^/]+)/_apis/git/repositories/(?P<name>[^/]+)"
+    r"(?P<rest>/.*)?"
+)
+LOCATIONS = [
+    ("ea98d07b-3c87-4971-8ede-a613694ffb55", "git", "pushes", 2,
+     "{project}/_apis/{area}/repositories/{repositoryId}/{resource}/{pushId}"),
+    ("2d874a60-a811-4f62-9c9f-963a6ea0a55b", "git", "refs", 1,
+     "{project}/_apis/{area}/repositories/{repositoryId}/{resource}"),
+    ("9946fd70-0d40-406e-b686-b4744cbbcc37", "git", "pullRequests", 1,
+     "{project}/_apis/{area}/repositories/{repositoryId}/{resource}/{pullRequestId}"),
+    ("f22387e3-984e-4c52-9c6d-fbb8f14c812d", "git", "pullRequestLabels", 1,
+     "{project}/_apis/{area}/repositories/{repositoryId}/pullRequests/{pullRequestId}/labels/"
+     "{labelIdOrName}"),
+    ("4b6702c7-aa35-4b89-9c96-b9abf6d3e540", "git", "pullRequestReviewers", 1,
+     "{project}/_apis/{area}/repositories/{repositoryId}/pullRequests/{pullRequestId}/reviewers/"
+     "{reviewerId}"),
+    ("ab6e2e5d-a0b7-4153-b64a-a4efe0d49449", "git", "pullRequestThreads", 1,
+     "{project}/_apis/{area}/repositories/{repositoryId}/pullRequests/{pullRequestId}/threads/"
+     "{threadId}"),
+    ("28010c54-d0c0-4c89-a5b0-1c9e188b9fb7", "IMS", "Identities", 1, "_apis/{resource}/{identityId}"),
+    ("00d9565f-ed9c-4a06-9a50-00e7896ccab4", "Location", "ConnectionData", 1, "_apis/{resource}"),
+]  # fmt: skip
+"""Ids and templates that the `azure-devops` client asks for (7.1.0b4)."""
+
+
+class Server(git_http._Server):
+    """The same as git's, with a state that knows more."""
+
+    state: AzureReposServer
+
+
+class Handler(git_http._Handler):
+    """One connection: what is below /_apis is here, all else is git's."""
+
+    def do_PATCH(self) -> None:  # noqa: N802 - http.server's name
+        self._answer(self._body())
+
+    def do_PUT(self) -> None:  # noqa: N802
+        self._answer(self._body())
+
+    def do_OPTIONS(self) -> None:  # noqa: N802
+        self._answer(b"")
+
+    @property
+    def state(self) -> AzureReposServer:
+        return cast("Server", self.server).state
+
+    def _answer(self, body: bytes) -> None:
+        if "/_apis" in self.path:
+            self._api(body)
+        else:
+            super()._answer(body)
+
+    def _api(self, body: bytes) -> None:
+        time.sleep(self.state.latency)
+        path, _, query = self.path.partition("?")
+        call = Call(self.command, unquote(path), json.loads(body) if body else None)
+        with self.state.lock:
+            self.state.calls.append(call)
+        match self.state.take_trouble(call):
+            case "503":
+                self._document(503, {"message": "The service is unavailable."})
+            case "429":
+                self._document(429, {"message": "TF400733: delayed"}, {"Retry-After": "2"})
+            case "sign-in":
+                self._say(203, b"<html>Sign in</html>", {"Content-Type": "text/html"})
+            case "drop-request":
+                return
+            case "503-after":
+                self._worked(call, query, body)
+                self._document(503, {"message": "The service is unavailable."})
+            case "drop-reply":
+                self._worked(call, query, body)
+            case None:
+                self._document(*self._worked(call, query, body))
+
+    def _worked(self, call: Call, query: str, body: bytes) -> tuple[int, Any]:
+        try:
+            token = _who(self.headers.get("Authorization") or "")
+            headers = dict(self.headers.items())
+            found = azure_repos_specs.violations(self.command, self.path, headers, body)
+            self.state.violations += [f"{self.command} {self.path}: {one}" for one in found]
+            with self.state.lock:
+                return _answer(self.state, token, call, parse_qs(query))
+        except SaysNo as no:
+            return no.status, {"$id": "1", "innerException": None, "message": no.message,
+                               "typeKey": no.kind, "errorCode": 0, "eventId": 3000}  # fmt: skip
+        except Exception:  # noqa: BLE001 - a mistake of this stand-in, which a test is to show
+            self.state.violations.append(traceback.format_exc())
+            return 500, {"message": "a mistake of the stand-in"}
+
+    def _document(self, status: int, document: Any, headers: dict[str, str] | None = None) -> None:
+        kind = {"Content-Type": "application/json; charset=utf-8; api-version=7.1"}
+        self._say(status, json.dumps(document).encode(), {**kind, **(headers or {})})
+
+
+def _who(given: str) -> Token:
+    kind, _, value = given.partition(" ")
+    if kind.lower() == "basic":
+        value = base64.b64decode(value).decode().partition(":")[2]
+    if value not in TOKENS:
+        message = "TF400813: The user 'aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa' is not authorized to "
+        raise SaysNo(401, f"{message}access this resource.", "UnauthorizedRequestException")
+    return TOKENS[value]
+
+
+def _answer(
+    state: AzureReposServer, token: Token, call: Call, query: dict[str, list[str]]
+) -> tuple[int, Any]:
+    if call.method == "OPTIONS":
+        value = [
+            {"id": id_, "area": area, "resourceName": name, "routeTemplate": template,
+             "resourceVersion": version, "minVersion": 1.0, "maxVersion": 7.2,
+             "releasedVersion": "7.1"}
+            for id_, area, name, version, template in LOCATIONS
+        ]  # fmt: skip
+        return 200, {"count": len(value), "value": value}
+    if call.path.lower().endswith("/_apis/connectiondata"):
+        return 200, {"authenticatedUser": {"id": token.id, "providerDisplayName": token.name}}
+    if call.path.lower().endswith("/_apis/identities"):
+        wanted = query["filterValue"][0]
+        found = [{"id": id_, "isActive": True, "providerDisplayName": name}
+                 for name, id_ in state.people.items() if name == wanted]  # fmt: skip
+        return 200, {"count": len(found), "value": found}
+    place = PLACE.fullmatch(call.path)
+    name = f"{place['organization']}/{place['project']}/_git/{place['name']}" if place else ""
+    if place is None or not token.reads or not state.bare(name).is_dir():
+        message = (
+            "TF401019: The Git repository with name or identifier tools does not exist or you do "
+            "not have permissions for the operation you are attempting."
+        )
+        raise SaysNo(404, message, "GitRepositoryNotFoundException")
+    parts = (place["rest"] or "").strip("/").split("/")
+    match [call.method, *parts]:
+        case ["POST", "pushes"]:
+            return 201, _push(state, token, name, call.body)
+        case ["GET", "refs"]:
+            return 200, _refs(state, name, query.get("filter", [""])[0])
+        case ["POST", "refs"]:
+            value = [_update(state, token, name, one) for one in call.body]
+            return 200, {"count": len(value), "value": value}
+        case [_, "pullRequests", *rest]:
+            return _pulls(state, token, name, call, query, rest)
+        case _:
+            raise SaysNo(404, "TF400898: no such route")
+
+
+# -- pushes and refs
+
+
+def _may_write(token: Token, permission: str) -> None:
+    message = (
+        f"TF401027: You need the Git '{permission}' permission to perform this action. Details: "
+        f"identity 'Build\\{token.id}', scope 'repository'."
+    )
+    if not token.contributes:
+        raise SaysNo(403, message, "GitNeedsPermissionException")
+
+
+def _guard(state: AzureReposServer, name: str, ref: str) -> None:
+    if (name, ref.removeprefix("refs/heads/")) in state.policies:
+        message = (
+            "TF402455: Pushes to this branch are not permitted; you must use a pull request to "
+            "update this branch."
+        )
+        raise SaysNo(403, message, "GitRefUpdateRejectedByPolicyException")
+
+
+def _push(state: AzureReposServer, token: Token, name: str, body: Any) -> Any:
+    _may_write(token, "GenericContribute")
+    [update], [commit] = body["refUpdates"], body["commits"]
+    ref, old, bare = update["name"], update["oldObjectId"], state.bare(name)
+    _guard(state, name, ref)
+    additions: dict[str, bytes] = {}
+    deletions = []
+    for change in commit["changes"]:
+        path = change["item"]["path"].removeprefix("/")
+        there = read(bare, "cat-file", "-e", f"{old}:{path}") is not None
+        if there != (change["changeType"] != "add"):
+            raise SaysNo(400, f"TF401028: The path '{path}' does not fit the change.")
+        if change["changeType"] == "delete":
+            deletions.append(path)
+            continue
+        given = change["newContent"]
+        assert given["contentType"] == "base64Encoded"
+        additions[path] = base64.b64decode(given["content"])
+    author = (commit.get("author") or {}).get("name") or token.name
+    try:
+        made = commit_on(
+            bare, ref.removeprefix("refs/heads/"), old, author=author,
+            message=commit["comment"], additions=additions, deletions=deletions,
+        )  # fmt: skip
+    except Moved as error:
+        message = (
+            f"TF401028: The reference '{ref}' has already been updated by another client, so you "
+            "cannot update it. Please try again."
+        )
+        raise SaysNo(409, message, "GitReferenceStaleException") from error
+    return {
+        "pushId": 7,
+        "commits": [{"commitId": made}],
+        "refUpdates": [{"name": ref, "oldObjectId": old, "newObjectId": made}],
+    }
+
+
+def _refs(state: AzureReposServer, name: str, start: str) -> Any:
+    listed = read(state.bare(name), "for-each-ref", "--format=%(refname) %(objectname)") or ""
+    value = [
+        {"name": ref, "objectId": oid}
+        for ref, oid in (line.split(" ") for line in listed.splitlines())
+        if ref.startswith(f"refs/{start}")
+    ]
+    return {"count": len(value), "value": value}
+
+
+def _update(state: AzureReposServer, token: Token, name: str, one: Any) -> Any:
+    bare, ref = state.bare(name), one["name"]
+    old, new = one["oldObjectId"], one["newObjectId"]
+    said = {"name": ref, "oldObjectId": old, "newObjectId": new, "success": False}
+    _may_write(token, "CreateBranch")
+    if (name, ref.removeprefix("refs/heads/")) in state.policies:
+        return {**said, "updateStatus": "rejectedByPolicy"}
+    now = ref_at(bare, ref) or ZEROS
+    if now != old:
+        return {**said, "updateStatus": "staleOldObjectId"}
+    if new != ZEROS and commit_of(bare, new) is None:
+        return {**said, "updateStatus": "unresolvableToCommit"}
+    forward = old == ZEROS or read(bare, "merge-base", "--is-ancestor", old, new) is not None
+    if not token.forces and (new == ZEROS or not forward):
+        return {**said, "updateStatus": "forcePushRequired"}
+    try:
+        move(bare, [Update(ref, old, new, force=True)])
+    except Moved:
+        return {**said, "updateStatus": "staleOldObjectId"}
+    if new == ZEROS:
+        for pull in state.pulls.get(name, []):
+            if pull.source == ref and pull.status == "active":
+                pull.title += " (source branch deleted)"
+    return {**said, "success": True, "updateStatus": "succeeded"}
+
+
+# -- pull requests
+
+
+def _pulls(
+    state: AzureReposServer, token: Token, name: str, call: Call, query: Any, rest: list[str]
+) -> tuple[int, Any]:
+    pulls = state.pulls.setdefault(name, [])
+    if call.method != "GET" and not token.pulls:
+        message = (
+            "TF401027: You need the Git 'PullRequestContribute' permission to perform this action. "
+            f"Details: identity 'Build\\{token.id}', scope 'repository'."
+        )
+        raise SaysNo(403, message, "GitNeedsPermissionException")
+    if call.method == "GET" and not rest:
+        wanted = {key.partition(".")[2]: values[0] for key, values in query.items()}
+        found = [
+            pull for pull in reversed(pulls)
+            if wanted["status"] in {"all", pull.status}
+            and (pull.source, pull.target) == (wanted["sourceRefName"], wanted["targetRefName"])
+        ]  # fmt: skip
+        return 200, {"count": len(found), "value": [_shown(state, name, one) for one in found]}
+    if not rest:
+        return 201, _created(state, name, pulls, call.body)
+    pull = pulls[int(rest[0]) - 1]
+    match [call.method, *rest[1:]]:
+        case ["GET"]:
+            return 200, _shown(state, name, pull)
+        case ["PATCH"]:
+            _changed(pull, call.body)
+            return 200, _shown(state, name, pull)
+        case ["GET", "labels"]:
+            value = [{"id": ZEROS, "name": one, "active": True} for one in pull.labels]
+            return 200, {"count": len(value), "value": value}
+        case ["POST", "labels"]:
+            pull.labels.append(call.body["name"])
+            return 200, {"id": ZEROS, "name": call.body["name"], "active": True}
+        case ["PUT", "reviewers", id_]:
+            pull.reviewers.append(id_)
+            return 200, {"id": id_, "vote": 0}
+        case ["POST", "threads"]:
+            pull.comments += [one["content"] for one in call.body["comments"]]
+            return 200, {"id": 1}
+        case _:
+            raise SaysNo(404, "TF400898: no such route")
+
+
+def _created(state: AzureReposServer, name: str, pulls: list[Pull], body: Any) -> Any:
+    source, target = body["sourceRefName"], body["targetRefName"]
+    for ref in (source, target):
+        if ref_at(state.bare(name), ref) is None:
+            raise SaysNo(400, f"TF401398: The branch {ref} does not exist.")
+    if len(body.get("description") or "") > 4000:
+        raise SaysNo(400, "Invalid argument value. Parameter name: description is too long.")
+    if any((one.source, one.target, one.status) == (source, target, "active") for one in pulls):
+        message = (
+            "TF401179: An active pull request for the source and target branch already exists."
+        )
+        raise SaysNo(409, message, "GitPullRequestExistsException")
+    pull = Pull(
+        len(pulls) + 1, source, target, body["title"], body.get("description") or "",
+        draft=bool(body.get("isDraft")),
+        work_items=[one["id"] for one in body.get("workItemRefs") or ()],
+    )  # fmt: skip
+    pulls.append(pull)
+    return _shown(state, name, pull)
+
+
+def _changed(pull: Pull, body: Any) -> None:
+    pull.title = body.get("title", pull.title)
+    pull.description = body.get("description", pull.description)
+    pull.status = body.get("status", pull.status)
+    if "autoCompleteSetBy" in body:
+        pull.completed_by = body["autoCompleteSetBy"]["id"]
+    pull.completes = body.get("completionOptions", pull.completes)
+
+
+def _shown(state: AzureReposServer, name: str, pull: Pull) -> Any:
+    head = ref_at(state.bare(name), pull.source)
+    return {
+        "pullRequestId": pull.id,
+        "status": pull.status,
+        "title": pull.title,
+        "description": pull.description,
+        "isDraft": pull.draft,
+        "sourceRefName": pull.source,
+        "targetRefName": pull.target,
+        "lastMergeSourceCommit": {"commitId": head} if head else None,
+        "reviewers": [{"id": one, "vote": 0} for one in pull.reviewers],
+        "autoCompleteSetBy": {"id": pull.completed_by} if pull.completed_by else None,
+        "completionOptions": pull.completes,
+        "forkSource": {"name": pull.source} if pull.fork else None,
+    }
