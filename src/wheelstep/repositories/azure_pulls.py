@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Final, Literal, final
 
-from wheelstep.errors import ServiceRefused, StepError
+from wheelstep.errors import ServiceRefused
 from wheelstep.ground.azure_devops import models_of
 from wheelstep.repositories.azure_repository import AzureRepository, SaysNo
 from wheelstep.repositories.pulls import Merge, PullRequest, PullWish
@@ -71,22 +71,14 @@ class AzurePulls:
         )
         with self._refusals(branch):
             try:
+                # a reply that is lost is no harm: a second one of the same branches is refused
                 made = self._at.ask(
-                    lambda client: client.create_pull_request(wanted, **self._at.place),
-                    repeatable=False,
+                    lambda client: client.create_pull_request(wanted, **self._at.place)
                 )
             except SaysNo as no:
-                if THERE not in no.said:
+                made = self._open(branch, base) if THERE in no.said else None
+                if made is None:
                     raise
-                made = None
-            except StepError:
-                # no answer: it may be there all the same
-                there = self._open(branch, base)
-                if there is None:
-                    raise
-                made = there
-            if made is None and (made := self._open(branch, base)) is None:
-                raise SaysNo(409, f"{THERE}: an active pull request is there, and is not shown.")
             return self._brought(made, wish)
 
     def update(self, there: PullRequest, wish: PullWish) -> tuple[PullRequest, list[str]]:
@@ -196,6 +188,7 @@ class AzurePulls:
                     f"{name} is not asked to review: the organization knows nobody by that name."
                 )
             elif identity.lower() not in asked:
+                asked.add(identity.lower())
                 self._ask_reviewer(number, name, identity, notes)
 
     def _ask_reviewer(self, number: int, name: str, identity: str, notes: list[str]) -> None:

@@ -28,6 +28,12 @@ USER: Final = "x-access-token"
 SEEN: Final = (203, 302, 400, 401, 403, 404, 409, 413)
 """Statuses that are answers, or the page where people sign in."""
 SIGN_IN: Final = frozenset({HTTPStatus.NON_AUTHORITATIVE_INFORMATION, HTTPStatus.FOUND})
+MEANS: Final[Mapping[int, str]] = {
+    401: "not-authenticated",
+    403: "push-forbidden",
+    404: "repository-not-found",  # also for who has no right to see it
+}
+"""What a status means whose text says nothing that is known."""
 OLDER: Final = ".visualstudio.com"
 T = TypeVar("T")
 
@@ -165,11 +171,7 @@ class AzureRepository:
             no: What the service said.
             branch: Short name of the branch or tag that was meant.
         """
-        code = {  # 404 is also for who has no right to see it
-            HTTPStatus.UNAUTHORIZED: "not-authenticated",
-            HTTPStatus.FORBIDDEN: "push-forbidden",
-            HTTPStatus.NOT_FOUND: "repository-not-found",
-        }.get(no.status)
+        code = MEANS.get(no.status)
         told = error_for(no.said, remote=self.shown, branch=branch)
         known = told.code != "remote-refused" and no.status != HTTPStatus.NOT_FOUND
         if code is None or known:

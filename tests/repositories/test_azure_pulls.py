@@ -1,0 +1,152 @@
+"""Pull requests of Azure Repos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.repositories.azure_kit import NAME, Azure, azure
+from tests.servers.azure_repos import Pull, Trouble
+from wheelstep.errors import ServiceRefused
+from wheelstep.repositories.pulls import Merge, PullWish
+
+BRANCH = "wheelstep/main"
+ANN = "11111111-2222-3333-4444-555555555555"
+WISH = PullWish("Pin acme 2.0", "Body\n")
+
+
+@pytest.fixture
+def there(tmp_path: Path, seed: Path) -> Iterator[Azure]:
+    with azure(tmp_path, seed) as made:
+        commit = made.world.git(made.bare, "commit-tree", "main^{tree}", "-p", "main", "-m", "Pin")
+        made.world.git(made.bare, "update-ref", f"refs/heads/{BRANCH}", commit)
+        yield made
+
+
+def pulls_of(there: Azure) -> list[Pull]:
+    return there.server.pulls.get(NAME, [])
+
+
+def test_it_is_opened_found_and_told(there: Azure) -> None:
+    assert there.pulls().latest(BRANCH, "main") is None
+    made, notes = there.pulls().create(BRANCH, "main", WISH)
+    assert notes == []
+    assert (made.number, made.state, made.head) == (1, "open", there.at(BRANCH))
+    assert made.url == f"{there.server.url}/acme/Train/_git/tools/pullrequest/1"
+    found = there.pulls().latest(BRANCH, "main")
+    assert found == made
+    [pull] = pulls_of(there)
+    assert (pull.source, pull.target) == (f"refs/heads/{BRANCH}", "refs/heads/main")
+    assert (pull.title, pull.description) == ("Pin acme 2.0", "Body")
+
+
+def test_a_second_one_is_never_opened(there: Azure) -> None:
+    there.pulls().create(BRANCH, "main", WISH)
+    again, notes = there.pulls().create(BRANCH, "main", PullWish("Pin acme 3.0", "More"))
+    assert (again.number, again.title, notes) == (1, "Pin acme 3.0", [])
+    assert len(pulls_of(there)) == 1
+
+
+@pytest.mark.parametrize("trouble", ["503-after", "drop-reply", "503", "drop-request"])
+def test_a_reply_that_is_lost_opens_no_second_one(there: Azure, trouble: Trouble) -> None:
+    there.server.trouble(trouble, "POST git/repositories/tools/pullRequests")
+    made, _ = there.pulls().create(BRANCH, "main", WISH)
+    assert made.number == 1
+    assert len(pulls_of(there)) == 1
+
+
+def test_what_is_as_wished_is_not_sent_again(there: Azure) -> None:
+    wish = PullWish(
+        "Pin", "Body", labels=("pins", "acme"), reviewers=("ann@acme.example", ANN),
+        draft=True, merge="squash", work_items=(12, 7),
+    )  # fmt: skip
+    there.server.people["ann@acme.example"] = ANN
+    made, notes = there.pulls().create(BRANCH, "main", wish)
+    assert notes == []
+    [pull] = pulls_of(there)
+    assert (pull.labels, pull.reviewers, pull.draft) == (["pins", "acme"], [ANN], True)
+    assert pull.work_items == ["12", "7"]
+    assert pull.completed_by != ""
+    assert pull.completes is not None
+    assert (pull.completes["mergeStrategy"], pull.completes["deleteSourceBranch"]) == (
+        "squash", True
+    )  # fmt: skip
+    there.server.calls.clear()
+    there.pulls().update(made, wish)
+    assert {call.method for call in there.server.calls} <= {"GET", "OPTIONS"}
+
+
+@pytest.mark.parametrize(
+    ("merge", "strategy"),
+    [("merge", "noFastForward"), ("squash", "squash"), ("rebase", "rebase"),
+     ("semi-linear", "rebaseMerge")],
+)  # fmt: skip
+def test_each_way_to_complete(there: Azure, merge: Merge, strategy: str) -> None:
+    there.pulls().create(BRANCH, "main", PullWish("Pin", "", merge=merge))
+    [pull] = pulls_of(there)
+    assert pull.completes is not None
+    assert pull.completes["mergeStrategy"] == strategy
+
+
+def test_somebody_whom_nobody_knows_is_told_and_ends_nothing(there: Azure) -> None:
+    wish = PullWish("Pin", "", reviewers=("nobody@acme.example",))
+    made, notes = there.pulls().create(BRANCH, "main", wish)
+    assert made.state == "open"
+    assert notes == [
+        "nobody@acme.example is not asked to review: the organization knows nobody by that name."
+    ]
+
+
+def test_labels_and_reviewers_of_others_stay(there: Azure) -> None:
+    made, _ = there.pulls().create(BRANCH, "main", WISH)
+    [pull] = pulls_of(there)
+    pull.labels.append("by-hand")
+    pull.reviewers.append("bob")
+    there.pulls().update(made, PullWish("Pin", "Body", labels=("pins",)))
+    assert (pull.labels, pull.reviewers) == (["by-hand", "pins"], ["bob"])
+
+
+def test_a_long_body_is_cut_where_a_line_ends_and_says_so(there: Azure) -> None:
+    body = "```diff\n" + "".join(f"+ line {number}\n" for number in range(600)) + "```\n"
+    there.pulls().create(BRANCH, "main", PullWish("Pin " * 200, body))
+    [pull] = pulls_of(there)
+    assert len(pull.description) <= 4000
+    assert pull.description.endswith("in the summary of the run.*")
+    assert pull.description.count("```") == 2
+    assert len(pull.title) == 400
+    found = there.pulls().latest(BRANCH, "main")
+    assert found is not None
+    there.server.calls.clear()
+    there.pulls().update(found, PullWish("Pin " * 200, body))
+    assert {call.method for call in there.server.calls} <= {"GET", "OPTIONS"}
+
+
+def test_it_is_abandoned_with_a_reason(there: Azure) -> None:
+    made, _ = there.pulls().create(BRANCH, "main", WISH)
+    there.pulls().close(made, "Nothing is left.")
+    [pull] = pulls_of(there)
+    assert (pull.status, pull.comments) == ("abandoned", ["Nothing is left."])
+    found = there.pulls().latest(BRANCH, "main")
+    assert found is not None
+    assert found.state == "closed"
+    again, _ = there.pulls().create(BRANCH, "main", WISH)
+    assert again.number == 2
+    assert there.pulls().latest(BRANCH, "main") == again
+
+
+def test_a_forks_branch_of_the_same_name_is_another_one(there: Azure) -> None:
+    there.server.pulls[NAME] = [
+        Pull(1, f"refs/heads/{BRANCH}", "refs/heads/main", "Theirs", "", fork=True)
+    ]
+    assert there.pulls().latest(BRANCH, "main") is None
+
+
+@pytest.mark.parametrize("password", ["no-pulls-44", "reader-pass-3"])
+def test_the_right_that_is_missing_is_named(there: Azure, password: str) -> None:
+    there.password = password
+    with pytest.raises(ServiceRefused, match="PullRequestContribute") as caught:
+        there.pulls().create(BRANCH, "main", WISH)
+    assert caught.value.code == "pull-request-forbidden"
+    assert "Contribute to pull requests" in caught.value.cure
