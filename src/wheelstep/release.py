@@ -61,7 +61,7 @@ from wheelstep.stages.tagging import Release as Tagged
 from wheelstep.stages.tagging import tag_releases
 from wheelstep.stages.vendoring import Vendoring
 from wheelstep.stages.views import check_reads
-from wheelstep.stages.wording import wording_of
+from wheelstep.stages.wording import Proposed, wording_of
 from wheelstep.stages.work import work_folder
 
 __all__ = ["Release", "environments_of", "release"]
@@ -145,6 +145,8 @@ class Release:
     """What was decided last, on the newest head."""
     edits: Edits = field(default_factory=lambda: Edits((), ()))
     """What the definitions among them were made from."""
+    decided_on: Snapshot = field(init=False)
+    """The head that `changes` are for."""
     proving: Proving = field(init=False)
     connecting: Connecting = field(init=False)
     promoting: Promoting = field(init=False)
@@ -378,7 +380,7 @@ class Release:
         return self.changes
 
     def _decide(self, snapshot: Snapshot) -> Edits:
-        run = self.run
+        run, self.decided_on = self.run, snapshot
         lock = run.lock if snapshot is run.snapshot else Lock.parse(snapshot.read(FILE))
         pins = wanted_pins(self.pins(), lock, snapshot)
         names = {pin.name for pin in pins}
@@ -433,7 +435,9 @@ class Release:
         """Return what the commit and the pull request say: what is pinned, or what was released."""
         names = self.pinned or sorted(self.published) or [row.name for row in self.found.packages]
         versions = [(name, self.found.of(name).version) for name in names]
-        return wording_of(self.run, "Pin" if self.pinned else "Release", versions)
+        directories = {row.name: row.project.directory for row in self.found.packages}
+        proposed = Proposed(self.decided_on, self.changes, versions, self.edits.kinds, directories)
+        return wording_of(self.run, "Pin" if self.pinned else "Release", proposed)
 
 
 def _by_name(published: Sequence[Published]) -> dict[str, list[Published]]:

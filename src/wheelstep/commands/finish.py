@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
 
 from wheelstep.commands.show import (
     changed_images,
@@ -20,13 +18,12 @@ from wheelstep.commands.show import (
 from wheelstep.commands.show_checks import checks_page, conclusion, show_checks
 from wheelstep.errors import CannotHere
 from wheelstep.ground.checks import problem_of
+from wheelstep.ground.markdown import cell, code, fenced
 from wheelstep.hosts.interface import Host
 from wheelstep.report import Report
 from wheelstep.stages.comparing import changes_text
 
 __all__ = ["finish", "summary"]
-
-LEAVES_CODE: Final = re.compile(r"[`|\r\n]")
 
 
 def finish(report: Report, host: Host, environment: Mapping[str, str]) -> None:
@@ -95,48 +92,47 @@ def _outputs(report: Report, host: Host, environment: Mapping[str, str]) -> None
 def summary(report: Report) -> str:
     """Return the summary page, in Markdown, the same on both hosts."""
     parts = [f"## wheelstep {report.command}: {report.status}", "", _conclusion(report), ""]
-    parts += checks_page(report.checks, _cell) if report.checks else ()
+    parts += checks_page(report.checks, cell) if report.checks else ()
     if report.packages:
         parts += ["| package | version | status | wheels | published |", "|---|---|---|---|---|"]
         for package in report.packages:
-            files = "<br>".join(_code(wheel.file) for wheel in package.wheels) or ""
+            files = "<br>".join(code(wheel.file) for wheel in package.wheels) or ""
             published = "<br>".join(
-                f"{_cell(row.to)}: {row.status}{_cell(promoted_to(row))}"
+                f"{cell(row.to)}: {row.status}{cell(promoted_to(row))}"
                 for wheel in package.wheels
                 for row in wheel.published
             )
             parts.append(
-                f"| {_cell(package.name)} | {_cell(package.version)} | {package.status} "
+                f"| {cell(package.name)} | {cell(package.version)} | {package.status} "
                 f"| {files} | {published} |"
             )
-        parts += ["", *(f"- {_cell(line)}" for line in visible(report)), ""]
+        parts += ["", *(f"- {cell(line)}" for line in visible(report)), ""]
     if report.connections:
         parts += ["| connection | workspace | target | expires | status |", "|---|---|---|---|---|"]
         parts += [
-            f"| {_cell(row.name)} | {_cell(row.workspace)} | {_cell(row.target)} "
+            f"| {cell(row.name)} | {cell(row.workspace)} | {cell(row.target)} "
             f"| {(row.expires or 'not known')[:10]} | {row.status} |"
             for row in report.connections
         ]
         parts.append("")
     if report.commit.sha:
-        where = f" on {_code(report.commit.branch)}" if report.commit.branch else ""
+        where = f" on {code(report.commit.branch)}" if report.commit.branch else ""
         parts += [f"Commit `{report.commit.sha}`{where} ({report.commit.status}).", ""]
         parts += [f"<{report.commit.url}>", ""] if report.commit.url else ()
     parts += list(_registered(report))
     for row in report.definitions:
         if not row.diff:
             continue
-        fence = _fence(row.diff)
-        parts += [f"### {_cell(row.path)}", "", f"{fence}diff", row.diff.rstrip("\n"), fence, ""]
+        parts += [f"### {cell(row.path)}", "", *fenced(row.diff, "diff"), ""]
     parts += [*_changes(report), *_unproven(report)]
     if report.problems and not report.checks:
         parts += ["### Problems", ""]
         for problem in gathered(report.problems):
             place = f"{problem.file}{f':{problem.line}' if problem.line else ''}"
-            where = f" ({_cell(place)})"
+            where = f" ({cell(place)})"
             parts.append(
                 f"- **{problem.severity}** `{problem.code}`{where if problem.file else ''}: "
-                f"{_cell(problem.message)}" + (f" {_cell(problem.cure)}" if problem.cure else "")
+                f"{cell(problem.message)}" + (f" {cell(problem.cure)}" if problem.cure else "")
             )
         parts.append("")
     return "\n".join(parts)
@@ -150,7 +146,7 @@ def _conclusion(report: Report) -> str:
 
 def _registered(report: Report) -> Iterator[str]:
     rows = [
-        f"| {_cell(name)} | {_cell(now or '')} | {'<br>'.join(map(_cell, where))} |"
+        f"| {cell(name)} | {cell(now or '')} | {'<br>'.join(map(cell, where))} |"
         for row in report.definitions
         for name, _, now, where in row.raised()
         if where
@@ -161,8 +157,8 @@ def _registered(report: Report) -> Iterator[str]:
 
 def _changes(report: Report) -> Iterator[str]:
     for title, changes in changed_images(report):
-        yield from (f"### What else changes in the image of {_cell(title)}", "")
-        yield from (f"- {_cell(line)}" for line in changes_text(changes))
+        yield from (f"### What else changes in the image of {cell(title)}", "")
+        yield from (f"- {cell(line)}" for line in changes_text(changes))
         yield ""
 
 
@@ -176,26 +172,6 @@ def _unproven(report: Report) -> Iterator[str]:
         elif not said:
             continue
         reasons = "; ".join(problem["message"] for problem in said)
-        lines.append(f"- {_cell(row['path'])}: {row['status']}. {_cell(reasons)}")
+        lines.append(f"- {cell(row['path'])}: {row['status']}. {cell(reasons)}")
     if lines:
         yield from ("### Unproven", "", *lines, "")
-
-
-def _cell(text: str) -> str:
-    # names come from repositories: no table row, tag or link may be made of them
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "&#124;")
-    return escaped.replace("[", "&#91;").replace("\r", " ").replace("\n", " ")
-
-
-def _code(text: str) -> str:
-    # a backtick would end it; inside, nothing but a table's own sign means anything
-    return f"`{LEAVES_CODE.sub(' ', text)}`"
-
-
-def _fence(text: str) -> str:
-    longest = max((len(run) for run in _runs(text)), default=0)
-    return "`" * max(3, longest + 1)
-
-
-def _runs(text: str) -> list[str]:
-    return [part for part in "".join(c if c == "`" else " " for c in text).split() if part]

@@ -34,7 +34,7 @@ from wheelstep.stages.run import Run
 from wheelstep.stages.serving import refuse_nameless
 from wheelstep.stages.survey import survey
 from wheelstep.stages.vendoring import Vendoring
-from wheelstep.stages.wording import wording_of
+from wheelstep.stages.wording import Proposed, wording_of
 from wheelstep.stages.work import work_folder
 
 __all__ = ["build_only", "pin", "publish", "rehearse"]
@@ -92,12 +92,14 @@ def pin(run: Run, released: Sequence[str]) -> None:
 
     decided: list[Change] = []
     last: list[Edits] = []
+    heads: list[Snapshot] = []
 
     def decide(snapshot: Snapshot) -> list[Change]:
         registered(run, snapshot, lambda: once(snapshot))
         return decided
 
     def once(snapshot: Snapshot) -> Edits:
+        heads[:] = [snapshot]
         lock = Lock.parse(snapshot.read(FILE))
         # what is asked for by name is wanted, also when it is older
         holding = pins if wanted else wanted_pins(pins, lock, snapshot)
@@ -124,7 +126,9 @@ def pin(run: Run, released: Sequence[str]) -> None:
         return
 
     def wording() -> Wording:
-        return wording_of(run, "Pin", [(one.name, one.version) for one in pins])
+        versions = [(one.name, one.version) for one in pins]
+        proposed = Proposed(heads[0], decided, versions, last[0].kinds)
+        return wording_of(run, "Pin", proposed)
 
     with run.stage("commit"):
         done = land(run.repository, decide, wording, clock=run.clock)

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from wheelstep.model import Change
 
-__all__ = ["Committed", "Redo", "Repository", "Snapshot", "Wording", "base_of"]
+__all__ = ["Committed", "Redo", "Repository", "Snapshot", "Wording", "base_of", "carried_by"]
 
 
 class Snapshot(Protocol):
@@ -48,12 +48,22 @@ class ProposedSnapshot(Snapshot, Protocol):
     def base(self) -> Snapshot:
         """The head without it."""
 
+    @property
+    def carried_paths(self) -> Sequence[str]:
+        """The files that it changes."""
+
 
 def base_of(snapshot: Snapshot) -> Snapshot:
     """Return what a proposal is held against: the head without what is proposed already, or the
     head itself."""
     base: Snapshot = getattr(snapshot, "base", snapshot)
     return base
+
+
+def carried_by(snapshot: Snapshot) -> Sequence[str]:
+    """Return the paths of files that an open proposal changes already."""
+    paths: Sequence[str] = getattr(snapshot, "carried_paths", ())
+    return paths
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,11 @@ class ProposedSnapshot(GitSnapshot):
         """The base branch's head as it is."""
         self.standing = standing
 
+    @property
+    def carried_paths(self) -> Sequence[str]:
+        """The files of the base that the open proposal changes."""
+        return [each.path for each in self.standing.carried]
+
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
