@@ -9,7 +9,7 @@ from typing import Final
 from wheelstep.errors import CannotHere, ServiceRefused, ServiceUnavailable, StepError
 from wheelstep.ground.secret import redact
 
-__all__ = ["error_for", "lost_race", "quoted"]
+__all__ = ["error_for", "lost_race", "meaning", "quoted"]
 
 LOST: Final = re.compile(
     r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref|failed to lock"
@@ -151,6 +151,21 @@ def error_for(text: str, *, remote: str, branch: str) -> StepError:
         code="remote-refused",
         cure="Run the same git command by hand to see more.",
     )
+
+
+def meaning(code: str, *, quote: str, remote: str, branch: str) -> StepError:
+    """Return the error of a code of the table, for a service that tells by other signs what it
+    means: it reads alike, however the commit goes.
+
+    Args:
+        code: Of a row; where several have it, the last one is the general one.
+        quote: The service's own words, on one line.
+        remote: The remote as it is shown, without credentials.
+        branch: Short name of the branch that was meant.
+    """
+    row = next(row for row in reversed(ROWS) if row.code == code)
+    says = row.says.format(remote=remote, branch=branch, quote=quote or "(no text)")
+    return row.kind(says, code=row.code, cure=row.cure)
 
 
 def quoted(text: str) -> str:
