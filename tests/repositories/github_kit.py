@@ -12,6 +12,7 @@ from uuid import uuid4
 from tests.repositories.conftest import World
 from tests.repositories.support import run_git
 from tests.servers.github import GitHubServer, github_server
+from wheelstep.errors import StoppedBySignal
 from wheelstep.ground.clock import RetryBudget
 from wheelstep.ground.git import Git
 from wheelstep.ground.secret import Secret
@@ -34,6 +35,7 @@ class Clock:
     def __init__(self) -> None:
         self.waits: list[float] = []
         self.passed = 0.0
+        self.stopped = False
 
     def monotonic(self) -> float:
         return self.passed
@@ -42,6 +44,8 @@ class Clock:
         return NOW + self.passed
 
     def sleep(self, seconds: float) -> None:
+        if self.stopped:
+            raise StoppedBySignal(2)
         self.waits.append(seconds)
         self.passed += seconds
 

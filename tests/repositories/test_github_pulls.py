@@ -11,7 +11,7 @@ import pytest
 from tests.repositories.conftest import World
 from tests.repositories.github_kit import NAME, NOW, AtGitHub, at_github
 from tests.servers.github import Pull
-from wheelstep.errors import ServiceRefused, ServiceUnavailable
+from wheelstep.errors import ServiceRefused, ServiceUnavailable, StoppedBySignal
 from wheelstep.repositories.github_pulls import LONGEST_BODY, fitted
 from wheelstep.repositories.pulls import Merge, PullRequest, PullWish
 
@@ -273,6 +273,16 @@ def test_a_service_that_goes_away_after_the_opening_costs_only_the_rest(github: 
     assert pull.number == 1
     assert [note.partition(": ")[0] for note in notes] == ["The label 'deps' was not added"]
     assert github.server.pull(NAME, 1).reviewers == ["ann"]
+
+
+@pytest.mark.parametrize("part", ["/labels", "/requested_reviewers", "AutoMerge", "/reviews"])
+def test_a_run_that_is_stopped_stops_there(github: AtGitHub, part: str) -> None:
+    wish = PullWish("Update", "Text", labels=("deps",), reviewers=("ann",), merge="squash")
+    pull = opened(github)
+    github.server.trouble("503", part, times=1000)
+    github.clock.stopped = True
+    with pytest.raises(StoppedBySignal):
+        github.pulls().update(pull, wish)
 
 
 # -- completion by itself

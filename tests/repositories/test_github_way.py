@@ -14,7 +14,7 @@ import pytest
 from tests.repositories.conftest import World
 from tests.repositories.github_kit import CI, NAME, NOW, AtGitHub, at_github
 from tests.servers.github_graphql import schema
-from wheelstep.errors import Refused, ServiceRefused, ServiceUnavailable, StepError
+from wheelstep.errors import Refused, ServiceRefused, ServiceUnavailable, StepError, StoppedBySignal
 from wheelstep.repositories import github_way
 from wheelstep.repositories.github_way import TEMPORARY
 from wheelstep.repositories.pulls import PullWish
@@ -456,6 +456,17 @@ def test_what_killed_runs_left_is_swept_after_an_hour(github: AtGitHub) -> None:
         github.git("branch", name, "main")
     github.way().replace(STABLE, None, github.draft(), nothing)
     assert github.server.branches(NAME) == ["main", names[1], names[2], STABLE]
+
+
+@pytest.mark.parametrize("nth", range(1, len(REQUESTS) + 1))
+def test_a_run_that_is_stopped_stops_there(github: AtGitHub, nth: int) -> None:
+    first = proposed(github)
+    draft = github.draft({"conda.yml": b"three"}, message="Pin acme 3.0")
+    github.server.trouble("503", nth=nth, times=1000)
+    github.clock.stopped = True
+    with pytest.raises(StoppedBySignal):
+        github.way().replace(STABLE, first, draft, nothing)
+    check(github, first, draft.on.head)
 
 
 # -- branches that go, tags

@@ -71,10 +71,10 @@ class GitHubPulls:
 
     def close(self, there: PullRequest, comment: str) -> None:
         """Close an open pull request, with a comment that says why; see `PullRequests`."""
-        comments = f"issues/{there.number}/comments"
+        comments, comment = f"issues/{there.number}/comments", fitted(comment)
         with self._refusals(there.url):
             try:
-                self._at.rest("POST", comments, {"body": fitted(comment)}, repeatable=False)
+                self._at.rest("POST", comments, {"body": comment}, repeatable=False)
             except ServiceUnavailable:
                 # its answer may be lost, and nobody wants to read it twice
                 listed = self._at.rest("GET", comments, query={"per_page": str(PAGE)}, many=True)
@@ -190,7 +190,7 @@ class GitHubPulls:
         if missing and not new:
             # whoever has given a review is no longer listed, and is not asked again
             gave: set[str] = set()
-            with contextlib.suppress(SaysNo, StepError):
+            with contextlib.suppress(SaysNo, ServiceRefused, ServiceUnavailable):
                 listed = self._at.rest("GET", f"pulls/{there['number']}/reviews", many=True)
                 gave = {str((one.get("user") or {}).get("login", "")).lower() for one in listed}
             missing = [name for name in missing if not gave or ("/" not in name
@@ -233,7 +233,7 @@ class GitHubPulls:
                 return
             for name in names:
                 self._each([name], do, note, notes)
-        except StepError as error:
+        except (ServiceRefused, ServiceUnavailable) as error:
             notes += [note(name, _sentence(error.message)) for name in names]
 
     def _complete(self, there: Mapping[str, Any], wish: PullWish, notes: list[str]) -> bool:
@@ -260,7 +260,7 @@ class GitHubPulls:
                 hint = ' Switch "Allow auto-merge" on in the repository\'s settings, under General.'
             why = f"{_sentence(no.said)}{hint}"
             notes.append(f"The pull request is not set to complete by itself: {why}")
-        except StepError as error:
+        except (ServiceRefused, ServiceUnavailable) as error:
             notes.append(f"Whether it completes by itself is not known: {_sentence(error.message)}")
         return False
 
@@ -270,12 +270,12 @@ class GitHubPulls:
         try:
             self._at.rest("PUT", place, body)
         except SaysNo as no:
-            with contextlib.suppress(SaysNo, StepError):
+            with contextlib.suppress(SaysNo, ServiceRefused, ServiceUnavailable):
                 # an attempt whose answer was lost
                 if self._at.rest("GET", f"pulls/{there['number']}").get("merged_at"):
                     return True
             notes.append(f"The pull request was not completed: {_sentence(no.said)}")
-        except StepError as error:
+        except (ServiceRefused, ServiceUnavailable) as error:
             notes.append(f"Whether it was completed is not known: {_sentence(error.message)}")
         else:
             return True

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, final
 from uuid import uuid4
 
-from wheelstep.errors import Refused, ServiceUnavailable, StepError
+from wheelstep.errors import Refused, ServiceRefused, ServiceUnavailable
 from wheelstep.ground.clock import backoff
 from wheelstep.ground.github import LIMITED, SaysNo
 from wheelstep.repositories.github_repository import BY_GIT, GitHubRepository
@@ -322,12 +322,12 @@ class GitHubWay:
 
     def _drop(self, temporary: str) -> None:
         """Remove a branch of ours that nobody needs; one that stays is swept by a later run."""
-        with contextlib.suppress(SaysNo, StepError):
+        with contextlib.suppress(SaysNo, ServiceRefused, ServiceUnavailable):
             self._delete(temporary)
 
     def _sweep(self) -> None:
         """Remove what runs left that were killed; what cannot be removed now is no harm."""
-        with contextlib.suppress(SaysNo, StepError):
+        with contextlib.suppress(SaysNo, ServiceRefused, ServiceUnavailable):
             oldest = datetime.fromtimestamp(self._clock.time(), UTC) - ABANDONED
             for ref in self._at.rest("GET", f"git/matching-refs/heads/{TEMPORARY}", many=True):
                 branch = str(ref["ref"]).removeprefix("refs/heads/")
