@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
 from wheelstep.errors import StepError
+from wheelstep.ground.github_address import github_api
 from wheelstep.ground.secret import Secret
 from wheelstep.ground.transport import Credentials, Transport
 from wheelstep.repositories.urls import served_url
@@ -96,22 +97,12 @@ def protection_of(
     try:
         if "/_git/" in parts.path:
             return _azure(served, branch, ask)
-        if (base := _github_api(parts.scheme, parts.netloc, environment)) is not None:
+        if (base := github_api(parts.scheme, parts.netloc, environment)) is not None:
             name = parts.path.strip("/").removesuffix(".git")
             return _github(f"{base}/repos/{name}", branch, ask)
     except StepError as error:
         return NotTold(error.message)
     return NotTold(f"How {parts.hostname} tells of protected branches is not known here.")
-
-
-def _github_api(scheme: str, netloc: str, environment: Mapping[str, str]) -> str | None:
-    """Return the API of the GitHub that serves a remote; None where it is no GitHub's."""
-    server = urlsplit(environment.get("GITHUB_SERVER_URL", ""))
-    if (scheme, netloc.lower()) == (server.scheme, server.netloc.lower()):
-        named = environment.get("GITHUB_API_URL", "").rstrip("/")
-        if named or netloc.lower() != "github.com":
-            return named or f"{scheme}://{netloc}/api/v3"
-    return "https://api.github.com" if netloc.lower() == "github.com" else None
 
 
 def _github(base: str, branch: str, ask: Callable[[str], Any]) -> Protection:

@@ -1,0 +1,377 @@
+"""Pull requests on a GitHub.
+
+Sources: GitHub's REST reference, "Pull requests", "Review requests", "Labels"; its GraphQL
+reference, enablePullRequestAutoMerge.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, final
+
+from wheelstep.errors import ServiceRefused, ServiceUnavailable, StepError
+from wheelstep.ground.clock import backoff
+from wheelstep.ground.github import LIMITED, SaysNo
+from wheelstep.repositories.github_repository import GitHubRepository
+from wheelstep.repositories.pulls import Merge, PullRequest, PullWish
+
+__all__ = ["LONGEST_BODY", "GitHubPulls", "fitted"]
+
+ATTEMPTS: Final = 3
+LONGEST_BODY: Final = 65_536
+"""Characters: "body is too long (maximum is 65536 characters)"."""
+LONGEST_TITLE: Final = 256
+MEND: Final = "Mend what GitHub names, then run it again."
+PAGE: Final = 100
+"""Pull requests in one answer, the most that there are."""
+CUT: Final = "*The text is cut here: it is longer than GitHub takes.*"
+METHODS: Final[Mapping[Merge, str]] = {"merge": "MERGE", "squash": "SQUASH", "rebase": "REBASE"}
+
+EXISTS: Final = re.compile(r"pull request already exists", re.IGNORECASE)
+EMPTY: Final = re.compile(r"no commits between", re.IGNORECASE)
+NO_DRAFTS: Final = re.compile(r"draft pull requests are not supported", re.IGNORECASE)
+NO_ACTIONS: Final = re.compile(r"GitHub Actions is not permitted", re.IGNORECASE)
+AT_ONCE: Final = re.compile(r"in clean status", re.IGNORECASE)
+NO_AUTO_MERGE: Final = re.compile(r"auto.?merge is not allowed", re.IGNORECASE)
+NO_TEAMS: Final = re.compile(r"could not resolve to a node|not accessible", re.IGNORECASE)
+
+
+@final
+class GitHubPulls:
+    """The pull requests from one repository to itself."""
+
+    def __init__(self, repository: GitHubRepository) -> None:
+        """Keep the repository; nothing is asked yet.
+
+        Args:
+            repository: Where, and who asks.
+        """
+        self._at = repository
+        self._clock = repository.calls.transport.clock
+
+    def latest(self, branch: str, base: str) -> PullRequest | None:
+        """Return the open pull request from a branch to another one, else the latest that was; see
+        `PullRequests`."""
+        with self._refusals(branch):
+            found = self._latest(branch, base)
+        return None if found is None else _pull(found)
+
+    def create(self, branch: str, base: str, wish: PullWish) -> tuple[PullRequest, list[str]]:
+        """Open a pull request, or bring the one up to date that another run opened; see
+        `PullRequests`."""
+        with self._refusals(branch):
+            return self._create(branch, base, wish)
+
+    def update(self, there: PullRequest, wish: PullWish) -> tuple[PullRequest, list[str]]:
+        """Let an open pull request be as wished, as far as it is not; see `PullRequests`."""
+        with self._refusals(there.url):
+            return self._update(there.number, wish)
+
+    def close(self, there: PullRequest, comment: str) -> None:
+        """Close an open pull request, with a comment that says why; see `PullRequests`."""
+        comments, comment = f"issues/{there.number}/comments", fitted(comment)
+        with self._refusals(there.url):
+            try:
+                self._at.rest("POST", comments, {"body": comment}, repeatable=False)
+            except ServiceUnavailable:
+                # its answer may be lost, and nobody wants to read it twice
+                listed = self._at.rest("GET", comments, query={"per_page": str(PAGE)}, many=True)
+                if not any(_same(one.get("body"), comment) for one in listed):
+                    raise
+            self._at.rest("PATCH", f"pulls/{there.number}", {"state": "closed"})
+
+    # -- looking, opening, bringing up to date
+
+    def _latest(self, branch: str, base: str) -> Mapping[str, Any] | None:
+        query = {
+            "head": f"{self._at.owner}:{branch}", "base": base, "sort": "created",
+            "direction": "desc", "per_page": str(PAGE),
+        }  # fmt: skip
+        listed = self._at.rest("GET", "pulls", query={**query, "state": "all"}, many=True)
+        ours = [one for one in listed if self._is_ours(one, branch, base)]
+        opened = [one for one in ours if one["state"] == "open"]
+        if not opened and len(listed) == PAGE:
+            listed = self._at.rest("GET", "pulls", query={**query, "state": "open"}, many=True)
+            opened = [one for one in listed if self._is_ours(one, branch, base)]
+        return next(iter(opened or ours), None)
+
+    def _is_ours(self, pull: Mapping[str, Any], branch: str, base: str) -> bool:
+        """Tell whether it is from this repository: a fork's branch may have the same name, also a
+        fork of the same owner, and `head` of the question finds both."""
+        head = pull.get("head") or {}
+        where = (head.get("repo") or {}).get("full_name", "")
+        return (
+            where.lower() == self._at.full_name.lower()
+            and head.get("ref") == branch
+            and pull["base"]["ref"] == base
+        )
+
+    def _create(self, branch: str, base: str, wish: PullWish) -> tuple[PullRequest, list[str]]:
+        notes: list[str] = []
+        given = {"title": _title(wish), "body": fitted(wish.body), "head": branch, "base": base,
+                 "draft": wish.draft}  # fmt: skip
+        failed = 0
+        while True:
+            try:
+                made = self._at.rest("POST", "pulls", given, repeatable=False)
+                return self._rest_of(made, wish, notes, new=True)
+            except SaysNo as no:
+                if given["draft"] and NO_DRAFTS.search(no.said):
+                    given["draft"] = False
+                    notes.append(
+                        "The pull request is no draft: GitHub has none in this repository (private"
+                        " ones of a free plan)."
+                    )
+                    continue
+                there = self._open(branch, base) if EXISTS.search(no.said) else None
+                if there is None:
+                    raise self._not_opened(no, branch, base) from no
+            except ServiceUnavailable as late:
+                failed += 1
+                # its answer may be lost
+                there = None if late.code == LIMITED else self._open(branch, base)
+                if there is None and (late.code == LIMITED or failed == ATTEMPTS):
+                    raise
+            if there is not None:
+                pull, more = self._update(there["number"], wish)
+                return pull, notes + more
+            self._clock.sleep(backoff(failed))
+
+    def _open(self, branch: str, base: str) -> Mapping[str, Any] | None:
+        there = self._latest(branch, base)
+        return there if there is not None and there["state"] == "open" else None
+
+    def _update(self, number: int, wish: PullWish) -> tuple[PullRequest, list[str]]:
+        there = self._at.rest("GET", f"pulls/{number}")
+        title, body = _title(wish), fitted(wish.body)
+        changed = {} if _same(there.get("title"), title) else {"title": title}
+        if not _same(there.get("body"), body):
+            changed["body"] = body
+        if changed:
+            there = self._at.rest("PATCH", f"pulls/{number}", changed)
+        return self._rest_of(there, wish, [], new=False)
+
+    def _rest_of(
+        self, there: Mapping[str, Any], wish: PullWish, notes: list[str], *, new: bool
+    ) -> tuple[PullRequest, list[str]]:
+        """Do what of a wish is not the pull request itself; what cannot be done is noted."""
+        self._label(there, wish, notes)
+        self._ask_for_reviews(there, wish, notes, new=new)
+        merged = bool(wish.merge) and self._complete(there, wish, notes)
+        pull = _pull(there)
+        if merged:
+            pull = PullRequest(pull.number, pull.url, "merged", pull.head, pull.title, pull.body)
+        return pull, notes
+
+    # -- labels, reviewers, completion
+
+    def _label(self, there: Mapping[str, Any], wish: PullWish, notes: list[str]) -> None:
+        has = {str(one["name"]).lower() for one in there.get("labels") or ()}
+        missing = [name for name in dict.fromkeys(wish.labels) if name.lower() not in has]
+        place = f"issues/{there['number']}/labels"
+        self._each(
+            missing,
+            lambda names: self._at.rest("POST", place, {"labels": list(names)}, many=True),
+            lambda name, why: f"The label {name!r} was not added: {why}",
+            notes,
+        )
+
+    def _ask_for_reviews(
+        self, there: Mapping[str, Any], wish: PullWish, notes: list[str], *, new: bool
+    ) -> None:
+        asked = {str(one["login"]).lower() for one in there.get("requested_reviewers") or ()}
+        teams = {str(one["slug"]).lower() for one in there.get("requested_teams") or ()}
+        missing = [
+            name for name in dict.fromkeys(wish.reviewers)
+            if (_team(name) not in teams if "/" in name else name.lower() not in asked)
+        ]  # fmt: skip
+        if missing and not new:
+            # whoever has given a review is no longer listed, and is not asked again
+            gave: set[str] = set()
+            with contextlib.suppress(SaysNo, ServiceRefused, ServiceUnavailable):
+                listed = self._at.rest("GET", f"pulls/{there['number']}/reviews", many=True)
+                gave = {str((one.get("user") or {}).get("login", "")).lower() for one in listed}
+            missing = [name for name in missing if not gave or ("/" not in name
+                       and name.lower() not in gave)]  # fmt: skip
+
+        def ask(names: Sequence[str]) -> None:
+            body = {
+                "reviewers": [name for name in names if "/" not in name],
+                "team_reviewers": [_team(name) for name in names if "/" in name],
+            }
+            self._at.rest("POST", f"pulls/{there['number']}/requested_reviewers", body)
+
+        def note(name: str, why: str) -> str:
+            hint = ""
+            if "/" in name and NO_TEAMS.search(why):
+                hint = (
+                    " The job's own token cannot see teams: give a token as `repository-token` that"
+                    " may read the organization's members."
+                )
+            return f"{name} was not asked for a review: {why}{hint}"
+
+        self._each(missing, ask, note, notes)
+
+    def _each(
+        self,
+        names: Sequence[str],
+        do: Callable[[Sequence[str]], object],
+        note: Callable[[str, str], str],
+        notes: list[str],
+    ) -> None:
+        """Do something for all names at once; where that is refused for each, so that one that is
+        wrong does not spoil the others."""
+        if not names:
+            return
+        try:
+            do(names)
+        except SaysNo as no:
+            if len(names) == 1:
+                notes.append(note(names[0], _sentence(no.said)))
+                return
+            for name in names:
+                self._each([name], do, note, notes)
+        except (ServiceRefused, ServiceUnavailable) as error:
+            notes += [note(name, _sentence(error.message)) for name in names]
+
+    def _complete(self, there: Mapping[str, Any], wish: PullWish, notes: list[str]) -> bool:
+        """Let a pull request be merged as soon as the rules allow; True where it is merged now."""
+        assert wish.merge is not None  # noqa: S101 - asked before
+        method = METHODS.get(wish.merge)
+        if method is None:
+            notes.append(
+                f"The pull request is not set to complete by itself: GitHub has no {wish.merge}"
+                f" merge. It has {', '.join(METHODS)}."
+            )
+            return False
+        if there.get("auto_merge"):
+            return False
+        given = {"pullRequestId": there["node_id"], "mergeMethod": method}
+        try:
+            self._at.calls.mutation("enablePullRequestAutoMerge", given, "clientMutationId")
+        except SaysNo as no:
+            if AT_ONCE.search(no.said):
+                # nothing is left to wait for, and then GitHub does not begin to wait
+                return self._merge(there, method, notes)
+            hint = ""
+            if NO_AUTO_MERGE.search(no.said):
+                hint = ' Switch "Allow auto-merge" on in the repository\'s settings, under General.'
+            why = f"{_sentence(no.said)}{hint}"
+            notes.append(f"The pull request is not set to complete by itself: {why}")
+        except (ServiceRefused, ServiceUnavailable) as error:
+            notes.append(f"Whether it completes by itself is not known: {_sentence(error.message)}")
+        return False
+
+    def _merge(self, there: Mapping[str, Any], method: str, notes: list[str]) -> bool:
+        body = {"sha": there["head"]["sha"], "merge_method": method.lower()}
+        place = f"pulls/{there['number']}/merge"
+        try:
+            self._at.rest("PUT", place, body)
+        except SaysNo as no:
+            with contextlib.suppress(SaysNo, ServiceRefused, ServiceUnavailable):
+                # an attempt whose answer was lost
+                if self._at.rest("GET", f"pulls/{there['number']}").get("merged_at"):
+                    return True
+            notes.append(f"The pull request was not completed: {_sentence(no.said)}")
+        except (ServiceRefused, ServiceUnavailable) as error:
+            notes.append(f"Whether it was completed is not known: {_sentence(error.message)}")
+        else:
+            return True
+        return False
+
+    # -- errors
+
+    @contextlib.contextmanager
+    def _refusals(self, branch: str) -> Iterator[None]:
+        try:
+            yield
+        except SaysNo as no:
+            error = self._at.error(no, branch, cure=MEND)
+            raise (self._forbidden(no) if error.code == "push-forbidden" else error) from no
+
+    def _not_opened(self, no: SaysNo, branch: str, base: str) -> StepError:
+        if NO_ACTIONS.search(no.said):
+            return self._forbidden(no)
+        if EMPTY.search(no.said):
+            return ServiceRefused(
+                f"{branch} has nothing that {base} has not, so there is nothing to propose at"
+                f" {self._at.shown}: {no.said}",
+                code="pull-request-empty",
+                cure="Run it again: somebody has merged or moved the branch meanwhile.",
+            )
+        error = self._at.error(no, branch, cure=MEND)
+        if error.code != "remote-refused":
+            return self._forbidden(no) if error.code == "push-forbidden" else error
+        return ServiceRefused(
+            f"GitHub does not open a pull request from {branch} to {base} at {self._at.shown}:"
+            f" {no.said}",
+            code="pull-request-refused",
+            cure="Check that both branches are there.",
+        )
+
+    def _forbidden(self, no: SaysNo) -> ServiceRefused:
+        if NO_ACTIONS.search(no.said):
+            cure = (
+                'Switch on "Allow GitHub Actions to create and approve pull requests", in the'
+                " repository's settings under Actions, General; where it cannot be switched on, the"
+                " organization's settings forbid it. Or give a token of a GitHub App or a person as"
+                " `repository-token`: a pull request of such a one starts the checks, too."
+            )
+        else:
+            cure = (
+                "Give it the right: `permissions: pull-requests: write` for the job's token, or"
+                " another token as `repository-token`."
+            )
+        return ServiceRefused(
+            f"The account that asks may not work on pull requests at {self._at.shown}: {no.said}",
+            code="pull-request-forbidden",
+            cure=cure,
+        )
+
+
+def fitted(body: str) -> str:
+    """Return a text as GitHub takes it: cut at the end of a line where it is too long, with a
+    sentence that says so, and with what the cut left open closed."""
+    if len(body) <= LONGEST_BODY:
+        return body
+    room = LONGEST_BODY - len(CUT) - 200
+    kept = body[:room].rpartition("\n")[0] or body[:room]
+    fences = [line for line in kept.splitlines() if line.lstrip().startswith("```")]
+    ends = "\n```" if len(fences) % 2 else ""
+    ends += "\n</details>" * min(10, max(0, kept.count("<details") - kept.count("</details>")))
+    return f"{kept}{ends}\n\n{CUT}\n"
+
+
+def _title(wish: PullWish) -> str:
+    title = " ".join(wish.title.split())
+    return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}\u2026"
+
+
+def _same(there: object, wished: str) -> bool:
+    """Compare texts without the differences that a web form makes."""
+    return str(there or "").replace("\r\n", "\n").strip() == wished.replace("\r\n", "\n").strip()
+
+
+def _team(name: str) -> str:
+    return name.rpartition("/")[2].lower()
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _pull(found: Mapping[str, Any]) -> PullRequest:
+    return PullRequest(
+        number=found["number"],
+        url=str(found["html_url"]),
+        state="open"
+        if found["state"] == "open"
+        else "merged"
+        if found.get("merged_at")
+        else "closed",
+        head=str(found["head"]["sha"]),
+        title=str(found.get("title") or ""),
+        body=str(found.get("body") or ""),
+    )

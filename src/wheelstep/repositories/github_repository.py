@@ -1,0 +1,172 @@
+"""One repository on a GitHub: where its API is, how it is asked, and what a refusal means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+from wheelstep.errors import ServiceRefused, StepError
+from wheelstep.ground.github import GitHub, SaysNo
+from wheelstep.ground.github_address import github_api
+from wheelstep.ground.secret import Secret
+from wheelstep.ground.transport import Transport
+from wheelstep.repositories.answers import meaning
+from wheelstep.repositories.remote import served_url
+
+__all__ = ["BY_GIT", "GitHubRepository"]
+
+BY_GIT: Final = "Set `commit-with: git`: then the commit is made here and pushed."
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One meaning, and by what it is known; a sign that is empty does not count."""
+
+    code: str
+    statuses: frozenset[int] = frozenset()
+    kinds: frozenset[str] = frozenset()
+    pattern: re.Pattern[str] | None = None
+
+    def fits(self, no: SaysNo) -> bool:
+        """Tell whether a refusal has this meaning."""
+        return (
+            no.status in self.statuses
+            or no.kind in self.kinds
+            or (self.pattern is not None and self.pattern.search(no.said) is not None)
+        )
+
+
+def _said(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+ROWS: Final = (
+    Row("not-authenticated", statuses=frozenset({401}), pattern=_said(r"\bbad credentials\b")),
+    Row(
+        "branch-protected",
+        # of a protected branch, as recorded from GitHub; a ruleset has another type, and its words
+        kinds=frozenset({"BRANCH_PROTECTION_RULE_VIOLATION"}),
+        pattern=_said(
+            r"rule violations found|protected (branch|ref|tag)|must be made through"
+            r"|must have verified sig|must not contain merge|required status check"
+            r"|approving review|not authorized to push|cannot (delete|force-push)"
+            r"|cannot (create|update|delete) .*\bdue to\b"
+            # what is left of it where a rule forbids the name of a branch
+            r"|reference update failed"
+        ),
+    ),
+    Row(
+        "push-forbidden",
+        statuses=frozenset({403, 451}),
+        kinds=frozenset({"FORBIDDEN", "INSUFFICIENT_SCOPES"}),
+        pattern=_said(
+            r"resource not accessible by|without .?workflows?.? (permission|scope)|read.only"
+            r"|must have push access"
+        ),
+    ),
+    Row("remote-moved", statuses=frozenset({301, 302, 303, 307, 308})),
+    Row("repository-not-found", statuses=frozenset({404, 410}), kinds=frozenset({"NOT_FOUND"})),
+)
+"""What GitHub's refusals mean, first match first. It answers 404 to who may not know whether a
+repository is there, and to fine-grained tokens that lack a right."""
+
+
+@dataclass(frozen=True, slots=True)
+class GitHubRepository:
+    """A repository and who asks; safe to use from several threads."""
+
+    calls: GitHub
+    owner: str
+    name: str
+    shown: str
+    """The remote as it is shown, without credentials."""
+
+    @classmethod
+    def at(
+        cls,
+        url: str,
+        *,
+        transport: Transport,
+        token: Secret | None,
+        environment: Mapping[str, str],
+    ) -> GitHubRepository | None:
+        """Return the repository that a remote is; None where it cannot be known to be on a GitHub.
+
+        Args:
+            url: The remote's, as git has it; in one of ssh's forms too.
+            transport: The HTTP policy.
+            token: Who asks.
+            environment: This process's: it names the API of the GitHub that the job runs on.
+        """
+        served = served_url(url)
+        if served is None or "/_git/" in served:
+            return None
+        parts = urlsplit(served)
+        api = github_api(parts.scheme, parts.netloc, environment)
+        names = parts.path.strip("/").removesuffix(".git").split("/")
+        if api is None or len(names) != 2 or not all(names):  # noqa: PLR2004 - owner and name
+            return None
+        return cls(GitHub(transport, api, token), names[0], names[1], served)
+
+    @property
+    def full_name(self) -> str:
+        """Owner and name, as GitHub writes it."""
+        return f"{self.owner}/{self.name}"
+
+    def rest(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        many: bool = False,
+        repeatable: bool = True,
+    ) -> Any:
+        """Ask about this repository by REST.
+
+        Args:
+            method: GET, POST, PATCH, PUT or DELETE.
+            path: Below the repository's own, without a slash in front, not quoted.
+            body: What is sent.
+            query: Parameters.
+            many: The answer is a list.
+            repeatable: False when sending it twice could do harm.
+
+        Raises:
+            As `GitHub.rest`.
+        """
+        place = f"/repos/{quote(self.owner)}/{quote(self.name)}/{quote(path)}"
+        return self.calls.rest(method, place, body, query=query, many=many, repeatable=repeatable)
+
+    def ask(self, query: str, **variables: Any) -> Mapping[str, Any]:
+        """Ask about this repository by GraphQL, and return `repository` of the answer.
+
+        Args:
+            query: A document with the variables `$owner` and `$name`.
+            variables: All other ones.
+
+        Raises:
+            As `GitHub.graphql`.
+        """
+        given = {"owner": self.owner, "name": self.name, **variables}
+        found = self.calls.graphql(query, given).get("repository")
+        if not isinstance(found, dict):
+            raise SaysNo(404, "NOT_FOUND", f"Could not resolve to a Repository {self.full_name}.")
+        return found
+
+    def error(self, no: SaysNo, branch: str, *, cure: str = BY_GIT) -> StepError:
+        """Return the error that a refusal means.
+
+        Args:
+            no: What GitHub said.
+            branch: Short name of the branch or tag that was meant.
+            cure: What to do where nothing is known but its words.
+        """
+        for row in ROWS:
+            if row.fits(no):
+                return meaning(row.code, quote=no.said, remote=self.shown, branch=branch)
+        return ServiceRefused(f"{self.shown} refused: {no.said}", code="remote-refused", cure=cure)

@@ -1,0 +1,557 @@
+"""Commits that GitHub makes itself, read back with git."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.repositories.conftest import World
+from tests.repositories.github_kit import CI, NAME, NOW, AtGitHub, at_github
+from tests.servers.github_graphql import schema
+from wheelstep.errors import Refused, ServiceRefused, ServiceUnavailable, StepError, StoppedBySignal
+from wheelstep.repositories import github_way
+from wheelstep.repositories.github_way import TEMPORARY
+from wheelstep.repositories.pulls import PullWish
+
+STABLE = "wheelstep/update"
+FAULTS = ("502", "503", "502-after", "503-after", "drop-request", "drop-reply")
+NEW = b"dependencies:\n- acme==2.0\n"
+
+
+@pytest.fixture
+def github(world: World, bare_seed: Path, seed: Path) -> Iterator[AtGitHub]:
+    with at_github(world, bare_seed, seed) as here:
+        yield here
+
+
+def nothing(_: str) -> None:
+    """Nobody wants to know."""
+
+
+def somebody_pushes(github: AtGitHub, branch: str = "main", path: str = "theirs.txt") -> str:
+    """Put a commit of somebody else on a branch, by git."""
+    place = github.cloned(f"theirs-{time.monotonic_ns()}", branch)
+    (place / path).write_text("theirs\n")
+    github.world.git(place, "add", path)
+    github.world.git(place, "commit", "--quiet", "-m", "Theirs")
+    github.world.git(place, "push", "--quiet", "origin", branch)
+    return github.world.git(place, "rev-parse", "HEAD")
+
+
+def message_of(error: StepError) -> str:
+    return f"{error.code}: {error.message} | {error.cure}"
+
+
+# -- a commit on a branch
+
+
+def test_a_commit_reaches_the_branch_and_is_signed_by_github(github: AtGitHub) -> None:
+    noted: list[str] = []
+    draft = github.draft()
+    made = github.way().commit("main", draft, noted.append)
+    assert made == github.head()
+    assert noted == [made]
+    assert made in github.server.verified
+    clone = github.cloned("clone")
+    assert (clone / "conda.yml").read_bytes() == NEW
+    said = github.world.git(clone, "log", "-1", "--format=%P|%an|%cn|%B")
+    assert said.strip() == f"{draft.on.head}|ci|GitHub|Pin acme 2.0\n\nBecause it is out."
+
+
+def test_a_commit_changes_its_own_files_and_no_others(github: AtGitHub) -> None:
+    wished = {
+        "new/env.yml": b"\xff\x00raw\r\n",
+        "windows.txt": None,
+        "envs/b\u00fccher \u2603.yml": b"x",
+    }
+    github.way().commit("main", github.draft(wished), nothing)
+    changed = github.git("diff-tree", "-r", "-z", "--name-status", "main^", "main").split("\0")
+    assert changed == [
+        "M",
+        "envs/b\u00fccher \u2603.yml",
+        "A",
+        "new/env.yml",
+        "D",
+        "windows.txt",
+        "",
+    ]
+    assert (github.cloned("clone") / "new/env.yml").read_bytes() == b"\xff\x00raw\r\n"
+    listed = github.git("ls-tree", "main")
+    assert "100755 blob" in listed, "the executable file beside it stays executable"
+    assert "120000 blob" in listed, "and the links stay links"
+
+
+def test_a_branch_that_moved_is_told_by_none(github: AtGitHub) -> None:
+    draft = github.draft()
+    theirs = somebody_pushes(github)
+    noted: list[str] = []
+    assert github.way().commit("main", draft, noted.append) is None
+    assert github.head() == theirs
+    assert noted == []
+
+
+def test_a_branch_that_is_gone_is_told_by_none(github: AtGitHub) -> None:
+    draft = github.draft()
+    assert github.way().commit("gone", draft, nothing) is None
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_lost_answer_is_looked_after(github: AtGitHub, fault: Any) -> None:
+    draft = github.draft()
+    github.server.trouble(fault, "createCommitOnBranch")
+    noted: list[str] = []
+    made = github.way().commit("main", draft, noted.append)
+    assert not github.server.ordered
+    assert made == github.head()
+    assert noted == [made]
+    assert github.git("rev-list", "--count", f"{draft.on.head}..main") == "1"
+
+
+def test_a_commit_that_landed_is_found_below_what_came_after_it(github: AtGitHub) -> None:
+    draft = github.draft()
+    made = github.way().commit("main", draft, nothing)
+    somebody_pushes(github)
+    # what a run does whose answer was lost
+    assert github.way().commit("main", draft, nothing) == made
+
+
+def test_the_same_words_on_other_files_are_not_our_commit(github: AtGitHub) -> None:
+    draft = github.draft()
+    github.way().commit("main", github.draft({"conda.yml": b"theirs\n"}, on=draft.on), nothing)
+    assert github.way().commit("main", draft, nothing) is None
+
+
+def test_a_commit_of_many_files_is_found_again(github: AtGitHub) -> None:
+    files: dict[str, bytes | None] = {f"many/{number}.txt": b"%d" % number for number in range(120)}
+    draft = github.draft(files | {"windows.txt": None})
+    made = github.way().commit("main", draft, nothing)
+    assert github.way().commit("main", draft, nothing) == made
+    assert github.server.labels().count("Files") == 3
+
+
+def test_ten_runs_at_once_lose_nobodys_file(github: AtGitHub) -> None:
+    on = github.snapshot()  # the objects of the first head
+
+    def run(number: int) -> int:
+        way, tries = github.way(), 0
+        while True:
+            tries += 1
+            head = github.snapshot() if tries > 1 else on
+            draft = github.draft({f"run-{number}.txt": b"%d" % number}, on=head)
+            if way.commit("main", draft, nothing) is not None:
+                return tries
+
+    with ThreadPoolExecutor(10) as pool:
+        tries = list(pool.map(run, range(10)))
+    assert max(tries) > 1, "somebody lost a race"
+    assert github.git("rev-list", "--count", f"{on.head}..main") == "10"
+    assert github.git("rev-list", "--count", "--merges", "main") == "0"
+    clone = github.cloned("clone")
+    assert all((clone / f"run-{number}.txt").is_file() for number in range(10))
+
+
+# -- what GitHub's API cannot commit
+
+
+def test_an_executable_file_is_refused_before_anything_is_sent(github: AtGitHub) -> None:
+    draft = github.draft({"tool.sh": b"#!/bin/sh\necho\n"})
+    with pytest.raises(Refused) as raised:
+        github.way().commit("main", draft, nothing)
+    assert message_of(raised.value) == (
+        "mode-not-possible: tool.sh is executable, and a commit that is made by GitHub's API cannot"
+        " keep that: the file would come out without the permission. | Set `commit-with: git`: then"
+        " the commit is made here and pushed."
+    )
+    assert raised.value.file == "tool.sh"
+    assert github.server.calls == []
+
+
+def test_an_executable_file_may_go(github: AtGitHub) -> None:
+    assert github.way().commit("main", github.draft({"tool.sh": None}), nothing)
+    assert "tool.sh" not in github.git("ls-tree", "main")
+
+
+def test_too_much_at_once_is_refused(github: AtGitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(github_way, "LARGEST", 10)
+    with pytest.raises(Refused, match="brings more than") as raised:
+        github.way().replace(STABLE, None, github.draft(), nothing)
+    assert raised.value.code == "commit-too-large"
+    assert github.server.calls == []
+
+
+def test_a_name_that_is_no_text_is_refused(github: AtGitHub) -> None:
+    draft = github.draft({"caf\udce9.yml": b"x"})
+    with pytest.raises(Refused, match="no UTF-8") as raised:
+        github.way().commit("main", draft, nothing)
+    assert raised.value.code == "path-not-possible"
+
+
+# -- refusals, as the user reads them
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [("rule", "Changes must be made through a pull request."),
+     ("ruleset", "Repository rule violations found Changes must be made through a pull request.")],
+)  # fmt: skip
+def test_a_protected_branch_refuses_as_it_does_a_push(
+    github: AtGitHub, how: Any, said: str
+) -> None:
+    github.server.protected[NAME, "main"] = how
+    with pytest.raises(ServiceRefused) as raised:
+        github.way().commit("main", github.draft(), nothing)
+    assert message_of(raised.value) == (
+        f"branch-protected: main at {github.url} is protected, and the rule refused the push:"
+        f" {said} | Either let the account that pushes bypass the rule, in the branch's protection"
+        " or policy settings, or set `branch` to a branch without it and open the pull request from"
+        " there."
+        " What is published stays, and is not uploaded again."
+    )
+
+
+def test_a_token_that_only_reads_may_not_commit(github: AtGitHub) -> None:
+    with pytest.raises(ServiceRefused) as raised:
+        github.way("reader-pass-3").commit("main", github.draft(), nothing)
+    assert message_of(raised.value) == (
+        f"push-forbidden: The account that asks has no right to do this at {github.url}: Resource"
+        " not accessible by personal access token | Give it write access: on GitHub `permissions:"
+        " contents: write` for the job's token, on Azure Repos the permission Contribute for the"
+        " build service. Or use another token."
+    )
+
+
+def test_who_may_not_see_the_repository_is_told_both_that_it_can_be(github: AtGitHub) -> None:
+    draft, token = github.draft(), "stranger-pass-6"
+    for write in (
+        lambda: github.way(token).commit("main", draft, nothing),
+        lambda: github.way(token).replace(STABLE, None, draft, nothing),
+        lambda: github.way(token).remove("main", draft.on.head),
+    ):
+        with pytest.raises(ServiceRefused) as raised:
+            write()
+        assert message_of(raised.value) == (
+            f"repository-not-found: There is no repository at {github.url}, or the account that"
+            f" asks may not see it: Could not resolve to a Repository with the name '{NAME}'. |"
+            " Check the remote's URL, and that the token may read the repository."
+        )
+    with pytest.raises(ServiceRefused, match="or the account that asks may not see it: Not Found"):
+        github.way(token).tag("v1", draft.on.head)
+
+
+def test_a_wrong_token_is_told(github: AtGitHub) -> None:
+    with pytest.raises(ServiceRefused) as raised:
+        github.way("made-up-token-9").commit("main", github.draft(), nothing)
+    assert message_of(raised.value) == (
+        f"not-authenticated: {github.url} does not know who is asking: there are no credentials, or"
+        " they are wrong or have expired: Bad credentials | Set `repository-token` to a valid token"
+        " that may push there; or let the checkout step keep its credentials (`persist-credentials`"
+        " on GitHub, `persistCredentials` on Azure)."
+    )
+    assert "made-up-token-9" not in json.dumps(raised.value.message)
+
+
+def test_what_a_proxy_answers_is_not_taken_for_githubs_word(github: AtGitHub) -> None:
+    github.server.trouble("page", "createCommitOnBranch")
+    with pytest.raises(ServiceRefused, match="something that is not GitHub's") as raised:
+        github.way().commit("main", github.draft(), nothing)
+    assert raised.value.code == "answer-unreadable"
+
+
+# -- limits of the rate
+
+
+@pytest.mark.parametrize(
+    ("limit", "seconds"),
+    [("secondary", 3), ("unnamed", 60), ("primary", 90), ("graphql-limit", 90)],
+)
+def test_a_limit_is_waited_for(github: AtGitHub, limit: Any, seconds: float) -> None:
+    github.server.reset_at = int(NOW) + 90
+    github.server.trouble(limit, "createCommitOnBranch")
+    assert github.way().commit("main", github.draft(), nothing) == github.head()
+    assert seconds <= sum(github.clock.waits) <= seconds + 2
+
+
+@pytest.mark.parametrize("limit", ["primary", "graphql-limit"])
+def test_a_limit_that_lasts_too_long_ends_the_run(github: AtGitHub, limit: Any) -> None:
+    github.server.reset_at = int(NOW) + 40 * 60
+    github.server.trouble(limit, "createCommitOnBranch")
+    draft = github.draft()
+    with pytest.raises(ServiceUnavailable) as raised:
+        github.way().commit("main", draft, nothing)
+    assert raised.value.code == "rate-limited"
+    assert "GitHub limits how often this account may ask, for about 40 minutes more." in (
+        raised.value.message
+    )
+    assert raised.value.exit_code == 6
+    assert github.clock.waits == []
+    assert github.head() == draft.on.head
+
+
+# -- a branch that is replaced
+
+
+def test_a_new_branch_appears_with_its_commit(github: AtGitHub) -> None:
+    noted: list[str] = []
+    draft = github.draft()
+    made = github.way().replace(STABLE, None, draft, noted.append)
+    assert made == github.head(STABLE)
+    assert noted == [made]
+    assert github.server.branches(NAME) == ["main", STABLE]
+    clone = github.cloned("clone", STABLE)
+    assert (clone / "conda.yml").read_bytes() == NEW
+    assert github.world.git(clone, "rev-parse", "HEAD^") == draft.on.head
+
+
+def test_a_branch_that_is_there_becomes_the_new_commit_alone(github: AtGitHub) -> None:
+    first = github.way().replace(STABLE, None, github.draft(), nothing)
+    somebody_pushes(github)
+    draft = github.draft(message="Pin acme 3.0")
+    second = github.way().replace(STABLE, first, draft, nothing)
+    assert second == github.head(STABLE)
+    assert github.git("rev-list", "--count", f"{draft.on.head}..{STABLE}") == "1"
+    assert github.server.branches(NAME) == ["main", STABLE]
+
+
+@pytest.mark.parametrize("was", [None, "0123456789" * 4])
+def test_a_branch_that_is_elsewhere_is_left_alone(github: AtGitHub, was: str | None) -> None:
+    github.way().replace(STABLE, None, github.draft(), nothing)
+    theirs = somebody_pushes(github, STABLE)
+    assert github.way().replace(STABLE, was, github.draft(), nothing) is None
+    assert github.head(STABLE) == theirs
+    assert github.server.branches(NAME) == ["main", STABLE]
+
+
+def test_a_branch_that_moves_in_between_is_left_alone(github: AtGitHub) -> None:
+    first = github.way().replace(STABLE, None, github.draft(), nothing)
+    theirs: list[str] = []
+    draft = github.draft(message="Pin acme 3.0")
+    made = github.way().replace(
+        STABLE, first, draft, lambda _: theirs.append(somebody_pushes(github, STABLE))
+    )
+    assert made is None
+    assert github.head(STABLE) == theirs[0]
+    assert github.server.branches(NAME) == ["main", STABLE]
+
+
+def test_of_several_runs_at_once_one_gets_the_branch(github: AtGitHub) -> None:
+    first = github.way().replace(STABLE, None, github.draft(), nothing)
+    on = github.snapshot()
+
+    def run(number: int) -> str | None:
+        draft = github.draft({"conda.yml": b"%d" % number}, on=on)
+        return github.way().replace(STABLE, first, draft, nothing)
+
+    with ThreadPoolExecutor(6) as pool:
+        made = [each for each in pool.map(run, range(6)) if each is not None]
+    assert made == [github.head(STABLE)]
+    assert github.server.branches(NAME) == ["main", STABLE]
+
+
+@pytest.mark.parametrize("was_there", [True, False])
+def test_an_older_server_moves_the_branch_in_steps(github: AtGitHub, was_there: bool) -> None:
+    github.server.lacks.add("updateRefs")
+    first = github.way().replace(STABLE, None, github.draft(), nothing) if was_there else None
+    made = github.way().replace(STABLE, first, github.draft(message="Pin acme 3.0"), nothing)
+    assert made == github.head(STABLE)
+    assert github.server.branches(NAME) == ["main", STABLE]
+    assert github.way().remove(STABLE, made or "") is True
+    assert github.server.branches(NAME) == ["main"]
+
+
+def test_a_branch_that_may_not_be_moved_stays_and_nothing_lies_about(github: AtGitHub) -> None:
+    first = github.way().replace(STABLE, None, github.draft(), nothing)
+    github.server.protected[NAME, STABLE] = "ruleset"
+    with pytest.raises(ServiceRefused, match=f"{STABLE} at .* is protected") as raised:
+        github.way().replace(STABLE, first, github.draft(message="Pin acme 3.0"), nothing)
+    assert raised.value.code == "branch-protected"
+    assert github.head(STABLE) == first
+    assert github.server.branches(NAME) == ["main", STABLE]
+
+
+REQUESTS = ("State", "POST", "createCommitOnBranch", "updateRefs", "GET")
+
+
+def test_a_branch_is_replaced_by_these_requests(github: AtGitHub) -> None:
+    github.way().replace(STABLE, None, github.draft(), nothing)
+    assert tuple(label.partition(" ")[0] for label in github.server.labels()) == REQUESTS
+
+
+def proposed(github: AtGitHub) -> str:
+    """Make the branch, with a pull request that closes when the branch has nothing of its own."""
+    first = github.way().replace(STABLE, None, github.draft(), nothing)
+    assert first
+    github.pulls().create(STABLE, "main", PullWish("Update", "Text"))
+    return first
+
+
+def check(github: AtGitHub, first: str, head: str) -> str:
+    """Check that the branch is at one of its two places, and the pull request open."""
+    now = github.head(STABLE)
+    assert now is not None
+    assert github.git("rev-parse", f"{now}^") == head, "one commit on main"
+    assert now == first or github.git("show", f"{now}:conda.yml") == "three"
+    assert github.server.pull(NAME, 1).state == "open"
+    return now
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("nth", range(1, len(REQUESTS) + 1))
+def test_one_fault_at_any_request_changes_nothing_of_the_end(
+    github: AtGitHub, fault: Any, nth: int
+) -> None:
+    first = proposed(github)
+    draft = github.draft({"conda.yml": b"three"}, message="Pin acme 3.0")
+    github.server.trouble(fault, nth=nth)
+    noted: list[str] = []
+    made = github.way().replace(STABLE, first, draft, noted.append)
+    assert not github.server.ordered
+    assert made == check(github, first, draft.on.head)
+    assert made != first
+    assert noted == [made]
+    assert github.server.branches(NAME) == ["main", STABLE]
+
+
+@pytest.mark.parametrize("fault", ["503", "503-after", "drop-request", "drop-reply"])
+@pytest.mark.parametrize("nth", range(1, len(REQUESTS) + 1))
+def test_a_service_that_goes_away_at_any_request_leaves_no_half_state(
+    github: AtGitHub, fault: Any, nth: int
+) -> None:
+    first = proposed(github)
+    draft = github.draft({"conda.yml": b"three"}, message="Pin acme 3.0")
+    github.server.trouble(fault, nth=nth, times=1000)
+    if nth == len(REQUESTS):
+        assert github.way().replace(STABLE, first, draft, nothing)
+    else:
+        with pytest.raises(ServiceUnavailable):
+            github.way().replace(STABLE, first, draft, nothing)
+    github.server.ordered.clear()
+    there = check(github, first, draft.on.head)
+    # the next run, more than an hour later
+    github.clock.passed += 3700
+    draft = github.draft({"conda.yml": b"three"}, message="Pin acme 3.1")
+    made = github.way().replace(STABLE, there, draft, nothing)
+    assert made == check(github, first, draft.on.head)
+    assert github.server.branches(NAME) == ["main", STABLE]
+
+
+def test_a_hanging_service_is_given_up(github: AtGitHub) -> None:
+    draft = github.draft()
+    github.server.trouble("stall", "createCommitOnBranch", times=3)
+    with pytest.raises(ServiceUnavailable, match="got no answer"):
+        github.way(read=0.3).replace(STABLE, None, draft, nothing)
+    assert github.server.branches(NAME) == ["main"]
+
+
+def test_what_killed_runs_left_is_swept_after_an_hour(github: AtGitHub) -> None:
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(NOW - 3700))
+    young = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(NOW - 60))
+    names = [f"{TEMPORARY}{stamp}-dead", f"{TEMPORARY}{young}-alive", f"{TEMPORARY}mine"]
+    for name in names:
+        github.git("branch", name, "main")
+    github.way().replace(STABLE, None, github.draft(), nothing)
+    assert github.server.branches(NAME) == ["main", names[1], names[2], STABLE]
+
+
+@pytest.mark.parametrize("nth", range(1, len(REQUESTS) + 1))
+def test_a_run_that_is_stopped_stops_there(github: AtGitHub, nth: int) -> None:
+    first = proposed(github)
+    draft = github.draft({"conda.yml": b"three"}, message="Pin acme 3.0")
+    github.server.trouble("503", nth=nth, times=1000)
+    github.clock.stopped = True
+    with pytest.raises(StoppedBySignal):
+        github.way().replace(STABLE, first, draft, nothing)
+    check(github, first, draft.on.head)
+
+
+# -- branches that go, tags
+
+
+def test_a_branch_is_removed_where_it_was_seen(github: AtGitHub) -> None:
+    made = github.way().replace(STABLE, None, github.draft(), nothing)
+    assert made
+    assert github.way().remove(STABLE, made) is True
+    assert github.server.branches(NAME) == ["main"]
+    assert github.way().remove(STABLE, made) is True, "gone already"
+
+
+def test_a_branch_that_is_elsewhere_is_not_removed(github: AtGitHub) -> None:
+    made = github.way().replace(STABLE, None, github.draft(), nothing)
+    assert made
+    theirs = somebody_pushes(github, STABLE)
+    assert github.way().remove(STABLE, made) is False
+    assert github.head(STABLE) == theirs
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("older", [True, False])
+def test_a_lost_answer_about_a_removal_is_looked_after(
+    github: AtGitHub, fault: Any, older: bool
+) -> None:
+    made = github.way().replace(STABLE, None, github.draft(), nothing)
+    assert made
+    if older:
+        github.server.lacks.add("updateRefs")
+    github.server.trouble(fault, "DELETE" if older else "updateRefs")
+    assert github.way().remove(STABLE, made) is True
+    assert not github.server.ordered
+    assert github.server.branches(NAME) == ["main"]
+
+
+def test_a_tag_is_made_once_and_never_moves(github: AtGitHub) -> None:
+    first = github.head() or ""
+    assert github.way().tag("acme-2.0", first) == first
+    later = github.way().commit("main", github.draft(), nothing)
+    assert later
+    assert github.way().tag("acme-2.0", later) == first
+    assert github.git("rev-parse", "refs/tags/acme-2.0") == first
+
+
+def test_a_tag_with_a_text_of_its_own_is_told_by_its_commit(github: AtGitHub) -> None:
+    head = github.head() or ""
+    github.git("-c", "user.name=A", "-c", "user.email=a@b", "tag", "-a", "-m", "Two", "v/2", "main")
+    assert github.git("cat-file", "-t", "v/2") == "tag"
+    assert github.way().tag("v/2", head) == head
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_lost_answer_about_a_tag_does_no_harm(github: AtGitHub, fault: Any) -> None:
+    head = github.head() or ""
+    github.server.trouble(fault, "POST")
+    assert github.way().tag("v1", head) == head
+    assert not github.server.ordered
+    assert github.git("rev-parse", "refs/tags/v1") == head
+
+
+def test_a_tag_that_a_rule_forbids_is_told(github: AtGitHub) -> None:
+    github.server.protected[NAME, "v1"] = "ruleset"
+    with pytest.raises(ServiceRefused, match=r"v1 at .* is protected") as raised:
+        github.way().tag("v1", github.head() or "")
+    assert raised.value.code == "branch-protected"
+
+
+# -- who is sent what
+
+
+def test_the_token_goes_to_the_api_alone(github: AtGitHub) -> None:
+    github.way().replace(STABLE, None, github.draft(), nothing)
+    assert {call.authorization for call in github.server.calls} == {f"Bearer {CI}"}
+
+
+def test_a_repository_that_was_renamed_is_told(github: AtGitHub) -> None:
+    github.server.renamed[NAME] = "acme/newer"
+    with pytest.raises(ServiceRefused) as raised:
+        github.way().tag("v1", github.head() or "")
+    assert raised.value.code == "remote-moved"
+    assert "git remote set-url" in raised.value.cure
+
+
+def test_the_schema_is_githubs() -> None:
+    mutation = schema().mutation_type
+    assert mutation is not None
+    assert {"createCommitOnBranch", "updateRefs"} <= set(mutation.fields)
