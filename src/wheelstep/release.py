@@ -58,7 +58,7 @@ from wheelstep.stages.run import Run
 from wheelstep.stages.serving import check_serving
 from wheelstep.stages.survey import Survey, survey
 from wheelstep.stages.tagging import Release as Tagged
-from wheelstep.stages.tagging import tag_releases
+from wheelstep.stages.tagging import check_tags, tag_releases
 from wheelstep.stages.vendoring import Vendoring
 from wheelstep.stages.views import check_reads
 from wheelstep.stages.wording import Proposed, wording_of
@@ -119,6 +119,7 @@ def _check_places(run: Run, found: Survey, work: Path, *, pin: bool) -> Survey:
     """Refuse early what could not be named; return the survey as it is served."""
     if pin:
         check_place(run, found.definitions.kinds)
+        check_tags(run)
         if found.definitions.kinds:
             repository_url(run)
         unserved = check_serving(run, found.definitions.kinds)

@@ -22,7 +22,7 @@ from wheelstep.repositories.github_pulls import GitHubPulls
 from wheelstep.repositories.github_repository import GitHubRepository
 from wheelstep.repositories.github_way import GitHubWay
 from wheelstep.repositories.objects import GitSnapshot, write_blobs
-from wheelstep.repositories.way import Draft
+from wheelstep.repositories.way import Draft, draft_of
 
 NAME = "acme/tools"
 NOW = 1_800_000_000.0
@@ -112,8 +112,7 @@ class AtGitHub:
         listed = [Change(path, head.read(path), after) for path, after in wished.items()]
         git = Git.open(self.checkout, self.world.environment)
         touched = write_blobs(git, head, listed)
-        contents = {path: after for path, after in wished.items() if after is not None}
-        return Draft(head, touched, contents, message)
+        return draft_of(git, head, touched, message, mark=False)
 
     def cloned(self, name: str, branch: str = "main") -> Path:
         """Clone the branch, by git over HTTP, as anybody would."""

@@ -16,7 +16,7 @@ from tests.repositories.github_kit import CI, NAME, NOW, AtGitHub, at_github
 from tests.servers.github_graphql import schema
 from wheelstep.errors import Refused, ServiceRefused, ServiceUnavailable, StepError, StoppedBySignal
 from wheelstep.repositories import github_way
-from wheelstep.repositories.github_way import TEMPORARY
+from wheelstep.repositories.next_branch import NEXT
 from wheelstep.repositories.pulls import PullWish
 
 STABLE = "wheelstep/update"
@@ -209,8 +209,8 @@ def test_a_protected_branch_refuses_as_it_does_a_push(
     assert message_of(raised.value) == (
         f"branch-protected: main at {github.url} is protected, and the rule refused the push:"
         f" {said} | Either let the account that pushes bypass the rule, in the branch's protection"
-        " or policy settings, or set `branch` to a branch without it and open the pull request from"
-        " there."
+        " or policy settings, or set `commit: pull-request`, and the same change is proposed"
+        " instead."
         " What is published stays, and is not uploaded again."
     )
 
@@ -249,9 +249,10 @@ def test_a_wrong_token_is_told(github: AtGitHub) -> None:
         github.way("made-up-token-9").commit("main", github.draft(), nothing)
     assert message_of(raised.value) == (
         f"not-authenticated: {github.url} does not know who is asking: there are no credentials, or"
-        " they are wrong or have expired: Bad credentials | Set `repository-token` to a valid token"
-        " that may push there; or let the checkout step keep its credentials (`persist-credentials`"
-        " on GitHub, `persistCredentials` on Azure)."
+        " they are wrong or have expired: Bad credentials | Set `repository-token`"
+        " (`definition-repository-token` where the definitions are in another repository) to a"
+        " valid token that may push there; or let the checkout step keep its credentials"
+        " (`persist-credentials` on GitHub, `persistCredentials` on Azure)."
     )
     assert "made-up-token-9" not in json.dumps(raised.value.message)
 
@@ -451,7 +452,7 @@ def test_a_hanging_service_is_given_up(github: AtGitHub) -> None:
 def test_what_killed_runs_left_is_swept_after_an_hour(github: AtGitHub) -> None:
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(NOW - 3700))
     young = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(NOW - 60))
-    names = [f"{TEMPORARY}{stamp}-dead", f"{TEMPORARY}{young}-alive", f"{TEMPORARY}mine"]
+    names = [f"{NEXT}{stamp}-dead", f"{NEXT}{young}-alive", f"{NEXT}mine"]
     for name in names:
         github.git("branch", name, "main")
     github.way().replace(STABLE, None, github.draft(), nothing)

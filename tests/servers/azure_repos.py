@@ -1,7 +1,7 @@
 """An Azure Repos: git over HTTP and the REST API, before the same bare repositories.
 
-A repository lies bare in "ORGANIZATION/PROJECT/_git/NAME" below the root. What it keeps and what can
-be ordered of it is here; what it answers is in azure_repos_rest.py.
+A repository lies bare in "ORGANIZATION/PROJECT/_git/NAME" below the root. What it keeps and what
+can be ordered of it is here; what it answers is in azure_repos_rest.py.
 """
 
 from __future__ import annotations

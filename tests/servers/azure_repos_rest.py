@@ -21,24 +21,24 @@ PLACE = re.compile(
     r"/(?P<organization>[^/]+)/(?P<project>[^/]+)/_apis/git/repositories/(?P<name>[^/]+)"
     r"(?P<rest>/.*)?"
 )
+REPOSITORY = "{project}/_apis/{area}/repositories/{repositoryId}"
+PULL = f"{REPOSITORY}/pullRequests/{{pullRequestId}}"
 LOCATIONS = [
     ("ea98d07b-3c87-4971-8ede-a613694ffb55", "git", "pushes", 2,
-     "{project}/_apis/{area}/repositories/{repositoryId}/{resource}/{pushId}"),
-    ("2d874a60-a811-4f62-9c9f-963a6ea0a55b", "git", "refs", 1,
-     "{project}/_apis/{area}/repositories/{repositoryId}/{resource}"),
+     f"{REPOSITORY}/{{resource}}/{{pushId}}"),
+    ("2d874a60-a811-4f62-9c9f-963a6ea0a55b", "git", "refs", 1, f"{REPOSITORY}/{{resource}}"),
     ("9946fd70-0d40-406e-b686-b4744cbbcc37", "git", "pullRequests", 1,
-     "{project}/_apis/{area}/repositories/{repositoryId}/{resource}/{pullRequestId}"),
+     f"{REPOSITORY}/{{resource}}/{{pullRequestId}}"),
     ("f22387e3-984e-4c52-9c6d-fbb8f14c812d", "git", "pullRequestLabels", 1,
-     "{project}/_apis/{area}/repositories/{repositoryId}/pullRequests/{pullRequestId}/labels/"
-     "{labelIdOrName}"),
+     f"{PULL}/labels/{{labelIdOrName}}"),
     ("4b6702c7-aa35-4b89-9c96-b9abf6d3e540", "git", "pullRequestReviewers", 1,
-     "{project}/_apis/{area}/repositories/{repositoryId}/pullRequests/{pullRequestId}/reviewers/"
-     "{reviewerId}"),
+     f"{PULL}/reviewers/{{reviewerId}}"),
     ("ab6e2e5d-a0b7-4153-b64a-a4efe0d49449", "git", "pullRequestThreads", 1,
-     "{project}/_apis/{area}/repositories/{repositoryId}/pullRequests/{pullRequestId}/threads/"
-     "{threadId}"),
-    ("28010c54-d0c0-4c89-a5b0-1c9e188b9fb7", "IMS", "Identities", 1, "_apis/{resource}/{identityId}"),
-    ("00d9565f-ed9c-4a06-9a50-00e7896ccab4", "Location", "ConnectionData", 1, "_apis/{resource}"),
+     f"{PULL}/threads/{{threadId}}"),
+    ("28010c54-d0c0-4c89-a5b0-1c9e188b9fb7", "IMS", "Identities", 1,
+     "_apis/{resource}/{identityId}"),
+    ("00d9565f-ed9c-4a06-9a50-00e7896ccab4", "Location", "ConnectionData", 1,
+     "_apis/{resource}"),
 ]  # fmt: skip
 """Ids and templates that the `azure-devops` client asks for (7.1.0b4)."""
 
@@ -124,7 +124,7 @@ def _who(given: str) -> Token:
     return TOKENS[value]
 
 
-def _answer(
+def _answer(  # noqa: PLR0911 - a return for each route
     state: AzureReposServer, token: Token, call: Call, query: dict[str, list[str]]
 ) -> tuple[int, Any]:
     if call.method == "OPTIONS":
@@ -262,7 +262,7 @@ def _update(state: AzureReposServer, token: Token, name: str, one: Any) -> Any:
 # -- pull requests
 
 
-def _pulls(
+def _pulls(  # noqa: PLR0911, PLR0917 - a return for each route
     state: AzureReposServer, token: Token, name: str, call: Call, query: Any, rest: list[str]
 ) -> tuple[int, Any]:
     pulls = state.pulls.setdefault(name, [])

@@ -170,7 +170,27 @@ def _rules(asked: Asked, found: re.Match[str]) -> tuple[int, Any]:
 
 
 Answer = Callable[[Asked, re.Match[str]], tuple[int, Any]]
+
+
+def _releases(asked: Asked, _: re.Match[str]) -> tuple[int, Any]:
+    there = asked.state.releases.get(asked.repository, {})
+    return 200, [{"tag_name": tag, **about} for tag, about in there.items()]
+
+
+def _release(asked: Asked, _: re.Match[str]) -> tuple[int, Any]:
+    need(asked, "contents")
+    tag = asked.body["tag_name"]
+    there = asked.state.releases.setdefault(asked.repository, {})
+    if tag in there:
+        error = {"resource": "Release", "code": "already_exists", "field": "tag_name"}
+        raise SaysNo(422, "Validation Failed", errors=[error])
+    there[tag] = {"name": asked.body["name"], "body": asked.body["body"]}
+    return 201, {"tag_name": tag}
+
+
 ROUTES: dict[str, Answer] = {
+    r"GET /releases": _releases,
+    r"POST /releases": _release,
     r"GET /git/ref/(?P<ref>.+)": _get_ref,
     r"GET /git/matching-refs/(?P<ref>.+)": _matching,
     r"POST /git/refs": _post_ref,

@@ -23,6 +23,8 @@ __all__ = ["violations"]
 FILE = SPECS / "api.github.com.slice.json"
 HOST = "https://api.github.com"
 OWN: Mapping[str, Mapping[str, type]] = {
+    r"GET /repos/[^/]+/[^/]+/releases": {},
+    r"POST /repos/[^/]+/[^/]+/releases": {"tag_name": str, "name": str, "body": str},
     r"POST /repos/[^/]+/[^/]+/issues/\d+/labels": {"labels": list},
     r"POST /repos/[^/]+/[^/]+/issues/\d+/comments": {"body": str},
     r"GET /repos/[^/]+/[^/]+/issues/\d+/comments": {},

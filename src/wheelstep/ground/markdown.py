@@ -1,4 +1,4 @@
-"""Texts of others in Markdown pages: nothing of them can become a link, a mention, a row or a tag."""
+"""Texts of others in Markdown pages: no link, mention, row or tag is made of them."""
 
 from __future__ import annotations
 

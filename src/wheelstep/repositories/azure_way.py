@@ -11,9 +11,7 @@ import base64
 import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final, final
-from uuid import uuid4
 
 from wheelstep.errors import Refused, ServiceUnavailable, StepError
 from wheelstep.ground.azure_devops import models_of
@@ -22,18 +20,14 @@ from wheelstep.ground.git import Git
 from wheelstep.repositories.answers import lost_race
 from wheelstep.repositories.azure_repository import BY_GIT, AzureRepository, SaysNo
 from wheelstep.repositories.identity import Identity
+from wheelstep.repositories.next_branch import NEXT, is_abandoned, next_branch
 from wheelstep.repositories.remote import Remote
 from wheelstep.repositories.way import Draft, Noted
 
-__all__ = ["TEMPORARY", "AzureWay"]
+__all__ = ["AzureWay"]
 
 ATTEMPTS: Final = 3
 """How often something is sent whose answer does not come."""
-TEMPORARY: Final = "wheelstep-next/"
-"""What branches begin with on which a commit is made before another branch is moved to it."""
-STAMP: Final = "%Y%m%dT%H%M%SZ"
-ABANDONED: Final = timedelta(hours=1)
-"""After which such a branch is nobody's any more: the time is in its name."""
 LARGEST: Final = 18_000_000
 """Bytes that one commit may bring: a third more in base64, and a request may have 25 MB."""
 RECENT: Final = 20
@@ -92,8 +86,7 @@ class AzureWay:
         with self._refusals(branch):
             if self._remote.look(branch).get(branch) != was:
                 return None
-            stamp = datetime.fromtimestamp(self._clock.time(), UTC).strftime(STAMP)
-            temporary = f"{TEMPORARY}{stamp}-{uuid4().hex[:12]}"
+            temporary = next_branch(self._clock)
             try:
                 self._move(temporary, None, draft.on.head)
                 made = self._push(temporary, draft)
@@ -236,13 +229,11 @@ class AzureWay:
     def _sweep(self) -> None:
         """Remove what runs left that were killed; what cannot be removed now is no harm."""
         with contextlib.suppress(SaysNo, StepError):
-            oldest = datetime.fromtimestamp(self._clock.time(), UTC) - ABANDONED
-            filter_ = f"heads/{TEMPORARY}"
+            filter_ = f"heads/{NEXT}"
             refs = self._at.ask(lambda client: client.get_refs(filter=filter_, **self._at.place))
             for ref in refs or ():
                 branch = str(ref.name).removeprefix("refs/heads/")
-                made = _made_at(branch)
-                if made is not None and made < oldest:
+                if is_abandoned(branch, self._clock):
                     self._move(branch, str(ref.object_id), None)
 
     @contextlib.contextmanager
@@ -266,17 +257,6 @@ def _why(status: str, said: str) -> str:
         "locked": "TF402455: The branch is locked.",
     }
     return " ".join(part for part in (known.get(status, status), said) if part)
-
-
-def _made_at(branch: str) -> datetime | None:
-    """Return when a temporary branch was made, by its name; None where it is none of ours."""
-    stamp, dash, _ = branch.removeprefix(TEMPORARY).partition("-")
-    if not branch.startswith(TEMPORARY) or not dash:
-        return None
-    try:
-        return datetime.strptime(stamp, STAMP).replace(tzinfo=UTC)
-    except ValueError:
-        return None
 
 
 def _check(draft: Draft) -> None:

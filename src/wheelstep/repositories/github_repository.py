@@ -14,7 +14,7 @@ from wheelstep.ground.github_address import github_api
 from wheelstep.ground.secret import Secret
 from wheelstep.ground.transport import Transport
 from wheelstep.repositories.answers import meaning
-from wheelstep.repositories.remote import served_url
+from wheelstep.repositories.urls import served_url
 
 __all__ = ["BY_GIT", "GitHubRepository"]
 

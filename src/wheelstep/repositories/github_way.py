@@ -11,26 +11,20 @@ import base64
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final, final
-from uuid import uuid4
 
 from wheelstep.errors import Refused, ServiceRefused, ServiceUnavailable
 from wheelstep.ground.clock import backoff
 from wheelstep.ground.github import LIMITED, SaysNo
 from wheelstep.repositories.github_repository import BY_GIT, GitHubRepository
+from wheelstep.repositories.next_branch import NEXT, is_abandoned, next_branch
 from wheelstep.repositories.objects import Touched
 from wheelstep.repositories.way import Draft, Noted
 
-__all__ = ["TEMPORARY", "GitHubWay"]
+__all__ = ["GitHubWay"]
 
 ATTEMPTS: Final = 3
 """How often something is sent whose answer does not come."""
-TEMPORARY: Final = "wheelstep-next/"
-"""What branches begin with on which a commit is made before another branch is moved to it."""
-STAMP: Final = "%Y%m%dT%H%M%SZ"
-ABANDONED: Final = timedelta(hours=1)
-"""After which such a branch is nobody's any more: the time is in its name."""
 LARGEST: Final = 40_000_000
 """Bytes that one commit may bring: 40 MiB are refused, as users found."""
 RECENT: Final = 20
@@ -109,8 +103,7 @@ class GitHubWay:
             repository, head = self._state(branch)
             if head != was:
                 return None
-            stamp = datetime.fromtimestamp(self._clock.time(), UTC).strftime(STAMP)
-            temporary = f"{TEMPORARY}{stamp}-{uuid4().hex[:12]}"
+            temporary = next_branch(self._clock)
             moved = False
             try:
                 self._create(f"refs/heads/{temporary}", draft.on.head)
@@ -328,11 +321,9 @@ class GitHubWay:
     def _sweep(self) -> None:
         """Remove what runs left that were killed; what cannot be removed now is no harm."""
         with contextlib.suppress(SaysNo, ServiceRefused, ServiceUnavailable):
-            oldest = datetime.fromtimestamp(self._clock.time(), UTC) - ABANDONED
-            for ref in self._at.rest("GET", f"git/matching-refs/heads/{TEMPORARY}", many=True):
+            for ref in self._at.rest("GET", f"git/matching-refs/heads/{NEXT}", many=True):
                 branch = str(ref["ref"]).removeprefix("refs/heads/")
-                made = _made_at(branch)
-                if made is not None and made < oldest:
+                if is_abandoned(branch, self._clock):
                     self._drop(branch)
 
     # -- errors
@@ -354,17 +345,6 @@ def _zeros(commit: str) -> str:
 
 def _update(ref: str, before: str, after: str) -> dict[str, Any]:
     return {"name": ref, "beforeOid": before, "afterOid": after, "force": True}
-
-
-def _made_at(branch: str) -> datetime | None:
-    """Return when a temporary branch was made, by its name; None where it is none of ours."""
-    stamp, dash, _ = branch.removeprefix(TEMPORARY).partition("-")
-    if not branch.startswith(TEMPORARY) or not dash:
-        return None
-    try:
-        return datetime.strptime(stamp, STAMP).replace(tzinfo=UTC)
-    except ValueError:
-        return None
 
 
 def _check(draft: Draft) -> None:

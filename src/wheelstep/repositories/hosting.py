@@ -1,25 +1,40 @@
-"""What the host of a remote offers: its way to commit, and pull requests."""
+"""What the host of a remote offers: its own way to commit, and pull requests."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from functools import cached_property
+from typing import Final, Literal, final
 
 from wheelstep.errors import SettingError
 from wheelstep.ground.clock import Clock
 from wheelstep.ground.git import Git
 from wheelstep.ground.secret import Secret
+from wheelstep.ground.transport import Transport
+from wheelstep.repositories.azure_pulls import AzurePulls
+from wheelstep.repositories.azure_repository import AzureRepository
+from wheelstep.repositories.azure_way import AzureWay
 from wheelstep.repositories.git_way import GitWay
+from wheelstep.repositories.github_pulls import GitHubPulls
+from wheelstep.repositories.github_releases import GitHubReleases
+from wheelstep.repositories.github_repository import GitHubRepository
+from wheelstep.repositories.github_way import GitHubWay
 from wheelstep.repositories.identity import Identity
 from wheelstep.repositories.pulls import PullRequests
 from wheelstep.repositories.remote import Remote
-from wheelstep.repositories.way import Way
+from wheelstep.repositories.way import Draft, Noted, Way
 
 __all__ = ["Hosting", "WayName"]
 
 WayName = Literal["auto", "git", "github", "azure-repos"]
+HOSTS: Final = {"github": "GitHub", "azure-repos": "Azure Repos"}
+HAND_OVER: Final = (
+    "Set `repository-token` (`definition-repository-token` where the definitions are in another "
+    "repository)"
+)
 
 
+@final
 class Hosting:
     """A remote, and who may write to it."""
 
@@ -35,7 +50,7 @@ class Hosting:
         environment: Mapping[str, str],
         clock: Clock,
     ) -> None:
-        """Keep it.
+        """Keep it; nothing is asked yet.
 
         Args:
             git: In the repository.
@@ -50,22 +65,142 @@ class Hosting:
         self._git = git
         self._remote = remote
         self._choice = choice
+        self._token = token
         self._identity = identity
+        self._own_author = own_author
+        self._environment = environment
         self._clock = clock
 
     def way(self) -> Way:
-        """Return how commits get there."""
-        return GitWay(self._git, self._remote, self._identity, self._clock)
+        """Return how commits get there.
+
+        Raises:
+            SettingError: The way that is set is not one of the remote's host, or lacks something.
+        """
+        by_git = GitWay(self._git, self._remote, self._identity, self._clock)
+        match self._choice:
+            case "git":
+                return by_git
+            case "auto":
+                # an author is what GitHub takes from nobody
+                if self._token is None or (self._github and self._own_author):
+                    return by_git
+                own = self._own_way()
+                return by_git if own is None else _Either(own, by_git)
+            case choice:
+                own = self._own_way()
+                if own is None or own.name != choice:
+                    raise self._not_of(HOSTS[choice])
+                self._check(choice)
+                return own
 
     def pulls(self) -> PullRequests:
         """Return the host's pull requests.
 
         Raises:
-            SettingError: None are known of that host.
+            SettingError: None are known of that host, or there is no token to ask it with.
         """
-        raise SettingError(
-            f"`commit` is pull-request, and {self._remote.shown} is no GitHub and no Azure Repos, "
-            "as far as is known here.",
-            code="no-pull-requests",
-            cure="Name the host with `commit-with`, or use `commit: push`.",
+        if self._github is None and self._azure is None:
+            raise SettingError(
+                f"`commit` is pull-request, and {self._remote.shown} is no GitHub and no Azure "
+                "Repos, as far as is known here.",
+                code="no-pull-requests",
+                cure="Use `commit: push`; an Enterprise Server of GitHub is known by "
+                "GITHUB_SERVER_URL.",
+            )
+        if self._token is None:
+            raise SettingError(
+                f"`commit` is pull-request, and there is no token to ask {self._remote.shown} with:"
+                " git's own credentials open no pull requests.",
+                code="no-token",
+                cure=f"{HAND_OVER}.",
+            )
+        if self._github is not None:
+            return GitHubPulls(self._github)
+        assert self._azure is not None  # noqa: S101 - it is one of the two
+        return AzurePulls(self._azure)
+
+    def releases(self) -> GitHubReleases:
+        """Return the releases of GitHub.
+
+        Raises:
+            SettingError: It is no GitHub, or there is no token to ask it with.
+        """
+        if self._github is None or self._token is None:
+            raise SettingError(
+                f"`github-release` is on, and {self._remote.shown} is no GitHub, or there is no "
+                "token for it.",
+                code="no-releases",
+                cure="Leave it out, or set `repository-token`.",
+            )
+        return GitHubReleases(self._github)
+
+    def _not_of(self, host: str) -> SettingError:
+        return SettingError(
+            f"`commit-with` is {self._choice}, and {self._remote.shown} is no repository of {host},"
+            " as far as is known here.",
+            code="bad-setting",
+            cure="Leave it out, or use `git`. An Enterprise Server of GitHub is known by "
+            "GITHUB_SERVER_URL, an Azure DevOps Server by /_git/ in the URL.",
         )
+
+    def _check(self, choice: str) -> None:
+        if self._token is None:
+            raise SettingError(
+                f"`commit-with` is {choice}, and there is no token for {self._remote.shown}.",
+                code="no-token",
+                cure=f"{HAND_OVER}, or leave `commit-with` out.",
+            )
+        if choice == "github" and self._own_author:
+            raise SettingError(
+                "`commit-author` is set, and a commit that GitHub makes is by the token's account.",
+                code="bad-setting",
+                cure="Leave `commit-author` out, or use `commit-with: git`.",
+            )
+
+    @cached_property
+    def _transport(self) -> Transport:
+        return Transport(self._environment, clock=self._clock)
+
+    @cached_property
+    def _github(self) -> GitHubRepository | None:
+        return GitHubRepository.at(
+            self._remote.url,
+            transport=self._transport,
+            token=self._token,
+            environment=self._environment,
+        )
+
+    @cached_property
+    def _azure(self) -> AzureRepository | None:
+        return AzureRepository.at(self._remote.url, transport=self._transport, token=self._token)
+
+    def _own_way(self) -> Way | None:
+        if self._azure is not None:
+            author = self._identity if self._own_author else None
+            return AzureWay(self._azure, self._git, self._remote, author)
+        return GitHubWay(self._github) if self._github is not None else None
+
+
+class _Either:
+    """The host's own way, and git's where the host could not make such a commit."""
+
+    def __init__(self, own: Way, by_git: Way) -> None:
+        self.name = own.name
+        self._own = own
+        self._by_git = by_git
+
+    def commit(self, branch: str, draft: Draft, noted: Noted) -> str | None:
+        return self._for(draft).commit(branch, draft, noted)
+
+    def replace(self, branch: str, was: str | None, draft: Draft, noted: Noted) -> str | None:
+        return self._for(draft).replace(branch, was, draft, noted)
+
+    def remove(self, branch: str, was: str) -> bool:
+        return self._own.remove(branch, was)
+
+    def tag(self, name: str, commit: str) -> str:
+        return self._own.tag(name, commit)
+
+    def _for(self, draft: Draft) -> Way:
+        return self._by_git if draft.executable else self._own

@@ -234,11 +234,8 @@ class Agreed:
     ) -> Iterator[tuple[str, str | None]]:
         agreed = self.document
         if agreed["commit"] != present["commit"]:
-            yield (
-                f"The plan is of the commit {str(agreed['commit'])[:12]}, and "
-                f"{present['commit'][:12]} is checked out.",
-                None,
-            )
+            was, now = str(agreed["commit"])[:12], present["commit"][:12]
+            yield f"The plan is of the commit {was}, and {now} is checked out.", None
         yield from self._packages(present, found)
         for key, what in (
             ("destinations", "The destinations"),
@@ -292,11 +289,8 @@ class Agreed:
                     path,
                 )
             elif was.get("environments") != one["environments"]:
-                yield (
-                    f"{path}: {_shown(was.get('environments'))} is agreed, now "
-                    f"{_shown(one['environments'])}.",
-                    path,
-                )
+                then, now = _shown(was.get("environments")), _shown(one["environments"])
+                yield f"{path}: {then} is agreed, now {now}.", path
 
 
 def _same_pins(agreed: Any, now: Sequence[Mapping[str, Any]]) -> bool:

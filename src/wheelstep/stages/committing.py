@@ -9,16 +9,16 @@ from wheelstep.errors import SettingError
 from wheelstep.ground.clock import SystemClock
 from wheelstep.ground.credentials import same_organization
 from wheelstep.ground.secret import Secret
+from wheelstep.repositories.hosting import Hosting
 from wheelstep.repositories.identity import Identity
 from wheelstep.repositories.interface import Repository
 from wheelstep.repositories.pulls import PullSettings
 from wheelstep.repositories.remote import Remote
 from wheelstep.repositories.table import Wish, repository_of
 from wheelstep.repositories.urls import remote_urls
-from wheelstep.repositories.way import Way
 from wheelstep.stages.run import REMOTE, Run
 
-__all__ = ["Place", "place_of", "repository", "source_remote", "source_way"]
+__all__ = ["Place", "place_of", "repository", "source_hosting", "source_remote"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +133,11 @@ def source_remote(run: Run) -> Remote:
     )
 
 
-def source_way(run: Run) -> Way:
-    """Return how something is written there.
+def source_hosting(run: Run) -> Hosting:
+    """Return what the host of that remote offers.
 
     Raises:
-        SettingError: There is no remote, or `commit-with` is none of its ways.
+        SettingError: There is no remote.
     """
     place = _of_sources(run, None if run.elsewhere else run.settings.branch)
     more = run.settings.committing
@@ -150,7 +150,7 @@ def source_way(run: Run) -> Way:
         way="auto" if run.elsewhere else more.way,
         clock=run.clock,
     )
-    return wish.hosting(source_remote(run)).way()
+    return wish.hosting(source_remote(run))
 
 
 def _elsewhere(run: Run) -> Place:

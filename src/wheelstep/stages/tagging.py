@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wheelstep.errors import SettingError
+from wheelstep.ground.secret import redact
 from wheelstep.report import TagRow
-from wheelstep.stages.committing import source_remote, source_way
+from wheelstep.stages.committing import source_hosting, source_remote
 from wheelstep.stages.run import REMOTE, Run
+from wheelstep.stages.wording import run_url
 
-__all__ = ["Release", "note_planned_tags", "tag_releases"]
+__all__ = ["Release", "check_tags", "note_planned_tags", "tag_releases"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def tag_releases(run: Run, releases: Sequence[Release]) -> None:
             continue
         status = "unchanged" if commit else "created"
         if commit is None and remote:
-            commit = source_way(run).tag(name, release.commit)
+            commit = source_hosting(run).way().tag(name, release.commit)
         elif commit is None:
             run.git.output("tag", name, release.commit)
             commit = release.commit
@@ -63,6 +65,36 @@ def tag_releases(run: Run, releases: Sequence[Release]) -> None:
                 severity="notice",
             )
         run.report.tags.append(TagRow(name, commit, status))
+    if run.settings.committing.release and remote:
+        _release(run, {row.name: wanted[row.name] for row in run.report.tags})
+
+
+def _release(run: Run, tagged: Mapping[str, Release]) -> None:
+    """Make the releases on GitHub that are not there yet."""
+    releases = source_hosting(run).releases()
+    missing = sorted(tagged.keys() - releases.there(frozenset(tagged)))
+    for name in missing:
+        one = tagged[name]
+        body = f"Built from {one.commit}.\n\n{run_url(run.environment)}".strip()
+        releases.make(name, f"{one.name} {one.version}", redact(body))
+
+
+def check_tags(run: Run) -> None:
+    """Refuse early what could not be tagged, or have a release.
+
+    Raises:
+        SettingError: `github-release` without `tag`, or where there is no GitHub.
+    """
+    if not run.settings.committing.release or run.settings.commit not in REMOTE:
+        return
+    if run.settings.committing.tag is None:
+        raise SettingError(
+            "`github-release` is on, and there is no tag that a release could be of.",
+            code="bad-setting",
+            cure='Set `tag`, for instance to "{name}-v{version}".',
+        )
+    if not run.trigger.pull_request:
+        source_hosting(run).releases()
 
 
 def note_planned_tags(run: Run, releases: Sequence[Release]) -> None:
@@ -87,7 +119,7 @@ def _names(run: Run, releases: Sequence[Release]) -> dict[str, Release]:
     return named
 
 
-def _on_remote(run: Run, wanted: Sequence[str] | dict[str, Release]) -> dict[str, str]:
+def _on_remote(run: Run, wanted: Mapping[str, Release]) -> dict[str, str]:
     refs = {f"refs/tags/{name}": name for name in wanted}
     asked = [ref + more for ref in refs for more in ("", "^{}")]  # ^{}: of one that has a text
     found = source_remote(run).refs(*asked)
@@ -96,7 +128,7 @@ def _on_remote(run: Run, wanted: Sequence[str] | dict[str, Release]) -> dict[str
     }
 
 
-def _here(run: Run, wanted: Sequence[str] | dict[str, Release]) -> dict[str, str]:
+def _here(run: Run, wanted: Mapping[str, Release]) -> dict[str, str]:
     found = {}
     for name in wanted:
         done = run.git.try_("rev-parse", "--verify", "--quiet", f"refs/tags/{name}^{{commit}}")

@@ -1,0 +1,217 @@
+"""A whole release whose commit or pull request the host makes: GitHub, Azure Repos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.release.kit import Ran, Repo
+from tests.release.samples import CONDA
+from tests.servers.azure_repos import AzureReposServer, azure_repos_server
+from tests.servers.git_http import git
+from tests.servers.github import GitHubServer, github_server
+
+TOKEN = "ci-pass-22"
+PULL = {"WHEELSTEP_COMMIT": "pull-request"}
+BRANCH = "wheelstep/main"
+
+
+@dataclass
+class World:
+    """A checkout of the monorepo with one new version, as a job on that host has it."""
+
+    host: str
+    server: Any
+    repo: Repo
+    bare: Path
+    name: str
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def release(self, **more: str) -> Ran:
+        ran = self.repo.wheelstep("release", extra=self.environment | more)
+        assert self.server.violations == []
+        return ran
+
+    @property
+    def pulls(self) -> list[Any]:
+        return list(self.server.pulls.get(self.name, []))
+
+    def body(self) -> str:
+        [pull] = self.pulls
+        return str(pull.body if self.host == "github" else pull.description)
+
+    def show(self, path: str, revision: str = "main") -> str:
+        return git("show", f"{revision}:{path}", cwd=self.bare)
+
+    def branches(self) -> list[str]:
+        return list(self.server.branches(self.name))
+
+
+def github_world(server: GitHubServer, monorepo: Repo) -> World:
+    name = "acme/tools"
+    (server.root / "acme").mkdir()
+    bare = server.create(f"{name}.git")
+    environment = {
+        "GITHUB_ACTIONS": "true",
+        "CI": "true",
+        "GITHUB_EVENT_NAME": "push",
+        "GITHUB_REF": "refs/heads/main",
+        "GITHUB_REPOSITORY": name,
+        "GITHUB_RUN_ID": "77",
+        "INPUT_JOB_TOKEN": TOKEN,
+        **server.environment,
+    }
+    return checked_out("github", server, monorepo, bare, name, environment)
+
+
+def azure_world(server: AzureReposServer, monorepo: Repo) -> World:
+    name = "acme/Train/_git/tools"
+    (server.root / name).parent.mkdir(parents=True)
+    bare = server.create(name)
+    environment = {
+        "TF_BUILD": "True",
+        "BUILD_REASON": "IndividualCI",
+        "BUILD_SOURCEBRANCH": "refs/heads/main",
+        "SYSTEM_COLLECTIONURI": f"{server.url}/acme/",
+        "SYSTEM_TEAMPROJECT": "Train",
+        "BUILD_BUILDID": "77",
+        "SYSTEM_ACCESSTOKEN": TOKEN,
+    }
+    return checked_out("azure", server, monorepo, bare, name, environment)
+
+
+def checked_out(  # noqa: PLR0917 - what the two hosts differ in
+    host: str, server: Any, monorepo: Repo, bare: Path, name: str, environment: dict[str, str]
+) -> World:
+    text = monorepo.read("wheelstep.toml").replace('commit = "local"\n', "")
+    monorepo.commit({"wheelstep.toml": text.encode()})
+    for number in range(2):
+        monorepo.commit({"packages/core/acme_core/more.py": f"x = {number}\n"})
+    monorepo.replace("packages/core/pyproject.toml", '"1.0.0"', '"1.1.0"')
+    monorepo.commit()
+    monorepo.git("push", "--quiet", str(bare), "main")
+    monorepo.git("clone", "--quiet", bare.as_uri(), str(monorepo.place / "checkout"))
+    repo = replace(monorepo, name="checkout")
+    path = name if host == "azure" else f"{name}.git"
+    repo.git("remote", "set-url", "origin", server.address(path))
+    repo.git("checkout", "--quiet", "--detach")
+    extra = {"WHEELSTEP_SERVE_URL": "https://wheels.example.com/acme",
+             "WHEELSTEP_READ_BACK": "write"}  # fmt: skip
+    return World(host, server, repo, bare, name, environment | extra)
+
+
+@pytest.fixture(params=["github", "azure"])
+def world(request: pytest.FixtureRequest, monorepo: Repo, tmp_path: Path) -> Iterator[World]:
+    if request.param == "github":
+        with github_server(tmp_path / "served") as github:
+            yield github_world(github, monorepo)
+    else:
+        with azure_repos_server(tmp_path / "served") as azure:
+            yield azure_world(azure, monorepo)
+
+
+def test_the_host_makes_the_commit_and_nothing_is_pushed(world: World) -> None:
+    ran = world.release()
+    assert (ran.code, ran.status) == (0, "done"), ran.said
+    assert ran.report["commit"]["status"] == "pushed"
+    assert ran.report["commit"]["sha"] == git("rev-parse", "main", cwd=world.bare)
+    assert "1.1.0" in world.show(CONDA)
+    posts = [one for one in world.server.seen if one.method == "POST"]
+    assert not [one for one in posts if "receive-pack" in one.path]
+    subject = git("log", "-1", "--format=%s", "main", cwd=world.bare)
+    assert subject.endswith("[skip ci]")
+    assert "acme-core 1.0.0 -> 1.1.0" in git("log", "-1", "--format=%b", "main", cwd=world.bare)
+    again = world.release()
+    assert again.status == "nothing-to-do", again.said
+
+
+def test_a_pull_request_once_and_for_all(world: World) -> None:
+    before = git("rev-parse", "main", cwd=world.bare)
+    ran = world.release(**PULL)
+    assert (ran.code, ran.status) == (0, "done"), ran.said
+    row = ran.report["commit"]
+    assert (row["status"], row["branch"]) == ("pull-request", BRANCH)
+    assert row["url"].startswith(world.server.url)
+    assert git("rev-parse", "main", cwd=world.bare) == before
+    assert "1.1.0" in world.show(CONDA, BRANCH)
+    assert world.branches() == ["main", BRANCH]
+    body = world.body()
+    assert "| `acme-core` | `1.0.0` | `1.1.0` |" in body
+    assert body.count("`A change`") == 3
+    assert f"### {CONDA}" in body
+    assert "77" in body.splitlines()[-1]
+    again = world.release(**PULL)
+    assert (again.status, again.report["commit"]["url"]) == ("nothing-to-do", row["url"])
+    assert len(world.pulls) == 1
+
+
+def test_what_is_merged_leaves_no_branch(world: World) -> None:
+    world.release(**PULL)
+    git("update-ref", "refs/heads/main", BRANCH, cwd=world.bare)
+    for pull in world.pulls:
+        if world.host == "github":
+            pull.state, pull.merged = "closed", True
+        else:
+            pull.status = "completed"
+    done = world.release(**PULL)
+    assert (done.code, done.status) == (0, "nothing-to-do"), done.said
+    assert world.branches() == ["main"]
+
+
+def test_a_protected_branch_says_the_two_ways_out_and_a_proposal_passes(world: World) -> None:
+    if world.host == "github":
+        world.server.protected[world.name, "main"] = "rule"
+    else:
+        world.server.policies.add((world.name, "main"))
+    ran = world.release()
+    assert ran.code == 5, ran.said
+    problem = ran.problem("branch-protected")
+    assert "`commit: pull-request`" in problem["cure"]
+    assert "bypass" in problem["cure"]
+    done = world.release(**PULL)
+    assert (done.code, done.report["commit"]["status"]) == (0, "pull-request"), done.said
+    assert done.published["acme_core-1.1.0-py3-none-any.whl"] == ["identical"]
+
+
+def test_labels_reviewers_and_its_own_completion(world: World) -> None:
+    more = {"WHEELSTEP_PULL_REQUEST_LABELS": "pins\nacme", "WHEELSTEP_AUTO_MERGE": "squash",
+            "WHEELSTEP_PULL_REQUEST_TITLE": "Raise {packages} on {branch}",
+            "WHEELSTEP_PULL_REQUEST_REVIEWERS": "nobody-at-all"}  # fmt: skip
+    ran = world.release(**PULL, **more)
+    assert ran.code == 0, ran.said
+    [pull] = world.pulls
+    assert pull.labels == ["pins", "acme"]
+    assert pull.title == "Raise acme-core 1.1.0 on main"
+    assert "nobody-at-all" in " ".join(one["message"] for one in ran.report["problems"])
+
+
+def test_a_token_of_the_job_goes_to_its_own_host_alone(world: World) -> None:
+    world.repo.git("remote", "set-url", "origin", "https://github.com/acme/elsewhere.git")
+    ran = world.release(**PULL)
+    assert (ran.code, ran.codes[-1]) == (2, "no-token"), ran.said
+
+
+def test_tags_are_made_by_the_host(world: World) -> None:
+    ran = world.release(WHEELSTEP_TAG="{name}-v{version}")
+    assert ran.code == 0, ran.said
+    listed = git("for-each-ref", "--format=%(refname:short)", "refs/tags", cwd=world.bare)
+    assert "acme-core-v1.1.0" in listed.splitlines()
+
+
+def test_releases_go_with_the_tags_on_github(world: World) -> None:
+    more = {"WHEELSTEP_TAG": "{name}-v{version}", "WHEELSTEP_GITHUB_RELEASE": "true"}
+    ran = world.release(**more)
+    if world.host == "azure":
+        assert (ran.code, ran.codes[-1]) == (2, "no-releases")
+        return
+    assert ran.code == 0, ran.said
+    there = world.server.releases[world.name]
+    assert there["acme-core-v1.1.0"]["name"] == "acme-core 1.1.0"
+    assert "actions/runs/77" in there["acme-core-v1.1.0"]["body"]
+    count = len(world.server.calls)
+    assert world.release(**more).code == 0
+    assert "POST" not in {call.method for call in world.server.calls[count:]}
