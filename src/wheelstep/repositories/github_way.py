@@ -169,7 +169,7 @@ class GitHubWay:
                 # the branch has moved, or is gone; or an attempt before this one has landed, and
                 # its answer was lost
                 head, made = self._look(branch, draft)
-                if made is not None or head != draft.on.head or no.kind == "STALE_DATA":
+                if head != draft.on.head or no.kind == "STALE_DATA":
                     return made
                 raise
             except ServiceUnavailable as late:
@@ -178,7 +178,7 @@ class GitHubWay:
                     raise
                 # what counts is what the branch has now
                 head, made = self._look(branch, draft)
-                if made is not None or head != draft.on.head:
+                if head != draft.on.head:
                     return made
                 if failed == ATTEMPTS:
                     raise
