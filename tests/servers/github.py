@@ -23,7 +23,8 @@ Trouble = Literal[
     "secondary", "unnamed", "graphql-limit", "page", "stale",
 ]  # fmt: skip
 """What goes wrong: before the work or "after" it; the middle ones are limits of the rate. "page" is
-what a proxy answers in GitHub's place, "stale" what a commit gets though the branch looks unmoved."""
+what a proxy answers in GitHub's place, "stale" what a commit gets though the branch has not moved.
+"""
 
 
 @dataclass(frozen=True, slots=True)
