@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.rehearsal.made import make_wheel
 from tests.release.kit import Ran, Repo
 from tests.release.samples import CONDA
 from tests.servers.azure_repos import AzureReposServer, azure_repos_server
@@ -18,6 +19,30 @@ from tests.servers.github import GitHubServer, github_server
 TOKEN = "ci-pass-22"
 PULL = {"WHEELSTEP_COMMIT": "pull-request"}
 BRANCH = "wheelstep/main"
+
+
+def project(version: str) -> str:
+    return f'[build-system]\nrequires = []\n[project]\nname = "acme-core"\nversion = "{version}"\n'
+
+
+FILES = {
+    "core/pyproject.toml": project("1.0.0"),
+    "core/acme_core/__init__.py": "",
+    CONDA: """\
+        name: train
+        dependencies:
+          - python=3.11
+          - pip:
+              - acme-core==0.9  # ours
+        """,
+    "wheelstep.toml": """\
+        packages = ["core"]
+        publish-to = ["../index"]
+        prebuilt = true
+        public-index = "none"
+        """,
+    ".gitignore": "/dist/\n",
+}
 
 
 @dataclass
@@ -51,7 +76,25 @@ class World:
         return list(self.server.branches(self.name))
 
 
-def github_world(server: GitHubServer, monorepo: Repo) -> World:
+@pytest.fixture(scope="module")
+def _released(tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    """A package that other jobs build, released once, and raised since."""
+    repo = Repo.create(tmp_path_factory.mktemp("released") / "place", FILES)
+    make_wheel(repo.root / "dist", "acme-core", "1.0.0")
+    first = repo.wheelstep("release", extra={"WHEELSTEP_COMMIT": "local"})
+    assert first.code == 0, first.said
+    for number in range(2):
+        repo.commit({"core/acme_core/more.py": f"x = {number}\n"})
+    repo.commit({"core/pyproject.toml": project("1.1.0")})
+    return repo
+
+
+@pytest.fixture
+def released(_released: Repo, tmp_path: Path) -> Repo:
+    return _released.copy(tmp_path / "place")
+
+
+def github_world(server: GitHubServer, released: Repo) -> World:
     name = "acme/tools"
     (server.root / "acme").mkdir()
     bare = server.create(f"{name}.git")
@@ -65,10 +108,10 @@ def github_world(server: GitHubServer, monorepo: Repo) -> World:
         "INPUT_JOB_TOKEN": TOKEN,
         **server.environment,
     }
-    return checked_out("github", server, monorepo, bare, name, environment)
+    return checked_out("github", server, released, bare, name, environment)
 
 
-def azure_world(server: AzureReposServer, monorepo: Repo) -> World:
+def azure_world(server: AzureReposServer, released: Repo) -> World:
     name = "acme/Train/_git/tools"
     (server.root / name).parent.mkdir(parents=True)
     bare = server.create(name)
@@ -81,37 +124,32 @@ def azure_world(server: AzureReposServer, monorepo: Repo) -> World:
         "BUILD_BUILDID": "77",
         "SYSTEM_ACCESSTOKEN": TOKEN,
     }
-    return checked_out("azure", server, monorepo, bare, name, environment)
+    return checked_out("azure", server, released, bare, name, environment)
 
 
 def checked_out(  # noqa: PLR0917 - what the two hosts differ in
-    host: str, server: Any, monorepo: Repo, bare: Path, name: str, environment: dict[str, str]
+    host: str, server: Any, released: Repo, bare: Path, name: str, environment: dict[str, str]
 ) -> World:
-    text = monorepo.read("wheelstep.toml").replace('commit = "local"\n', "")
-    monorepo.commit({"wheelstep.toml": text.encode()})
-    for number in range(2):
-        monorepo.commit({"packages/core/acme_core/more.py": f"x = {number}\n"})
-    monorepo.replace("packages/core/pyproject.toml", '"1.0.0"', '"1.1.0"')
-    monorepo.commit()
-    monorepo.git("push", "--quiet", str(bare), "main")
-    monorepo.git("clone", "--quiet", bare.as_uri(), str(monorepo.place / "checkout"))
-    repo = replace(monorepo, name="checkout")
+    released.git("push", "--quiet", str(bare), "main")
+    released.git("clone", "--quiet", bare.as_uri(), str(released.place / "checkout"))
+    repo = replace(released, name="checkout")
     path = name if host == "azure" else f"{name}.git"
     repo.git("remote", "set-url", "origin", server.address(path))
     repo.git("checkout", "--quiet", "--detach")
+    make_wheel(repo.root / "dist", "acme-core", "1.1.0")
     extra = {"WHEELSTEP_SERVE_URL": "https://wheels.example.com/acme",
              "WHEELSTEP_READ_BACK": "write"}  # fmt: skip
     return World(host, server, repo, bare, name, environment | extra)
 
 
 @pytest.fixture(params=["github", "azure"])
-def world(request: pytest.FixtureRequest, monorepo: Repo, tmp_path: Path) -> Iterator[World]:
+def world(request: pytest.FixtureRequest, released: Repo, tmp_path: Path) -> Iterator[World]:
     if request.param == "github":
         with github_server(tmp_path / "served") as github:
-            yield github_world(github, monorepo)
+            yield github_world(github, released)
     else:
         with azure_repos_server(tmp_path / "served") as azure:
-            yield azure_world(azure, monorepo)
+            yield azure_world(azure, released)
 
 
 def test_the_host_makes_the_commit_and_nothing_is_pushed(world: World) -> None:
@@ -144,8 +182,11 @@ def test_a_pull_request_once_and_for_all(world: World) -> None:
     assert body.count("`A change`") == 3
     assert f"### {CONDA}" in body
     assert "77" in body.splitlines()[-1]
+    # pains: GitHub's own token starts no checks, and nobody says so
+    assert ("checks-not-started" in ran.codes) == (world.host == "github")
     again = world.release(**PULL)
     assert (again.status, again.report["commit"]["url"]) == ("nothing-to-do", row["url"])
+    assert "checks-not-started" not in again.codes
     assert len(world.pulls) == 1
 
 
@@ -215,3 +256,27 @@ def test_releases_go_with_the_tags_on_github(world: World) -> None:
     count = len(world.server.calls)
     assert world.release(**more).code == 0
     assert "POST" not in {call.method for call in world.server.calls[count:]}
+
+
+def test_definitions_of_another_repository_are_proposed_there(world: World) -> None:
+    url = world.repo.git("remote", "get-url", "origin")
+    here = {path: text for path, text in FILES.items() if path != CONDA}
+    packages = Repo.create(world.repo.place / "packages", here)
+    packages.commit({"core/pyproject.toml": project("7.0")})
+    packages.clone("origin.git", "--bare")
+    job = replace(packages, name="origin.git").clone("checkout")
+    make_wheel(job.root / "dist", "acme-core", "7.0")
+    before = git("rev-parse", "main", cwd=world.bare)
+    extra = world.environment | PULL | {
+        "WHEELSTEP_DEFINITION_REPOSITORY": url,
+        "WHEELSTEP_DEFINITION_REPOSITORY_TOKEN": TOKEN,
+    }  # fmt: skip
+    ran = job.wheelstep("release", extra=extra)
+    assert world.server.violations == []
+    assert (ran.code, ran.status) == (0, "done"), ran.said
+    assert ran.report["commit"]["url"].startswith(world.server.url)
+    assert "acme-core==7.0" in world.show(CONDA, BRANCH)
+    assert git("rev-parse", "main", cwd=world.bare) == before
+    assert "`7.0`" in world.body()
+    assert job.wheelstep("release", extra=extra).status == "nothing-to-do"
+    assert len(world.pulls) == 1

@@ -51,6 +51,18 @@ def note_commit(run: Run, done: Committed, changes: Sequence[Change]) -> None:
     row.status, row.sha, row.branch, row.url = done.status, done.sha, done.branch, done.url
     for note in done.notes:
         run.warn("left-alone", note)
+    own = (
+        run.settings.committing.elsewhere_token if run.elsewhere else run.settings.repository_token
+    )
+    if done.status == "pull-request" and changes and run.host.name == "github" and own is None:
+        run.warn(
+            "checks-not-started",
+            "The pull request was opened with the job's own token: GitHub starts no workflows for "
+            "it, or lets them wait until somebody approves them.",
+            cure="Where checks must run, give `repository-token` a token of an app or a person; or "
+            "close the pull request and open it again by hand.",
+            severity="notice",
+        )
 
 
 def wanted_pins(pins: Sequence[Pin], lock: Lock, snapshot: Snapshot) -> list[Pin]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from wheelstep.ground.markdown import cell, code, fenced, quiet
+from wheelstep.ground.secret import without_credentials
 from wheelstep.lock import FILE, Locked
 from wheelstep.stages.comparing import changes_text
 from wheelstep.stages.readers import readers_of
@@ -34,6 +35,7 @@ def body_of(run: Run, proposed: Proposed) -> str:
         if (known := before.packages.get(name)) is None or known.version != record.version
     ]
     parts = [
+        *_opening(proposed, [record for _, record in raised]),
         *_packages(run, proposed, raised),
         *_definitions(run, proposed),
         *_rehearsals(run),
@@ -45,13 +47,19 @@ def body_of(run: Run, proposed: Proposed) -> str:
     return "\n".join([*parts, f"Proposed by {origin}; a newer run brings it up to date.", ""])
 
 
+def _opening(proposed: Proposed, records: Sequence[Locked]) -> Iterator[str]:
+    versions = [(one.name, one.version) for one in records] or list(proposed.versions)
+    named = ", ".join(code(f"{name} {version}") for name, version in versions)
+    count = sum(path != FILE for path in proposed.contents())
+    files = "one file" if count == 1 else f"{count} files"
+    yield from (f"Pins {named or 'what is released'} in {files}.", "")
+
+
 def _packages(
     run: Run, proposed: Proposed, raised: Sequence[tuple[Locked | None, Locked]]
 ) -> Iterator[str]:
     if not raised:
-        versions = ", ".join(code(f"{name} {version}") for name, version in proposed.versions)
-        yield from (f"Pins released versions: {versions}.", "")
-        return
+        return  # versions that were released before: a promotion, or the way back
     yield from ("| package | from | to |", "|---|---|---|")
     for was, record in raised:
         old = code(was.version) if was else "*new*"
@@ -98,10 +106,13 @@ def _definitions(run: Run, proposed: Proposed) -> Iterator[str]:
         for one in row.environments if row else ():
             if one["from"] != one["to"]:
                 was = code(str(one["from"])) if one["from"] else "*none*"
-                yield f"Environment {code(one['name'])}: {was} -> {code(str(one['to']))}."
+                yield from (
+                    f"Environment {code(one['name'])}: {was} -> {code(str(one['to']))}.",
+                    "",
+                )
         if who := readers.get(path):
-            yield f"Read by {', '.join(code(str(one)) for one in who)}."
-        yield from ("", *_diff(before, after), "")
+            yield from (f"Read by {', '.join(code(str(one)) for one in who)}.", "")
+        yield from (*_diff(before, after), "")
 
 
 def _diff(before: bytes | None, after: bytes | None) -> list[str]:
@@ -121,11 +132,9 @@ def _rehearsals(run: Run) -> Iterator[str]:
         return
     yield from ("### Would the images build?", "")
     for row in run.report.rehearsals:
-        said = "; ".join(problem["message"] for problem in row["problems"])
         python = f" with Python {row['python']}" if row["python"] else ""
-        yield f"- {code(row['path'])}: **{row['status']}**{quiet(python)}" + (
-            f". {quiet(said)}" if said else ""
-        )
+        yield f"- {code(row['path'])}: **{row['status']}**{quiet(python)}"
+        yield from (f"  - {quiet(problem['message'])}" for problem in row["problems"])
     yield ""
 
 
@@ -141,6 +150,8 @@ def _wheels(records: Sequence[Locked]) -> Iterator[str]:
     rows = [wheel for record in records for wheel in record.wheels]
     if not rows:
         return
-    yield from ("### Wheels", "", "| file | SHA-256 |", "|---|---|")
-    yield from (f"| {code(wheel.file)} | {code(wheel.sha256)} |" for wheel in rows)
+    yield from ("### Wheels", "", "| file | SHA-256 | published at |", "|---|---|---|")
+    for wheel in rows:
+        places = "<br>".join(code(without_credentials(place)) for place in wheel.places)
+        yield f"| {code(wheel.file)} | {code(wheel.sha256)} | {places} |"
     yield ""
