@@ -89,6 +89,14 @@ def test_graphql_is_asked_beside_the_rest_api(base: str, path: str) -> None:
     assert web.asked[0].headers["Authorization"] == "Bearer ghs-made-up-7"
 
 
+def test_the_token_is_sent_nowhere_else() -> None:
+    with answered({}) as web:
+        send = github(web, "/here/api/v3")._sender(repeatable=True)
+        send("GET", f"{web.url}/here/api/graphql", {}, None)
+        send("GET", f"{web.url}/there/api/v3", {}, None)
+    assert ["Authorization" in each.headers for each in web.asked] == [True, False]
+
+
 def test_the_package_logs_nothing_that_is_sent(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with answered({"data": {"createRef": {"clientMutationId": "1"}}}) as web:

@@ -127,6 +127,20 @@ def test_the_same_words_on_other_files_are_not_our_commit(github: AtGitHub) -> N
     assert github.way().commit("main", draft, nothing) is None
 
 
+def test_the_same_commit_on_another_head_is_not_ours(github: AtGitHub) -> None:
+    draft = github.draft()
+    somebody_pushes(github)
+    github.way().commit("main", github.draft(), nothing)  # another run of the same pipeline
+    assert github.way().commit("main", draft, nothing) is None
+
+
+def test_a_branch_that_github_says_has_moved_has(github: AtGitHub) -> None:
+    draft = github.draft()
+    github.server.trouble("stale", "createCommitOnBranch")
+    assert github.way().commit("main", draft, nothing) is None
+    assert github.head() == draft.on.head
+
+
 def test_a_commit_of_many_files_is_found_again(github: AtGitHub) -> None:
     files: dict[str, bytes | None] = {f"many/{number}.txt": b"%d" % number for number in range(120)}
     draft = github.draft(files | {"windows.txt": None})
@@ -322,7 +336,9 @@ def test_a_branch_that_is_there_becomes_the_new_commit_alone(github: AtGitHub) -
 def test_a_branch_that_is_elsewhere_is_left_alone(github: AtGitHub, was: str | None) -> None:
     github.way().replace(STABLE, None, github.draft(), nothing)
     theirs = somebody_pushes(github, STABLE)
+    github.server.calls.clear()
     assert github.way().replace(STABLE, was, github.draft(), nothing) is None
+    assert github.server.labels() == ["State"], "nothing is made in vain"
     assert github.head(STABLE) == theirs
     assert github.server.branches(NAME) == ["main", STABLE]
 

@@ -20,10 +20,11 @@ __all__ = ["TOKENS", "Call", "GitHubServer", "Pull", "SaysNo", "Token", "github_
 
 Trouble = Literal[
     "502", "503", "502-after", "503-after", "drop-request", "drop-reply", "stall", "primary",
-    "secondary", "unnamed", "graphql-limit", "page",
+    "secondary", "unnamed", "graphql-limit", "page", "stale",
 ]  # fmt: skip
 """What goes wrong: before the work or "after" it; the middle ones are limits of the rate. "page" is
-what a proxy answers in GitHub's place."""
+what a proxy answers in GitHub's place, "stale" what a commit gets though nobody moved the branch.
+"""
 
 
 @dataclass(frozen=True, slots=True)

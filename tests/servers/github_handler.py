@@ -27,6 +27,7 @@ LIMITS: dict[Trouble, tuple[int, str]] = {
         "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.",
     ),
 }
+REFUSING = {"502", "503", "page", "graphql-limit", "stale"}
 DOCS = "https://docs.github.com/rest"
 
 
@@ -72,7 +73,7 @@ class Handler(git_http._Handler):
         with self.state.lock:
             self.state.calls.append(call)
         trouble = self.state.take_trouble(call)
-        if trouble in {"502", "503", "page"} or trouble in LIMITS or trouble == "graphql-limit":
+        if trouble in REFUSING or trouble in LIMITS:
             self._refuse(trouble)
         elif trouble == "stall":
             self.state.released.wait(60)
@@ -112,6 +113,9 @@ class Handler(git_http._Handler):
         elif trouble == "graphql-limit":
             error = {"type": "RATE_LIMITED", "message": "API rate limit already exceeded."}
             self._document(200, {"errors": [error]}, self._spent())
+        elif trouble == "stale":
+            said = "Expected branch to point to another commit but it did not.  Pull and try again."
+            self._document(200, {"errors": [{"type": "STALE_DATA", "message": said}]})
         elif trouble is not None:
             status, message = LIMITS[trouble]
             headers = {"secondary": {"Retry-After": "3"}, "primary": self._spent()}.get(trouble, {})

@@ -176,7 +176,7 @@ class GitHubWay:
                 # the branch has moved, or is gone; or an attempt before this one has landed, and
                 # its answer was lost
                 head, made = self._look(branch, draft)
-                if made is not None or head != draft.on.head or no.kind == "STALE_DATA":
+                if head != draft.on.head or no.kind == "STALE_DATA":
                     return made
                 raise
             except ServiceUnavailable as late:
@@ -185,7 +185,7 @@ class GitHubWay:
                     raise
                 # what counts is what the branch has now
                 head, made = self._look(branch, draft)
-                if made is not None or head != draft.on.head:
+                if head != draft.on.head:
                     return made
                 if failed == ATTEMPTS:
                     raise
@@ -375,7 +375,8 @@ def _check(draft: Draft) -> None:
     """
     executable = draft.executable
     if executable:
-        # it makes a regular file of whatever it gets, and says nothing (github/gh-aw #26257)
+        # it makes a regular file of whatever it gets, and says nothing: github/gh-aw #26257; that
+        # there is no way to say a mode GitHub's own people confirm: renovatebot/renovate #13824
         raise Refused(
             f"{executable[0]} is executable, and a commit that is made by GitHub's API cannot keep"
             " that: the file would come out without the permission.",
