@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from tests.servers.git_http import USERS, GitServer, git
+from tests.servers.git_http import USERS, GitServer, git, served
 
 __all__ = ["TOKENS", "AzureReposServer", "Call", "Pull", "SaysNo", "Token", "azure_repos_server"]
 
@@ -149,17 +149,5 @@ def azure_repos_server(root: Path) -> Iterator[AzureReposServer]:
     """Serve the bare repositories below `root` as Azure Repos does, on a free port."""
     from tests.servers.azure_repos_rest import Handler, Server
 
-    root.mkdir(parents=True, exist_ok=True)
-    state = AzureReposServer(root)
-    server = Server(("127.0.0.1", 0), Handler)
-    server.state = state
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with served(AzureReposServer(root), Server, Handler) as state:
         yield state
-    finally:
-        state.released.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()

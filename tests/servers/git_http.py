@@ -18,9 +18,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, TypeVar, cast
 
-__all__ = ["Fault", "GitServer", "Seen", "git_server", "refuse_by_hook", "refuse_by_status"]
+__all__ = [
+    "Fault",
+    "GitServer",
+    "Seen",
+    "git_server",
+    "refuse_by_hook",
+    "refuse_by_status",
+    "served",
+]
 
 Fault = Literal["503", "drop-reply", "drop-request", "hang"]
 
@@ -177,9 +185,20 @@ def _hook(repository: Path, name: str, text: str) -> None:
 @contextmanager
 def git_server(root: Path) -> Iterator[GitServer]:
     """Serve the bare repositories below `root` on a free port of this machine."""
-    root.mkdir(parents=True, exist_ok=True)
-    state = GitServer(root)
-    server = _Server(("127.0.0.1", 0), _Handler)
+    with served(GitServer(root), _Server, _Handler) as state:
+        yield state
+
+
+S = TypeVar("S", bound=GitServer)
+
+
+@contextmanager
+def served(
+    state: S, server_class: type[_Server], handler: type[BaseHTTPRequestHandler]
+) -> Iterator[S]:
+    """Run a server of repositories, whatever else it answers, until the block ends."""
+    state.root.mkdir(parents=True, exist_ok=True)
+    server = server_class(("127.0.0.1", 0), handler)
     server.state = state
     state.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from tests.servers.git_http import USERS, GitServer, git
+from tests.servers.git_http import USERS, GitServer, git, served
 
 __all__ = ["TOKENS", "Call", "GitHubServer", "Pull", "SaysNo", "Token", "github_server"]
 
@@ -23,7 +23,7 @@ Trouble = Literal[
     "secondary", "unnamed", "graphql-limit", "page", "stale",
 ]  # fmt: skip
 """What goes wrong: before the work or "after" it; the middle ones are limits of the rate. "page" is
-what a proxy answers in GitHub's place, "stale" what a commit gets though the branch has not moved.
+what a proxy answers in GitHub's place, "stale" what a commit gets though nobody moved the branch.
 """
 
 
@@ -121,8 +121,6 @@ class GitHubServer(GitServer):
     protected: dict[tuple[str, str], Literal["rule", "ruleset"]] = field(default_factory=dict)
     """(repository, branch) -> how; only admin may pass."""
     pulls: dict[str, list[Pull]] = field(default_factory=dict)
-    releases: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
-    """Repository -> tag -> its release."""
     verified: set[str] = field(default_factory=set)
     """Commits that GitHub has signed."""
     lacks: set[str] = field(default_factory=set)
@@ -187,17 +185,5 @@ def github_server(root: Path) -> Iterator[GitHubServer]:
     """Serve the bare repositories below `root` as GitHub does, on a free port of this machine."""
     from tests.servers.github_handler import Handler, Server
 
-    root.mkdir(parents=True, exist_ok=True)
-    state = GitHubServer(root)
-    server = Server(("127.0.0.1", 0), Handler)
-    server.state = state
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with served(GitHubServer(root), Server, Handler) as state:
         yield state
-    finally:
-        state.released.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()

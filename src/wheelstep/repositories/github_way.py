@@ -355,7 +355,8 @@ def _check(draft: Draft) -> None:
     """
     executable = draft.executable
     if executable:
-        # it makes a regular file of whatever it gets, and says nothing (github/gh-aw #26257)
+        # it makes a regular file of whatever it gets, and says nothing: github/gh-aw #26257; that
+        # there is no way to say a mode GitHub's own people confirm: renovatebot/renovate #13824
         raise Refused(
             f"{executable[0]} is executable, and a commit that is made by GitHub's API cannot keep"
             " that: the file would come out without the permission.",
