@@ -121,6 +121,8 @@ class GitHubServer(GitServer):
     protected: dict[tuple[str, str], Literal["rule", "ruleset"]] = field(default_factory=dict)
     """(repository, branch) -> how; only admin may pass."""
     pulls: dict[str, list[Pull]] = field(default_factory=dict)
+    releases: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    """Repository -> tag -> its release."""
     verified: set[str] = field(default_factory=set)
     """Commits that GitHub has signed."""
     lacks: set[str] = field(default_factory=set)
