@@ -9,10 +9,25 @@ from pathlib import Path
 
 import pytest
 
+from tests.rehearsal.made import make_wheel
 from tests.release.kit import Repo
-from tests.release.samples import CONDA, REQUIREMENTS, root_package
+from tests.release.samples import CONDA, REQUIREMENTS
 from tests.servers.git_http import GitServer, git, git_server
 
+FILES = {
+    "pyproject.toml": """\
+        [build-system]
+        requires = []
+        [project]
+        name = "acme-root"
+        version = "1.4.0"
+        [tool.wheelstep]
+        publish-to = ["../index"]
+        prebuilt = true
+        public-index = "none"
+        """,
+    ".gitignore": "/dist/\n",
+}
 TRAIN = """\
     name: train  # theirs
     dependencies:
@@ -62,10 +77,11 @@ def two(tmp_path: Path) -> Iterator[Two]:
         )
         theirs.commit({"link": "x"})
         theirs.git("push", "--quiet", str(bare), "main")
-        files = {path: text for path, text in root_package().items() if path != "conda.yml"}
-        repo = Repo.create(tmp_path / "place", files)
+        repo = Repo.create(tmp_path / "place", FILES)
         repo.clone("origin.git", "--bare")
-        yield Two(replace(repo, name="origin.git").clone("checkout"), server, bare)
+        checkout = replace(repo, name="origin.git").clone("checkout")
+        make_wheel(checkout.root / "dist", "acme-root", "1.4.0")
+        yield Two(checkout, server, bare)
 
 
 def test_a_release_commits_there_and_leaves_this_repository_alone(two: Two) -> None:
@@ -128,6 +144,8 @@ def test_a_version_released_earlier_is_pinned_there(two: Two) -> None:
     two.repo.replace("pyproject.toml", '"1.4.0"', '"1.5.0"')
     two.repo.commit()
     two.repo.git("push", "--quiet")
+    next((two.repo.root / "dist").iterdir()).unlink()
+    make_wheel(two.repo.root / "dist", "acme-root", "1.5.0")
     two.repo.release(extra=two.settings)
     assert "acme-root==1.5.0" in two.show(CONDA)
     ran = two.repo.wheelstep("pin", "acme-root==1.4.0", extra=two.settings)

@@ -15,6 +15,7 @@ from tests.release.samples import CONDA
 from tests.servers.azure_repos import AzureReposServer, azure_repos_server
 from tests.servers.git_http import git
 from tests.servers.github import GitHubServer, github_server
+from wheelstep.ground.markdown import quiet
 
 TOKEN = "ci-pass-22"
 PULL = {"WHEELSTEP_COMMIT": "pull-request"}
@@ -167,6 +168,55 @@ def test_the_host_makes_the_commit_and_nothing_is_pushed(world: World) -> None:
     assert again.status == "nothing-to-do", again.said
 
 
+def page(world: World, ran: Ran) -> str:
+    """What a reviewer reads, word for word."""
+    commits = world.repo.git("log", "--format=%h", "-3", "--", "core").splitlines()
+    place = (
+        f"{world.server.url}/acme/tools/actions/runs/77"
+        if world.host == "github"
+        else f"{world.server.url}/acme/Train/_build/results?buildId=77"
+    )
+    [row] = ran.report["rehearsals"]
+    reasons = [f"  - {quiet(one['message'])}" for one in row["problems"]]
+    assert len(reasons) == 4
+    [(file, sha256)] = ran.hashes.items()
+    lines = [
+        "Pins `acme-core 1.1.0` in one file.",
+        f"Proposed by [this run]({place}); a newer run brings it up to date.",
+        "",
+        "| package | from | to |",
+        "|---|---|---|",
+        "| `acme-core` | `1.0.0` | `1.1.0` |",
+        "",
+        "### Commits to acme-core since 1.0.0",
+        "",
+        *(f"- `{short}` `A change`, `Ada`" for short in commits),
+        "",
+        "### Would the images build?",
+        "",
+        f"- `{CONDA}`: **unproven** with Python 3.11",
+        *reasons,
+        "",
+        "### Wheels",
+        "",
+        "| file | SHA-256 | published at |",
+        "|---|---|---|",
+        f"| `{file}` | `{sha256}` | `../index` |",
+        "",
+        f"### {CONDA}",
+        "",
+        "```diff",
+        "@@ -3,3 +3,4 @@",
+        "   - python=3.11",
+        "   - pip:",
+        "-      - acme-core==1.0.0  # ours",
+        "+      - --extra-index-url https://wheels.example.com/acme/simple/",
+        "+      - acme-core==1.1.0  # ours",
+        "```",
+    ]
+    return "\n".join(lines)
+
+
 def test_a_pull_request_once_and_for_all(world: World) -> None:
     before = git("rev-parse", "main", cwd=world.bare)
     ran = world.release(**PULL)
@@ -177,11 +227,7 @@ def test_a_pull_request_once_and_for_all(world: World) -> None:
     assert git("rev-parse", "main", cwd=world.bare) == before
     assert "1.1.0" in world.show(CONDA, BRANCH)
     assert world.branches() == ["main", BRANCH]
-    body = world.body()
-    assert "| `acme-core` | `1.0.0` | `1.1.0` |" in body
-    assert body.count("`A change`") == 3
-    assert f"### {CONDA}" in body
-    assert "77" in body.splitlines()[-1]
+    assert world.body().strip() == page(world, ran)
     # pains: GitHub's own token starts no checks, and nobody says so
     assert ("checks-not-started" in ran.codes) == (world.host == "github")
     again = world.release(**PULL)
@@ -280,3 +326,19 @@ def test_definitions_of_another_repository_are_proposed_there(world: World) -> N
     assert "`7.0`" in world.body()
     assert job.wheelstep("release", extra=extra).status == "nothing-to-do"
     assert len(world.pulls) == 1
+
+
+def test_hostile_names_call_nobody_and_break_no_page(world: World) -> None:
+    subject = "fixes #1 @acme/everybody | `x` <img src=x> [a](b) <!-- "
+    world.repo.git("checkout", "--quiet", "main")
+    world.repo.write({"core/x.txt": "1"})
+    world.repo.git("add", "--all")
+    world.repo.git("commit", "--quiet", "--message", subject)
+    world.repo.git("push", "--quiet", str(world.bare), "main")
+    world.repo.git("checkout", "--quiet", "--detach")
+    assert world.release(**PULL).code == 0
+    line = next(one for one in world.body().splitlines() if "fixes" in one)
+    assert line.count("`") == 6
+    inside = line.split("`")[3]
+    assert "|" not in inside
+    assert inside.startswith("fixes #1 @acme/everybody")

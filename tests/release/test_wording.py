@@ -95,23 +95,36 @@ def test_a_version_that_is_pinned_by_name_is_said(repo: Repo) -> None:
     assert "1.0.0" in repo.read(CONDA)
 
 
+def test_on_azure_repos_work_items_are_its_own_wherever_the_run_is(repo: Repo) -> None:
+    repo.git("remote", "add", "origin", "https://dev.azure.com/acme/Train/_git/tools")
+    text = message(repo, WORK_ITEMS="12", COMMIT_MESSAGE="Pin")
+    assert text == "Pin [skip ci]\n\nRelated work items: #12"
+
+
 def test_the_page_of_the_run() -> None:
     assert run_url(GITHUB) == "https://github.com/acme/tools/actions/runs/34"
     assert run_url(AZURE) == ("https://dev.azure.com/acme/Our%20Train/_build/results?buildId=12")
     assert run_url({}) == ""
 
 
-@pytest.mark.parametrize(
-    "hostile",
-    ["@acme/everybody", "fixes #1", "!12 `rm`", "<img src=x>", "a | b", "[x](y)", "<!-- x"],
-)
+HOSTILE = (
+    "@acme/everybody", "fixes #1", "!12 `rm`", "<img src=x>", "a | b", "[x](y)", "<!-- x", "GH-1",
+    "see https://github.com/a/b/issues/1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
 def test_nobody_is_called_and_nothing_linked(hostile: str) -> None:
     shown = code(hostile)
     assert shown[0] == shown[-1] == "`"
     assert not set(shown[1:-1]) & set("`|\r\n")
     calm = quiet(hostile)
-    for sign in ("@a", "#1", "!1", "<", "|", "["):
+    for sign in ("@a", "#1", "!1", "<", "|", "[", "GH-1", "://g"):
         assert sign not in calm
+
+
+def test_a_text_that_is_empty_is_shown_all_the_same() -> None:
+    assert code("") == code(" `") == "`-`"
 
 
 def test_a_fence_is_longer_than_any_inside() -> None:

@@ -268,3 +268,63 @@ def test_a_workspace_that_is_not_there(
     ran = repo.wheelstep("release", extra=world.network)
     assert ran.problem(code), ran.said
     assert ran.code == (5 if code == "workspace-not-found" else 2)
+
+
+def test_a_wheel_of_the_same_name_in_another_account_is_not_taken_for_ours(
+    world: World, repo: Repo
+) -> None:
+    repo.release(extra=world.network)
+    other = URL.replace(HOST, "other.blob.core.windows.net")
+    repo.commit({"envs/other.txt": f"{other}\n"})
+    ran = repo.wheelstep("rehearse", "--definitions", "envs/other.txt", extra=world.network)
+    (row,) = [one for one in ran.report["rehearsals"] if one["path"] == "envs/other.txt"]
+    assert row["status"] != "resolved"
+    assert "signed-url-unproven" not in {one["code"] for one in row["problems"]}
+
+
+def test_a_wheel_that_an_included_file_names_is_read_and_unproven(world: World, repo: Repo) -> None:
+    repo.release(extra=world.network)
+    repo.commit({"envs/all.txt": "-r base.txt\n", "envs/base.txt": f"{URL}\n"})
+    ran = repo.wheelstep("rehearse", "--definitions", "envs/all.txt", extra=world.network)
+    rows = {one["path"]: one for one in ran.report["rehearsals"]}
+    assert rows["envs/all.txt"]["status"] == "unproven", ran.said
+    codes = {one["code"] for one in rows["envs/all.txt"]["problems"]}
+    assert "signed-url-unproven" in codes
+
+
+def test_it_is_looked_once_for_all_packages(world: World, repo: Repo) -> None:
+    more = {f"packages/p{number}/pyproject.toml": project("1.0", f"acme-p{number}")
+            for number in range(6)}  # fmt: skip
+    repo.commit(more)
+    for number in range(6):
+        make_wheel(repo.root / "dist", f"acme-p{number}", "1.0")
+    repo.release(extra=world.network)
+    world.service.asked.clear()
+    again = repo.release(extra=world.network)
+    assert again.status == "nothing-to-do", again.said
+    listings = [one for one in world.service.asked if one.endswith(f"/artifacts/{FOLDER}")]
+    assert len(listings) <= 3, world.service.asked
+    asked = [one for one in world.service.asked if "contentinfo" in one]
+    assert len(asked) <= 3 * 7, "a look at each of seven wheels, its reading, and its URL"
+
+
+def test_a_pull_request_plans_without_signing_in(world: World, repo: Repo) -> None:
+    repo.release(extra=world.network)
+    world.service.asked.clear()
+    job = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_EVENT_NAME": "pull_request",
+        "GITHUB_REF": "refs/pull/7/merge",
+        "GITHUB_SERVER_URL": "https://github.com",
+    }
+    repo.commit({PROJECT: project("3.1.0")})
+    (repo.root / "dist" / WHEEL).unlink()
+    make_wheel(repo.root / "dist", "acme-core", "3.1.0")
+    planned = repo.wheelstep("release", extra=world.network | job)
+    assert (planned.code, planned.status) == (0, "planned"), planned.said
+    ran = repo.wheelstep("rehearse", extra=world.network | job)
+    assert ran.code == 0, ran.said
+    assert world.service.asked == []
+    (row,) = [one for one in ran.report["rehearsals"] if one["path"] == CONDA]
+    assert row["status"] == "unproven"
+    assert "nobody is signed in there" in " ".join(one["message"] for one in row["problems"])

@@ -16,7 +16,7 @@ from wheelstep.ground.secret import Secret
 from wheelstep.model import Change
 from wheelstep.repositories.git_way import GitWay
 from wheelstep.repositories.identity import made_by_us
-from wheelstep.repositories.interface import Committed, Redo, Wording
+from wheelstep.repositories.interface import Committed, Redo, Snapshot, Wording
 from wheelstep.repositories.land import land
 from wheelstep.repositories.proposal import ProposalRepository
 from wheelstep.repositories.pulls import PullRequest, PullWish
@@ -186,6 +186,28 @@ def test_a_file_that_somebody_changed_on_the_base_is_decided_anew(
     proposed(hosted, clone, pulls, pin(), "Again")
     assert hosted.show("conda.yml", BRANCH) == b"dependencies:\n- numpy\n- acme==2.0"
     assert subjects(hosted) == ["Again"]
+
+
+def test_what_others_proposed_is_merged_with_what_somebody_changed_on_the_base(
+    hosted: Hosted, clone: Path, pulls: Pulls
+) -> None:
+    lines = [f"line {number}\n" for number in range(9)]
+    somebody(hosted, "main", {"pins.txt": "".join(lines)}, "Lines")
+
+    def raised(number: int) -> Redo:
+        def decide(head: Snapshot) -> list[Change]:
+            before = head.read("pins.txt") or b""
+            after = before.replace(f"line {number}\n".encode(), f"pin {number}\n".encode())
+            return [Change("pins.txt", before, after)] if after != before else []
+
+        return decide
+
+    proposed(hosted, clone, pulls, raised(1))
+    somebody(hosted, "main", {"pins.txt": "".join([*lines, "by hand\n"])}, "By hand")
+    proposed(hosted, clone, pulls, raised(7), "Both")
+    shown = hosted.show("pins.txt", BRANCH).decode().splitlines()
+    assert (shown[1], shown[7], shown[-1]) == ("pin 1", "pin 7", "by hand")
+    assert subjects(hosted) == ["Both"]
 
 
 def test_a_colleagues_commit_on_the_branch_is_kept_and_one_is_added(

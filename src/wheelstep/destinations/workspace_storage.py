@@ -35,7 +35,8 @@ WORKSPACE_URL: Final = re.compile(
 RIGHT_FORM: Final = "azureml://subscriptions/SUBSCRIPTION/resourcegroups/GROUP/workspaces/WORKSPACE"
 PRIVATE_WHEEL: Final = re.compile(
     r"(?:[A-Za-z0-9][\w.-]*\s*(?P<extras>\[[^\]]*\])?\s*@\s*)?"
-    r"https?://[^\s#?]+/azureml/Environment/azureml-private-packages/(?P<file>[^\s/#?]+\.whl)"
+    r"(?P<url>https?://[^\s#?\\]+/azureml/Environment/azureml-private-packages/"
+    r"(?P<file>[^\s/#?\\]+\.whl))"
     r"(?:#[^\s;]*)?"
 )
 """A requirement that names a wheel in the storage of a workspace."""

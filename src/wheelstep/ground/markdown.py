@@ -8,7 +8,7 @@ from typing import Final
 __all__ = ["cell", "code", "fenced", "quiet"]
 
 LEAVES_CODE: Final = re.compile(r"[`|\r\n]")
-CALLS: Final = re.compile(r"([@#!])(?=\w)")
+CALLS: Final = re.compile(r"([@#!]|\bGH-|://)(?=\w)", re.IGNORECASE)
 """What makes a mention or a link of the word behind it, on GitHub or Azure Repos."""
 
 
@@ -26,8 +26,9 @@ def quiet(text: str) -> str:
 
 def code(text: str) -> str:
     """Return a text as code, within a line."""
-    # a backtick would end it; inside, nothing but a table's own sign means anything
-    return f"`{LEAVES_CODE.sub(' ', text)}`"
+    # a backtick would end it; inside, nothing but a table's own sign means anything, and two
+    # backticks with nothing between them begin a longer piece
+    return f"`{LEAVES_CODE.sub(' ', text).strip() or '-'}`"
 
 
 def fenced(text: str, language: str = "") -> list[str]:

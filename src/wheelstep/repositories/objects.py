@@ -24,6 +24,7 @@ __all__ = [
     "Touched",
     "build_commit",
     "index_lines",
+    "merged_text",
     "read_blobs",
     "touched_between",
     "tree_with",
@@ -244,6 +245,35 @@ def write_blobs(git: Git, snapshot: GitSnapshot, changes: Sequence[Change]) -> S
         if new != old:
             touched.append(Touched(change.path, old, new))
     return touched
+
+
+def merged_text(git: Git, ours: bytes | None, old: bytes, theirs: bytes | None) -> bytes | None:
+    """Merge two changes of one text, line by line (git-merge-file(1)).
+
+    Args:
+        git: In the repository.
+        ours: One.
+        old: What both began with.
+        theirs: The other one.
+
+    Returns:
+        None where both changed the same lines, or a text is none.
+
+    Raises:
+        CannotHere: Disk full.
+    """
+    if ours is None or theirs is None or b"\0" in ours + old + theirs:
+        return None
+    with tempfile.TemporaryDirectory(prefix="wheelstep-") as scratch:
+        places = [Path(scratch) / name for name in ("ours", "old", "theirs")]
+        try:
+            for place, text in zip(places, (ours, old, theirs), strict=True):
+                place.write_bytes(text)
+        except OSError as error:
+            raise CannotHere.from_os_error(error, "merging two changes of a file") from error
+        # what both begin with in the middle is git's own order of arguments
+        done = git.try_("merge-file", "-p", "-q", *map(str, places))
+    return done.out if done.code == 0 else None
 
 
 def _check_place(path: str, entries: Mapping[str, Entry]) -> None:

@@ -24,6 +24,8 @@ from wheelstep.repositories.objects import (
     GitSnapshot,
     History,
     Touched,
+    merged_text,
+    read_blobs,
     touched_between,
     tree_with,
     write_blobs,
@@ -270,19 +272,26 @@ class ProposalRepository:
 
     def _carried(self, base: GitSnapshot, each: Touched, was: str) -> Touched | None:
         """Return what a proposed change is on the base of now; None where it is none any more, and
-        where somebody has changed the same file there: what this run wants of it is decided anew.
+        where somebody has changed the same lines there: what this run wants of it is decided anew.
         """
         now = base.entries.get(each.path)
         if now == each.new:
             return None
         if now == each.old:
             return each
-        if each.path != FILE or now is None or each.new is None:
+        if now is None or each.new is None or not now.is_regular:
             return None
         there = self._at(was, self._branch)
-        merged = _newer(Lock.parse(base.read(FILE)), Lock.parse(there.read(FILE)))
-        [one, *_] = [*write_blobs(self._git, base, [Change(FILE, None, merged)]), None]
-        return one
+        if each.path == FILE:
+            merged: bytes | None = _newer(Lock.parse(base.read(FILE)), Lock.parse(there.read(FILE)))
+        elif each.old is None:
+            return None
+        else:
+            [old] = read_blobs(self._git, [each.old.oid], extra=self._remote.extra)
+            merged = merged_text(self._git, base.read(each.path), old, there.read(each.path))
+        if merged is None:
+            return None
+        return next(iter(write_blobs(self._git, base, [Change(each.path, None, merged)])), None)
 
 
 def _joined(standing: _Standing, touched: Sequence[Touched]) -> list[Touched]:

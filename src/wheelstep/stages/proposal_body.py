@@ -6,9 +6,10 @@ import difflib
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from wheelstep.ground.markdown import cell, code, fenced, quiet
+from wheelstep.ground.markdown import code, fenced, quiet
 from wheelstep.ground.secret import without_credentials
 from wheelstep.lock import FILE, Locked
+from wheelstep.repositories.objects import COMMIT_ID
 from wheelstep.stages.comparing import changes_text
 from wheelstep.stages.readers import readers_of
 from wheelstep.stages.run import Run
@@ -35,31 +36,33 @@ def body_of(run: Run, proposed: Proposed) -> str:
         if (known := before.packages.get(name)) is None or known.version != record.version
     ]
     parts = [
-        *_opening(proposed, [record for _, record in raised]),
+        *_opening(run, proposed, [record for _, record in raised]),
         *_packages(run, proposed, raised),
-        *_definitions(run, proposed),
         *_rehearsals(run),
         *_images(run),
         *_wheels([record for _, record in raised]),
+        *_definitions(run, proposed),  # the longest last: a host may cut the page
     ]
-    place = run_url(run.environment)
-    origin = f"[this run]({place})" if place else "`wheelstep`"
-    return "\n".join([*parts, f"Proposed by {origin}; a newer run brings it up to date.", ""])
+    return "\n".join(parts)
 
 
-def _opening(proposed: Proposed, records: Sequence[Locked]) -> Iterator[str]:
+def _opening(run: Run, proposed: Proposed, records: Sequence[Locked]) -> Iterator[str]:
     versions = [(one.name, one.version) for one in records] or list(proposed.versions)
     named = ", ".join(code(f"{name} {version}") for name, version in versions)
     count = sum(path != FILE for path in proposed.contents())
     files = "one file" if count == 1 else f"{count} files"
-    yield from (f"Pins {named or 'what is released'} in {files}.", "")
+    place = run_url(run.environment)
+    origin = f"[this run]({place})" if place else "wheelstep"
+    yield f"Pins {named or 'what is released'} in {files}."
+    yield from (f"Proposed by {origin}; a newer run brings it up to date.", "")
 
 
 def _packages(
     run: Run, proposed: Proposed, raised: Sequence[tuple[Locked | None, Locked]]
 ) -> Iterator[str]:
     if not raised:
-        return  # versions that were released before: a promotion, or the way back
+        yield from _pins(run)
+        return
     yield from ("| package | from | to |", "|---|---|---|")
     for was, record in raised:
         old = code(was.version) if was else "*new*"
@@ -69,26 +72,43 @@ def _packages(
         directory = proposed.directories.get(record.name)
         if was is None or directory is None:
             continue
-        yield from (f"### Commits to {cell(record.name)} since {cell(was.version)}", "")
+        yield from (f"### Commits to {quiet(record.name)} since {quiet(was.version)}", "")
         yield from _commits(run, was.commit, record.commit, directory)
         yield ""
 
 
+def _pins(run: Run) -> Iterator[str]:
+    """Tell of versions that were released before: a promotion, or the way back."""
+    pins = [(row.path, pin) for row in run.report.definitions for pin in row.pins]
+    if not pins:
+        return
+    yield from ("These versions were released before; nothing is built.", "")
+    yield from ("| definition | from | to |", "|---|---|---|")
+    for path, pin in pins:
+        yield f"| {code(path)} | {code(str(pin['from'] or ''))} | {code(str(pin['to'] or ''))} |"
+    yield ""
+
+
 def _commits(run: Run, old: str, new: str, directory: str) -> Iterator[str]:
-    span = f"{old}..{new}"
+    # the record is a file that anyone can edit: what is no id is an unknown commit
+    known = COMMIT_ID.fullmatch(old) and COMMIT_ID.fullmatch(new)
     form = "--format=%h%x1f%an%x1f%s"
-    done = run.git.try_("log", "-z", "--no-decorate", form, span, "--", f":(top){directory}")
-    if done.code != 0:
+    place = f":(top,literal){directory}"
+    command = ("log", "-z", "--no-decorate", form, f"{old}..{new}", "--", place)
+    done = run.git.try_(*command) if known else None
+    if done is None or done.code != 0:
         yield "*The history between them is not in this checkout.*"
         return
     rows = [line.split("\x1f") for line in done.text.split("\0") if line]
     for row in rows[:MOST_COMMITS]:
         short, author, subject = (*row, "", "")[:3]
-        yield f"- {code(short)} {code(subject)} ({quiet(author)})"
+        yield f"- {code(short)} {code(subject)}, {code(author)}"
     if len(rows) > MOST_COMMITS:
         yield f"- and {len(rows) - MOST_COMMITS} more"
     if not rows:
         yield "*None in its folder.*"
+    if run.git.text("rev-parse", "--is-shallow-repository") == "true":
+        yield "*The checkout is shallow: there may be more.*"
 
 
 def _definitions(run: Run, proposed: Proposed) -> Iterator[str]:
@@ -101,7 +121,7 @@ def _definitions(run: Run, proposed: Proposed) -> Iterator[str]:
         before = proposed.base.read(path)
         if before == after:
             continue
-        yield from (f"### {cell(path)}", "")
+        yield from (f"### {quiet(path)}", "")
         row = rows.get(path)
         for one in row.environments if row else ():
             if one["from"] != one["to"]:
@@ -141,7 +161,7 @@ def _rehearsals(run: Run) -> Iterator[str]:
 def _images(run: Run) -> Iterator[str]:
     for row in run.report.rehearsals:
         if row["changes"]:
-            yield from (f"### What else changes in the image of {cell(row['path'])}", "")
+            yield from (f"### What else changes in the image of {quiet(row['path'])}", "")
             yield from (f"- {quiet(line)}" for line in changes_text(row["changes"]))
             yield ""
 

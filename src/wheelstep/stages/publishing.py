@@ -50,6 +50,12 @@ def lacking(run: Run, survey: Survey) -> list[str]:
     and is the one destination that a fresh clone does not share, and a workspace's own storage.
     """
     names = []
+    kept = {
+        row.name: row.locked.as_wheels()
+        for row in survey.packages
+        if row.locked is not None and row.status == "unchanged"
+    }
+    workspaces = [recorded_there(one, kept) for one in _workspaces(run)]
     for row in survey.packages:
         if row.locked is None or row.status != "unchanged":
             continue
@@ -60,7 +66,7 @@ def lacking(run: Run, survey: Survey) -> list[str]:
         if (
             not wanted.issubset(recorded)
             or (here and missing_at(here, wheels))
-            or not all(recorded_there(one, wheels) for one in _workspaces(run))
+            or not all(there[row.name] for there in workspaces)
         ):
             names.append(row.name)
     return names

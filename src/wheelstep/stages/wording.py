@@ -14,6 +14,7 @@ from wheelstep.lock import FILE, Lock
 from wheelstep.model import Change
 from wheelstep.repositories.identity import Identity, identity_of, with_trailers
 from wheelstep.repositories.interface import Snapshot, Wording, base_of, carried_by
+from wheelstep.repositories.urls import remote_urls, served_url
 from wheelstep.stages.run import Run
 
 __all__ = ["Proposed", "run_url", "wording_of"]
@@ -127,11 +128,19 @@ def _raised(proposed: Proposed) -> list[str]:
     return lines
 
 
+def _is_azure_repos(run: Run) -> bool:
+    """Tell whether the commit is for Azure Repos, wherever the run is: it links its own numbers."""
+    elsewhere = run.settings.committing.elsewhere if run.elsewhere else None
+    branch = run.settings.branch or run.trigger.branch or "HEAD"
+    urls = [elsewhere] if elsewhere else remote_urls(run.git, branch)
+    return any("/_git/" in (served_url(url) or "") for url in urls)
+
+
 def _trailers(run: Run) -> list[tuple[str, str]]:
     more = run.settings.committing
     trailers = []
     if more.work_items:
-        if run.host.name == "azure":
+        if _is_azure_repos(run):
             items = ", ".join(f"#{number}" for number in more.work_items)
             trailers.append(("Related work items", items))
         else:
