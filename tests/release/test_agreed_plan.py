@@ -133,8 +133,8 @@ def test_a_pinned_line_may_not(checkout: Repo) -> None:
     colleague(checkout, CONDA, "Acme.Core[fast]==1.0.0", "Acme.Core[fast]==1.0.1")
     ran = agreed(checkout)
     text = differences(ran)
-    assert text.startswith(f"{CONDA}: acme-core Acme.Core[fast]==1.0.0 ; ")
-    assert ", now acme-core Acme.Core[fast]==1.0.1 ; " in text
+    assert text.startswith("The pins Acme.Core[fast]==1.0.0 ; ")
+    assert ", now Acme.Core[fast]==1.0.1 ; " in text
     assert ran.problem("plan-differs")["file"] == CONDA
     assert contents(checkout.index) == before
 
@@ -156,11 +156,36 @@ def test_committed_and_killed_before_the_tags_it_is_run_again(checkout: Repo) ->
     assert {row["status"] for row in ran.report["tags"]} == {"created"}
 
 
+def without(key: str, *instead: object) -> Callable[[str], str]:
+    """Return what spoils one field of a plan."""
+
+    def spoil(text: str) -> str:
+        document = json.loads(text)
+        del document[key]
+        return json.dumps(document | dict.fromkeys([key][: len(instead)], *instead))
+
+    return spoil
+
+
+def test_pins_by_hand_that_are_none_differ(checkout: Repo) -> None:
+    document = plan(checkout)
+    for one in document["definitions"]:
+        one["pins"] = ["x", None]
+    document |= {"connections": [3], "copies": [{}], "commits": {"how": []}}
+    (checkout.place / "plan/agreed.json").write_text(json.dumps(document))
+    assert "The pins of nothing are agreed, now Acme.Core" in differences(agreed(checkout))
+
+
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
         (lambda text: text[: len(text) // 2], "it is no JSON"),
-        (lambda _: "[]", "something in it is missing"),
+        (lambda _: "[]", "it does not say that it is one"),
+        (without("destinations"), "destinations in it is missing"),
+        (without("packages", ["x"]), "a row of packages in it is missing"),
+        (without("packages", [{"name": []}]), "name of a row of packages in it"),
+        (without("definitions", [{"path": "a", "pins": 3}]), "pins of a row of definitions"),
+        (without("register", "no"), "register in it is missing, or is no such thing"),
         (lambda text: text.replace('"schema": 1', '"schema": 99'), "another version of wheelstep"),
         (lambda _: "\0\xff", "it is no JSON"),
     ],

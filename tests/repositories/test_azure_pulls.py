@@ -150,3 +150,14 @@ def test_the_right_that_is_missing_is_named(there: Azure, password: str) -> None
         there.pulls().create(BRANCH, "main", WISH)
     assert caught.value.code == "pull-request-forbidden"
     assert "Contribute to pull requests" in caught.value.cure
+
+
+@pytest.mark.parametrize("odd", [3, "x", [3], [{}], {"value": [{}]}, {"pullRequestId": "x"}])
+def test_an_answer_of_another_shape_is_no_traceback(there: Azure, odd: object) -> None:
+    there.server.odd = odd
+    there.server.trouble("odd", "GET git/repositories/tools/pullRequests")
+    with pytest.raises(ServiceRefused):
+        there.pulls().latest(BRANCH, "main")
+    there.server.trouble("odd", "POST git/repositories/tools/pullRequests")
+    with pytest.raises(ServiceRefused):
+        there.pulls().create(BRANCH, "main", WISH)

@@ -252,6 +252,24 @@ def test_a_service_that_stays_away(there: Azure, clone: Path) -> None:
         there.way(clone).commit("main", draft, nothing)
 
 
+ODD: tuple[object, ...] = (None, [], {}, 3, "x", {"value": 3}, {"refUpdates": []}, {"refUpdates": [{}]}, [{}],
+       {"count": 1, "value": [None]}, {"refUpdates": [{"newObjectId": "--help"}]})  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("part", ["pushes", "POST git/repositories/tools/refs"])
+def test_an_answer_of_another_shape_is_no_traceback(
+    there: Azure, clone: Path, odd: object, part: str
+) -> None:
+    draft = there.draft(clone, {"conda.yml": NEW})
+    there.server.odd = odd
+    for _ in range(3):
+        there.server.trouble("odd", part)
+    with pytest.raises(ServiceRefused):
+        there.way(clone).replace(STABLE, None, draft, nothing)
+    assert STABLE not in there.server.branches(NAME)
+
+
 @pytest.mark.parametrize(
     ("url", "base", "project", "repository"),
     [

@@ -17,8 +17,9 @@ from tests.servers.git_http import USERS, GitServer, git, served
 
 __all__ = ["TOKENS", "AzureReposServer", "Call", "Pull", "SaysNo", "Token", "azure_repos_server"]
 
-Trouble = Literal["503", "503-after", "drop-request", "drop-reply", "429", "sign-in"]
-"""What goes wrong: before the work, or "after" it; "sign-in" is the page for people."""
+Trouble = Literal["503", "503-after", "drop-request", "drop-reply", "429", "sign-in", "odd"]
+"""What goes wrong: before the work, or "after" it; "sign-in" is the page for people, "odd" what
+`odd` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,8 @@ class AzureReposServer(GitServer):
     people: dict[str, str] = field(default_factory=dict)
     """What somebody is looked for by -> their id."""
     ordered: list[_Ordered] = field(default_factory=list)
+    odd: Any = None
+    """The document of an "odd" answer."""
 
     def trouble(self, trouble: Trouble, part: str = "", *, nth: int = 1) -> None:
         """Order what goes wrong with the nth of the next calls whose label has `part` in it."""

@@ -84,6 +84,8 @@ class Handler(git_http._Handler):
                 self._document(429, {"message": "TF400733: delayed"}, {"Retry-After": "2"})
             case "sign-in":
                 self._say(203, b"<html>Sign in</html>", {"Content-Type": "text/html"})
+            case "odd":
+                self._document(200, self.state.odd)
             case "drop-request":
                 return
             case "503-after":

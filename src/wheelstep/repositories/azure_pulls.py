@@ -54,7 +54,8 @@ class AzurePulls:
     def latest(self, branch: str, base: str) -> PullRequest | None:
         """Return the open pull request from a branch to another one, else the latest that was."""
         with self._refusals(branch):
-            found = [self._told(one) for one in self._listed(branch, base)]
+            rows = self._listed(branch, base)
+            found = self._at.read(lambda: [self._told(one) for one in rows])
         found.sort(key=lambda one: (one.state == "open", one.number))
         return found[-1] if found else None
 
@@ -122,7 +123,7 @@ class AzurePulls:
             )
         )
         # a fork's branch of the same name is another one
-        return [one for one in found or () if one.fork_source is None]
+        return self._at.read(lambda: [one for one in found if one.fork_source is None])
 
     def _open(self, branch: str, base: str) -> Any | None:
         return next(iter(self._listed(branch, base, "active")), None)
@@ -141,7 +142,7 @@ class AzurePulls:
     def _brought(self, there: Any, wish: PullWish) -> tuple[PullRequest, list[str]]:
         """Send what differs, and only that."""
         models = models_of("git")
-        number = int(there.pull_request_id)
+        number = self._at.read(lambda: self._told(there)).number
         notes: list[str] = []
         title, body = _title(wish.title), _body(wish.body)
         if (there.title, there.description or "") != (title, body):
@@ -150,7 +151,7 @@ class AzurePulls:
         self._ask_reviewers(there, wish, notes)
         if wish.merge is not None:
             there = self._complete(there, wish.merge, notes)
-        return self._told(there), notes
+        return self._at.read(lambda: self._told(there)), notes
 
     def _change(self, number: int, change: Any) -> Any:
         return self._at.ask(

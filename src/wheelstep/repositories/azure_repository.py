@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
-from wheelstep.errors import StepError
+from wheelstep.errors import ServiceRefused, StepError
 from wheelstep.ground.azure_devops import Area, client_for
 from wheelstep.ground.secret import Secret, redact
 from wheelstep.ground.transport import Credentials, Response, Transport
@@ -34,6 +34,8 @@ MEANS: Final[Mapping[int, str]] = {
     404: "repository-not-found",  # also for who has no right to see it
 }
 """What a status means whose text says nothing that is known."""
+UNREADABLE: Final = (AttributeError, LookupError, TypeError, ValueError)
+"""What msrest, and whoever reads what it made, raises for answers of another shape."""
 OLDER: Final = ".visualstudio.com"
 T = TypeVar("T")
 
@@ -141,6 +143,7 @@ class AzureRepository:
 
         Raises:
             SaysNo: The service's own answer is no.
+            ServiceRefused: The answer is not one of Azure Repos'.
             ServiceUnavailable: No answer, or the rate is limited for longer than is waited for.
         """
         base = self.address.people if area == "identity" else self.address.base
@@ -162,7 +165,32 @@ class AzureRepository:
                 raise SaysNo(HTTPStatus.UNAUTHORIZED, "a page for people to sign in")
             return response
 
-        return call(client_for(area, base, send))
+        try:
+            return call(client_for(area, base, send))
+        except UNREADABLE as error:
+            raise self._unreadable(error) from error
+
+    def read(self, take: Callable[[], T]) -> T:
+        """Take apart what a client returned, which a server may have made up.
+
+        Args:
+            take: Does it.
+
+        Raises:
+            ServiceRefused: It is not what such a call returns.
+        """
+        try:
+            return take()
+        except UNREADABLE as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> ServiceRefused:
+        return ServiceRefused(
+            f"{self.shown} was answered with something that is not Azure Repos' "
+            f"({type(error).__name__}).",
+            code="answer-unreadable",
+            cure="Look at the address in a browser: a proxy may answer in its place.",
+        )
 
     def error(self, no: SaysNo, branch: str) -> StepError:
         """Return the error that a refusal means.

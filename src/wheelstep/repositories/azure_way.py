@@ -11,6 +11,7 @@ import base64
 import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, final
 
 from wheelstep.errors import Refused, ServiceUnavailable, StepError
@@ -21,6 +22,7 @@ from wheelstep.repositories.answers import lost_race
 from wheelstep.repositories.azure_repository import BY_GIT, AzureRepository, SaysNo
 from wheelstep.repositories.identity import Identity
 from wheelstep.repositories.next_branch import NEXT, is_abandoned, next_branch
+from wheelstep.repositories.objects import COMMIT_ID
 from wheelstep.repositories.remote import Remote
 from wheelstep.repositories.way import Draft, Noted
 
@@ -138,7 +140,7 @@ class AzureWay:
                     raise
                 self._clock.sleep(backoff(attempt))
             else:
-                return str(done.ref_updates[0].new_object_id)
+                return self._at.read(partial(_made, done))
         raise AssertionError("the last attempt returns or raises")
 
     def _document(self, branch: str, draft: Draft) -> Any:
@@ -198,7 +200,7 @@ class AzureWay:
                     raise
                 self._clock.sleep(backoff(attempt))
                 continue
-            [done] = results
+            done = self._at.read(partial(_only, results))
             # a reply that was lost on the way may have been of this very update
             if done.success or self._remote.refs(ref).get(ref) == to:
                 return True
@@ -244,6 +246,19 @@ class AzureWay:
             if no.status == 413:  # noqa: PLR2004
                 raise _too_large() from no
             raise self._at.error(no, branch) from no
+
+
+def _made(push: Any) -> str:
+    made = push.ref_updates[0].new_object_id
+    if not COMMIT_ID.fullmatch(made):
+        raise ValueError("no commit's id")
+    return str(made)
+
+
+def _only(results: Any) -> Any:
+    [done] = results
+    _ = done.success, done.update_status, done.custom_message
+    return done
 
 
 def _why(status: str, said: str) -> str:

@@ -31,6 +31,23 @@ SCHEMA: Final = 1
 KIND: Final = "wheelstep-plan"
 LARGEST: Final = 64 << 20
 """Bytes: a plan that is larger is none."""
+FIELDS: Final[Mapping[str, type]] = {
+    "commit": str,
+    "packages": list,
+    "copies": list,
+    "destinations": list,
+    "view": list,
+    "connections": list,
+    "definitions": list,
+    "register": bool,
+    "tags": list,
+    "commits": dict,
+}
+ROWS: Final[Mapping[str, Mapping[str, type]]] = {
+    "packages": {"name": str, "version": str, "sources": str},
+    "definitions": {"path": str, "pins": list, "environments": list},
+}
+"""What a plan has, for the file may be anybody's."""
 CURE: Final = "Plan again, and have that agreed to."
 
 
@@ -63,7 +80,10 @@ def planned(run: Run, found: Survey, report: Report) -> dict[str, Any]:
                 if published.status == "planned"
             }
         ),
-        "destinations": [_destination(one) for one in run.destinations],
+        "destinations": [
+            _destination(one, wanted.url)
+            for one, wanted in zip(run.destinations, settings.publish_to, strict=True)
+        ],
         "view": sorted({str(one.view) for one in settings.publish_to if one.view}),
         "connections": [
             {
@@ -98,8 +118,10 @@ def _not_ours(git: Git, commit: str) -> str:
     return commit
 
 
-def _destination(one: Destination) -> dict[str, str]:
-    return {"name": one.name, "kind": one.kind}
+def _destination(one: Destination, url: str) -> dict[str, str]:
+    # a name of the settings may stand for another place in another job; a folder is the machine's
+    place = without_credentials(url) if "://" in url else one.name
+    return {"name": one.name, "kind": one.kind, "url": place}
 
 
 def _definition(row: DefinitionRow) -> dict[str, Any]:
@@ -164,22 +186,27 @@ def read_plan(path: Path, named: str) -> Agreed:
     match document:
         case {"kind": "wheelstep-plan", "schema": int(schema)} if schema != SCHEMA:
             raise _no_plan(named, f"another version of wheelstep wrote it (schema {schema})")
-        case {
-            "kind": "wheelstep-plan",
-            "commit": str(),
-            "packages": list(),
-            "copies": list(),
-            "destinations": list(),
-            "view": list(),
-            "connections": list(),
-            "definitions": list(),
-            "register": bool(),
-            "tags": list(),
-            "commits": dict(),
-        }:
+        case {"kind": "wheelstep-plan"} if missing := _missing(document):
+            raise _no_plan(named, f"{missing} in it is missing, or is no such thing")
+        case {"kind": "wheelstep-plan"}:
             return Agreed(document, named)
         case _:
-            raise _no_plan(named, "something in it is missing")
+            raise _no_plan(named, "it does not say that it is one")
+
+
+def _missing(document: Mapping[str, Any]) -> str | None:
+    """Return what of a plan is not as `planned` makes it; None where all is."""
+    for key, kind in FIELDS.items():
+        if not isinstance(document.get(key), kind):
+            return key
+    for key, fields in ROWS.items():
+        for row in document[key]:
+            if not isinstance(row, dict):
+                return f"a row of {key}"
+            for name, kind in fields.items():
+                if not isinstance(row.get(name), kind):
+                    return f"{name} of a row of {key}"
+    return None
 
 
 def _no_plan(named: str, why: str, line: int | None = None) -> SettingError:
@@ -256,16 +283,16 @@ class Agreed:
     def _packages(
         self, present: Mapping[str, Any], found: Survey
     ) -> Iterator[tuple[str, str | None]]:
-        agreed = {one.get("name"): one for one in self.document["packages"]}
+        agreed = {one["name"]: one for one in self.document["packages"]}
         now = {one["name"]: one for one in present["packages"]}
         rows = {row.name: row for row in found.packages}
         for name, one in now.items():
             was = agreed.get(name)
             if was is None:
                 yield f"{name} {one['version']} would be released, and is not in the plan.", None
-            elif was.get("version") != one["version"]:
-                yield f"{name}: {was.get('version')} is agreed, now it is {one['version']}.", None
-            elif was.get("sources") != one["sources"]:
+            elif was["version"] != one["version"]:
+                yield f"{name}: {was['version']} is agreed, now it is {one['version']}.", None
+            elif was["sources"] != one["sources"]:
                 yield f"{name} {one['version']} has other sources than those agreed to.", None
         for name, was in agreed.items():
             row = rows.get(name)
@@ -273,45 +300,38 @@ class Agreed:
                 continue
             if row is None:
                 yield f"{name} is in the plan, and is no package here.", None
-            elif row.version != was.get("version"):  # unchanged since a release, but of another one
-                yield f"{name}: {was.get('version')} is agreed, now it is {row.version}.", None
+            elif row.version != was["version"]:  # unchanged since a release, but of another one
+                yield f"{name}: {was['version']} is agreed, now it is {row.version}.", None
 
     def _edited(self, changed: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str | None]]:
-        agreed = {one.get("path"): one for one in self.document["definitions"]}
+        agreed = {one["path"]: one for one in self.document["definitions"]}
         for one in changed:
             path, was = one["path"], agreed.get(one["path"])
             if was is None:
-                yield f"{path} would be changed, and is not in the plan.", path
+                yield "It would be changed, and is not in the plan.", path
                 continue
-            if not _same_pins(was.get("pins"), one["pins"]):
-                yield (
-                    f"{path}: {_pins(was.get('pins'))} is agreed, now {_pins(one['pins'])}.",
-                    path,
-                )
-            elif was.get("environments") != one["environments"]:
-                then, now = _shown(was.get("environments")), _shown(one["environments"])
-                yield f"{path}: {then} is agreed, now {now}.", path
+            if not _same_pins(was["pins"], one["pins"]):
+                then, now = _pins(was["pins"]), _pins(one["pins"])
+                yield f"The pins {then} are agreed, now {now}.", path
+            elif was["environments"] != one["environments"]:
+                then, now = _shown(was["environments"]), _shown(one["environments"])
+                yield f"The environments {then} are agreed, now {now}.", path
 
 
-def _same_pins(agreed: Any, now: Sequence[Mapping[str, Any]]) -> bool:
+def _same_pins(agreed: Sequence[Any], now: Sequence[Mapping[str, Any]]) -> bool:
     """Compare pins; what was known after building alone is as it is then."""
-    if not isinstance(agreed, list) or len(agreed) != len(now):
-        return False
-    return all(
+    return len(agreed) == len(now) and all(
         isinstance(was, dict)
         and (was.get("name"), was.get("from")) == (one["name"], one["from"])
-        and (was.get("to") == one["to"] or str(UNKNOWN) in {was.get("to"), one["to"]})
+        and (was.get("to") == one["to"] or str(UNKNOWN) in (was.get("to"), one["to"]))
         for was, one in zip(agreed, now, strict=True)
     )
 
 
-def _pins(pins: Any) -> str:
-    if not isinstance(pins, list):
-        return "nothing"
-    return ", ".join(
-        f"{one.get('name')} {one.get('from')} -> {one.get('to')}"
-        for one in pins
-        if isinstance(one, dict)
+def _pins(pins: Sequence[Any]) -> str:
+    return (
+        ", ".join(f"{one.get('from')} -> {one.get('to')}" for one in pins if isinstance(one, dict))
+        or "of nothing"
     )
 
 
