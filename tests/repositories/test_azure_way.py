@@ -252,8 +252,10 @@ def test_a_service_that_stays_away(there: Azure, clone: Path) -> None:
         there.way(clone).commit("main", draft, nothing)
 
 
-ODD: tuple[object, ...] = (None, [], {}, 3, "x", {"value": 3}, {"refUpdates": []}, {"refUpdates": [{}]}, [{}],
-       {"count": 1, "value": [None]}, {"refUpdates": [{"newObjectId": "--help"}]})  # fmt: skip
+ODD: tuple[object, ...] = (
+    None, [], {}, 3, "x", {"value": 3}, {"refUpdates": []}, {"refUpdates": [{}]}, [{}],
+    {"count": 1, "value": [None]}, {"refUpdates": [{"newObjectId": "--help"}]},
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("odd", ODD)
