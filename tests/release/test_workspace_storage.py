@@ -22,6 +22,8 @@ from tests.servers.front import Front, front
 
 HOST = f"{ACCOUNT}.blob.core.windows.net"
 CUSTOM = "blobs.contoso.example"
+OTHER = "other.blob.core.windows.net"
+"""Somebody else's account: there is nothing in it."""
 PROJECT = "packages/core/pyproject.toml"
 WHEEL = "acme_core-3.0.0-py3-none-any.whl"
 URL = f"https://{HOST}/azureml/{FOLDER}/{WHEEL}"
@@ -49,7 +51,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def blob_authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_authority(tmp_path_factory.mktemp("names"), HOST, CUSTOM)
+    return made_authority(tmp_path_factory.mktemp("names"), HOST, CUSTOM, OTHER)
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def world(emulator: Azurite, blob_authority: Path) -> Iterator[World]:
     base = emulator.url.removesuffix(f"/{ACCOUNT}")
     with (
         arm_server(blob_authority) as arm,
-        front(blob_authority, {HOST: base}) as where,
+        front(blob_authority, {HOST: base, OTHER: base}) as where,
         artifact_service(blob_authority, emulator, HOST) as service,
     ):
         made = arm.workspace("train")
@@ -274,7 +276,7 @@ def test_a_wheel_of_the_same_name_in_another_account_is_not_taken_for_ours(
     world: World, repo: Repo
 ) -> None:
     repo.release(extra=world.network)
-    other = URL.replace(HOST, "other.blob.core.windows.net")
+    other = URL.replace(HOST, OTHER)
     repo.commit({"envs/other.txt": f"{other}\n"})
     ran = repo.wheelstep("rehearse", "--definitions", "envs/other.txt", extra=world.network)
     (row,) = [one for one in ran.report["rehearsals"] if one["path"] == "envs/other.txt"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from uuid import uuid4
 from tests.repositories.conftest import World
 from tests.repositories.support import run_git
 from tests.servers.github import GitHubServer, github_server
-from wheelstep.errors import StoppedBySignal
+from wheelstep.errors import StepError, StoppedBySignal
 from wheelstep.ground.clock import RetryBudget
 from wheelstep.ground.git import Git
 from wheelstep.ground.secret import Secret
@@ -27,6 +28,8 @@ from wheelstep.repositories.way import Draft, draft_of
 NAME = "acme/tools"
 NOW = 1_800_000_000.0
 CI = "ci-pass-22"
+STABLE = "wheelstep/update"
+FAULTS = ("502", "503", "502-after", "503-after", "drop-request", "drop-reply")
 
 
 class Clock:
@@ -133,3 +136,21 @@ def at_github(world: World, bare_seed: Path, seed: Path) -> Iterator[AtGitHub]:
         shutil.copytree(bare_seed, bare)
         yield AtGitHub(world, server, bare, checkout, Clock())
         assert not server.violations, "\n".join(server.violations)
+
+
+def nothing(_: str) -> None:
+    """Nobody wants to know."""
+
+
+def somebody_pushes(github: AtGitHub, branch: str = "main", path: str = "theirs.txt") -> str:
+    """Put a commit of somebody else on a branch, by git."""
+    place = github.cloned(f"theirs-{time.monotonic_ns()}", branch)
+    (place / path).write_text("theirs\n")
+    github.world.git(place, "add", path)
+    github.world.git(place, "commit", "--quiet", "-m", "Theirs")
+    github.world.git(place, "push", "--quiet", "origin", branch)
+    return github.world.git(place, "rev-parse", "HEAD")
+
+
+def message_of(error: StepError) -> str:
+    return f"{error.code}: {error.message} | {error.cure}"

@@ -9,16 +9,14 @@ from typing import Any
 import pytest
 
 from tests.repositories.conftest import World
-from tests.repositories.github_kit import NAME, NOW, AtGitHub, at_github
+from tests.repositories.github_kit import FAULTS, NAME, NOW, STABLE, AtGitHub, at_github
 from tests.servers.github import Pull
 from wheelstep.errors import ServiceRefused, ServiceUnavailable, StoppedBySignal
 from wheelstep.repositories.github_pulls import LONGEST_BODY, fitted
 from wheelstep.repositories.pulls import Merge, PullRequest, PullWish
 
-STABLE = "wheelstep/update"
 JOB = "job-token-55"
 WISH = PullWish("Update acme to 2.0", "It is out.\n")
-FAULTS = ("502", "503", "502-after", "503-after", "drop-request", "drop-reply")
 COLLABORATORS = (
     "Reviews may only be requested from collaborators. One or more of the users or teams you"
     f" specified is not a collaborator of the {NAME} repository."
