@@ -181,6 +181,39 @@ def test_whoever_has_neither_right_is_told_both(world: World, repo: Repo) -> Non
     assert "object id" in said["message"]
 
 
+def test_whoever_may_only_read_there_is_told_which_role_writes(world: World, repo: Repo) -> None:
+    world.service.reads_only = True
+    # rights at the storage change nothing: what the service does not know, it does not list
+    handed = {**world.network, "AZURE_STORAGE_ACCOUNT": ACCOUNT, "AZURE_STORAGE_KEY": KEY}
+    ran = repo.wheelstep("release", extra=handed)
+    assert ran.code == 5, ran.said
+    said = ran.problem("not-authorized")
+    assert said["message"].startswith(f"Registering {WHEEL} in the workspace ")
+    assert "lacks the right to write artifacts" in said["message"]
+    assert "--role 'AzureML Data Scientist'" in said["cure"]
+    assert "Storage Blob Data Contributor" not in said["cure"]
+    assert not world.service.registered
+    world.service.reads_only = False
+    assert repo.release(extra=world.network).published == {WHEEL: ["uploaded"]}
+
+
+@pytest.mark.parametrize("route", ["batch/metadata", "write/", "contentinfo/", FOLDER])
+def test_a_lost_reply_of_the_service_ends_the_same(world: World, repo: Repo, route: str) -> None:
+    if route == "write/":
+        world.service.registered.append(WHEEL)  # by a run that was killed before it uploaded
+    world.service.loses = route
+    ran = repo.release(extra=world.network)
+    assert not world.service.loses, world.service.asked
+    assert ran.published == {WHEEL: ["uploaded"]}
+    assert world.blob() == (repo.root / "dist" / WHEEL).read_bytes()
+    assert world.service.registered == [WHEEL]
+    asked = [one.rpartition("/artifacts/")[2] for one in world.service.asked]
+    # registered twice, it has to be asked for where to write
+    writes = [one for one in asked if one.startswith("write/")]
+    expected = {"batch/metadata": 1, "write/": 2}.get(route, 0)
+    assert writes == [f"write/{FOLDER}/{WHEEL}"] * expected
+
+
 def test_a_file_that_is_there_with_other_content_is_refused(world: World, repo: Repo) -> None:
     other = make_wheel(repo.place / "other", "acme-core", "3.0.0", note="another")
     assert other.path is not None

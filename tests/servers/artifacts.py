@@ -1,9 +1,11 @@
-"""A stand-in of Azure ML's artifact service over TLS, with the routes that azureml-core sends and
-those of the published description, in front of a real store.
+"""A stand-in of Azure ML's artifact service over TLS, with the routes that azureml-core sends, in
+front of a real store.
 
     with artifact_service(authority, store, host) as service:
         service.url                  # what a workspace's discoveryUrl begins with
         service.denied = True        # whoever signs in has no right at the workspace
+        service.reads_only = True    # or the role Reader there
+        service.loses = "write/"     # works on the next request of this route, and hangs up
         service.registered           # file names, uploaded or not
         service.asked                # "POST .../batch/metadata/..." of each request
 """
@@ -45,6 +47,9 @@ class Artifacts:
     registered: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     denied: bool = False
+    reads_only: bool = False
+    loses: str = ""
+    """A route begins like this; it is done once, and hung up on without a reply."""
     tokens: set[str] = field(default_factory=set)
 
     def answer(self, asked: Asked) -> Answer:
@@ -60,7 +65,14 @@ class Artifacts:
         if len(parts) != 2 or "/workspaces/" not in parts[0]:
             return _error(404, "UserError", "No such route")
         values = {name: found[0] for name, found in parse_qs(query).items()}
-        return self._route(asked, unquote(parts[1]), values)
+        route = unquote(parts[1])
+        if self.reads_only and route.startswith(("batch/", "write/")):
+            return _error(403, "UserError", "The user does not have permissions for operation.")
+        answer = self._route(asked, route, values)
+        if self.loses and route.startswith(self.loses):
+            self.loses = ""
+            answer.drop = True
+        return answer
 
     def _route(self, asked: Asked, route: str, values: dict[str, str]) -> Answer:
         match asked.method, route:
@@ -69,8 +81,8 @@ class Artifacts:
                 return self._created([one["path"] for one in json.loads(asked.body)["paths"]])
             case "GET", route if route.startswith(f"contentinfo/{FOLDER}/"):
                 return self._information(route.rpartition("/")[2], write=False)
-            case "GET", route if route == f"{FOLDER}/write":
-                return self._information(values["path"], write=True)
+            case "GET", route if route.startswith(f"write/{FOLDER}/"):
+                return self._information(route.rpartition("/")[2], write=True)
             case "GET", route if route == FOLDER:
                 return self._listed(int(values.get("continuationToken", "0")))
             case _:

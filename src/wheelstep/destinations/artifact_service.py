@@ -1,9 +1,10 @@
 """The artifact service of an Azure ML workspace: what there is, and signed URLs to read and write.
 
-Routes: as azureml-core 1.61 sends them for `Environment.add_private_pip_wheel` (create, content
-information), and the published description "Azure Machine Learning Artifact" 2019-09-30 (list,
-write).
-Nothing of it is documented for the SDK v2.
+Routes: all as azureml-core 1.61 sends them (`_restclient/operations/artifact_operations.py`): those
+of `Environment.add_private_pip_wheel` (create, content information), its list, and its writable
+URL. The published description "Artifact API" 2019-09-30 has the same list, and puts the others
+behind the folder, with the file as a query (`FOLDER/write?path=FILE`); azureml-core sends none of
+these. Nothing of it is documented for the SDK v2.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ CONTAINER: Final = "azureml-private-packages"
 FOLDER: Final = f"{ORIGIN}/{CONTAINER}"
 """Where azureml-core put private wheels, and this does."""
 ROLE: Final = "AzureML Data Scientist"
+STORAGE_RIGHTS: Final = (
+    "or, where only storage rights are to be had, 'Storage Blob Data Contributor' on the container "
+    "azureml of its storage account."
+)
 CONFLICT: Final = "Resource Conflict"
 """The service's own words for an artifact that is there (azureml-core reads them, too)."""
 
@@ -106,7 +111,7 @@ class ArtifactService:
         """
         answer = self._send(
             "POST", f"batch/metadata/{FOLDER}", {}, {"paths": [{"path": file}]},
-            f"registering {file} in",
+            f"registering {file} in", writes=True,
         )  # fmt: skip
         if answer is not None:
             content = answer.get("artifactContentInformation")
@@ -115,7 +120,14 @@ class ArtifactService:
                 return self._uri(one, file)
             if CONFLICT not in json.dumps(answer.get("errors", {})):
                 raise self._no_answer(f"it gives no URL for {file}")
-        page = self._get(f"{FOLDER}/write", {"path": file}, f"asking to write {file} in")
+        page = self._send(
+            "GET",
+            f"write/{FOLDER}/{quote(file)}",
+            {},
+            None,
+            f"asking to write {file} in",
+            writes=True,
+        )
         if page is None:
             raise self._no_answer(f"it gives no URL to write {file}")
         return self._uri(page, file)
@@ -132,6 +144,8 @@ class ArtifactService:
         query: Mapping[str, str],
         body: Mapping[str, Any] | None,
         doing: str,
+        *,
+        writes: bool = False,
     ) -> Mapping[str, Any] | None:
         """Return an answer's document; None where what was asked for is not there, or is there
         already."""
@@ -142,20 +156,21 @@ class ArtifactService:
                 "Authorization": f"Bearer {self._door.known().secret.reveal()}"}  # fmt: skip
         if body is not None:
             sent["Content-Type"] = "application/json-patch+json"
+        refused = self._refused(doing, writes=writes)
         answer = self._transport.request(
             method,
             url,
             headers=sent,
             body=None if body is None else json.dumps(body).encode(),
             accept_statuses={HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.BAD_REQUEST},
-            refused=self._refused(doing),
+            refused=refused,
         )
         if answer.status == HTTPStatus.NOT_FOUND:
             return None
         if answer.status in {HTTPStatus.CONFLICT, HTTPStatus.BAD_REQUEST}:
             if CONFLICT.encode() in answer.body:
                 return None
-            raise self._refused(doing)(method, answer)
+            raise refused(method, answer)
         try:
             document = json.loads(answer.body)
         except (ValueError, RecursionError):
@@ -181,7 +196,9 @@ class ArtifactService:
             cure="Report it; meanwhile publish to a feed or a blob mirror.",
         )
 
-    def _refused(self, doing: str) -> Callable[[str, Response], StepError]:
+    def _refused(self, doing: str, *, writes: bool) -> Callable[[str, Response], StepError]:
+        """Return the error for a status; with `writes`, of whoever may list, as a Reader may: then
+        storage rights are no way round."""
         where = f"{doing} the workspace {self._workspace}"
 
         def refused(method: str, answer: Response) -> StepError:
@@ -199,14 +216,13 @@ class ArtifactService:
                 )
             assignee = who.object_id if who and who.object_id else "IDENTITY"
             return RightMissing(
-                f"{where[0].upper()}{where[1:]} is refused (403): {named} lacks the right to read "
-                "and write artifacts.",
+                f"{where[0].upper()}{where[1:]} is refused (403): {named} lacks the right to "
+                f"{'write' if writes else 'read and write'} artifacts.",
                 right="Microsoft.MachineLearningServices/workspaces/*/write",
                 identity=str(who or known.source),
                 cure=f"Give the identity the role '{ROLE}' on the workspace: `az role assignment "
-                f"create --assignee {assignee} --role '{ROLE}' --scope {self._workspace.id}`; or, "
-                "where only storage rights are to be had, 'Storage Blob Data Contributor' on the "
-                "container azureml of its storage account.",
+                f"create --assignee {assignee} --role '{ROLE}' --scope {self._workspace.id}`"
+                + ("." if writes else f"; {STORAGE_RIGHTS}"),
             )
 
         return refused
