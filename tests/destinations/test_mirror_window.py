@@ -70,15 +70,22 @@ def ask(window: Window, method: str, path: str) -> tuple[int, int, bytes]:
         line.close()
 
 
-def ended() -> None:
-    """Wait until every answer has ended, and what it ended with is kept."""
-    for thread in threading.enumerate():
-        if "process_request_thread" in thread.name:
-            thread.join(30)
-            assert not thread.is_alive()
+@pytest.fixture(autouse=True)
+def ended() -> Callable[[], None]:
+    """Wait until every answer of this test has ended, and what it ended with is kept; a server of
+    another test may still hold a line that its client keeps open."""
+    others = set(threading.enumerate())
+
+    def wait() -> None:
+        for thread in set(threading.enumerate()) - others:
+            if "process_request_thread" in thread.name:
+                thread.join(30)
+                assert not thread.is_alive()
+
+    return wait
 
 
-def test_a_wheel_is_given_as_it_is(window: Window, store: Store) -> None:
+def test_a_wheel_is_given_as_it_is(window: Window, store: Store, ended: Callable[[], None]) -> None:
     wheel = store.blobs[f"simple/acme/{FILE}"]
     assert ask(window, "GET", f"acme/{FILE}") == (200, len(wheel), wheel)
     assert ask(window, "GET", "acme/")[0] == 200
@@ -94,7 +101,10 @@ def test_the_size_of_a_wheel_is_told_without_reading_it(window: Window, store: S
 
 
 def test_a_client_that_hangs_up_is_nothing_to_speak_of(
-    window: Window, store: Store, capfd: pytest.CaptureFixture[str]
+    window: Window,
+    store: Store,
+    capfd: pytest.CaptureFixture[str],
+    ended: Callable[[], None],
 ) -> None:
     parts = urlsplit(window.url)
     with socket.create_connection((parts.hostname or "", parts.port or 0)) as line:
@@ -116,7 +126,7 @@ def broken(error: Exception) -> Callable[[str], bytes | None]:
 
 
 def test_a_defect_is_kept_for_the_run_and_told_once(
-    store: Store, capfd: pytest.CaptureFixture[str]
+    store: Store, capfd: pytest.CaptureFixture[str], ended: Callable[[], None]
 ) -> None:
     window = Window(store, broken(RuntimeError("torn")))
     with pytest.raises(http.client.RemoteDisconnected):
@@ -139,7 +149,7 @@ def test_what_the_store_says_is_told_in_its_own_words(store: Store) -> None:
     window.close()
 
 
-def test_what_asking_again_may_mend_ends_no_run(store: Store) -> None:
+def test_what_asking_again_may_mend_ends_no_run(store: Store, ended: Callable[[], None]) -> None:
     window = Window(store, broken(ServiceUnavailable("Busy.", code="unavailable", cure="Wait.")))
     assert ask(window, "GET", "acme/")[::2] == (502, b"Busy.")
     ended()
