@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
 
 import pytest
 
 from tests.doctor.faults import EXCLUDED, FAULTS, Fault, plant
-from tests.doctor.world import World, world
+from tests.doctor.world import world
 
 ENDING = [fault for fault in FAULTS if fault.exit_code]
 CASES = [
@@ -22,15 +21,6 @@ CASES = [
 ]
 
 
-def real_index(healthy: World) -> Mapping[str, str]:
-    """The world's environment with real build back ends, which a release runs."""
-    return {
-        name: value
-        for name, value in healthy.environment.items()
-        if name not in {"PIP_INDEX_URL", "UV_CACHE_DIR"}
-    }
-
-
 @pytest.mark.parametrize(
     "faults", CASES, ids=lambda faults: "+".join(fault.code for fault in faults)
 )
@@ -40,7 +30,7 @@ def test_a_release_ends_with_the_exit_code_that_doctor_names(
     with world(tmp_path, authority) as healthy:
         plant(healthy, *faults)
         named = healthy.doctor().report
-        released = healthy.repo.wheelstep("release", extra=real_index(healthy))
+        released = healthy.repo.wheelstep("release", extra=healthy.environment)
     assert named.exit_code == released.code != 0, released.said
     # and it is one of the faults that ended it
     assert {fault.ends or fault.code for fault in faults} & set(released.codes)
@@ -57,6 +47,6 @@ def test_a_release_goes_through_where_doctor_names_no_exit_code(
     with world(tmp_path, authority) as healthy:
         plant(healthy, *faults)
         assert healthy.doctor().report.exit_code == 0
-        released = healthy.repo.wheelstep("release", extra=real_index(healthy))
+        released = healthy.repo.wheelstep("release", extra=healthy.environment)
     assert released.code == 0, released.said
     assert released.status == "done"

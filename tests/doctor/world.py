@@ -249,9 +249,14 @@ def publish(place: Path, feed: FeedServer) -> None:
 
 
 def publish_tools(place: Path, public: dict[str, bytes]) -> None:
-    """Put the build back ends into the public index."""
-    for name, version in (("setuptools", "80.0.0"), ("setuptools_scm", "8.1.0")):
-        built = wheel(place / "tools", name=name, version=version)
+    """Put the build back ends into the public index: as much of them as builds these packages."""
+    backend = (Path(__file__).parent / "back_end.py").read_bytes()
+    for name, version, member in (
+        ("setuptools", "80.0.0", "setuptools/build_meta.py"),
+        ("setuptools_scm", "8.1.0", "setuptools_scm.py"),
+    ):
+        content = backend if name == "setuptools" else b""
+        built = wheel(place / "tools", {member: content}, name=name, version=version)
         public[f"/files/{built.name}"] = built.read_bytes()
         page = f'<a href="/files/{built.name}">{built.name}</a>'
         public[f"/simple/{name.replace('_', '-')}/"] = page.encode()
