@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.doctor.test_as_a_release import real_index
 from tests.doctor.world import CONDA, CORE, World, world
 
 
@@ -238,7 +237,7 @@ def test_a_fault_is_found(case: Case, tmp_path: Path, authority: Path) -> None:
         case.plant(healthy)
         ran = healthy.doctor()
         if case.released:
-            released = healthy.repo.wheelstep("release", extra=real_index(healthy))
+            released = healthy.repo.wheelstep("release", extra=healthy.environment)
             assert ran.report.exit_code == released.code, released.said
     check = ran.fault(case.code)
     assert check.status == "fault"
@@ -281,7 +280,7 @@ def test_a_setting_that_is_wrong_takes_no_other_check_along(  # noqa: PLR0917 - 
         value = str(tmp_path / value) if value.endswith(".ini") else value
         healthy.environment[variable] = value
         ran = healthy.doctor()
-        released = healthy.repo.wheelstep("release", extra=real_index(healthy))
+        released = healthy.repo.wheelstep("release", extra=healthy.environment)
     assert ran.report.exit_code == exit_code == released.code, released.said
     assert code in ran.faults
     assert "ok" in {check.status for check in ran.report.checks if check.group == "repository"}

@@ -14,7 +14,7 @@ import pytest
 from tests.rehearsal.made import make_wheel
 from tests.release.kit import Ran, Repo
 from tests.release.samples import CONDA
-from tests.release.test_on_api import World, azure_world, github_world
+from tests.release.test_on_api import BRANCH, World, azure_world, github_world
 from tests.servers.azure_repos import azure_repos_server
 from tests.servers.git_http import git
 from tests.servers.github import github_server
@@ -29,7 +29,7 @@ def project(name: str, version: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def _released(tmp_path_factory: pytest.TempPathFactory) -> Repo:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Repo:
     """Four packages, all released once, and raised since."""
     pins = "".join(f"              - {name}==0.9\n" for name in NAMES)
     repo = Repo.create(
@@ -103,9 +103,9 @@ def by_hand(world: World, first: threading.Event) -> None:
 @pytest.mark.parametrize("how", ["push", "pull-request"])
 @pytest.mark.parametrize("host", ["github", "azure"])
 def test_everyones_pins_and_lines_are_there(
-    host: str, how: str, _released: Repo, tmp_path: Path
+    host: str, how: str, once: Repo, tmp_path: Path
 ) -> None:
-    released = _released.copy(tmp_path / "place")
+    released = once.copy(tmp_path / "place")
     with hosted(host, released, tmp_path / "served") as world:
         begin = git("rev-parse", "main", cwd=world.bare)
         jobs = [job(world, name) for name in NAMES]
@@ -122,3 +122,20 @@ def test_everyones_pins_and_lines_are_there(
             ended = list(pool.map(release, jobs))
             colleague.result()
         assert world.server.violations == []
+        assert [ran.code for ran in ended] == [0] * len(jobs), [ran.said for ran in ended]
+        branch = BRANCH if how == "pull-request" else "main"
+        if how == "pull-request":
+            # what the colleague pushed after the last run is in the next one's
+            last = jobs[0].wheelstep("release", extra=extra | {"WHEELSTEP_PACKAGES": "packages/*"})
+            assert last.code == 0, last.said
+            assert len(world.pulls) == 1
+        text = world.show(CONDA, branch)
+        assert sorted(line.strip(" -") for line in text.splitlines() if "==" in line) == sorted(
+            f"{name}==1.1" for name in NAMES
+        )
+        assert [f"# by hand {number}" in text for number in range(BY_HAND)] == [True] * BY_HAND
+        assert git("rev-list", "--merges", branch, cwd=world.bare) == ""
+        ours = len(jobs) if how == "push" else 1
+        count = git("rev-list", "--count", f"{begin}..{branch}", cwd=world.bare)
+        assert int(count) == BY_HAND + ours
+        git("fsck", "--strict", cwd=world.bare)
