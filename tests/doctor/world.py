@@ -16,6 +16,7 @@ from typing import Any
 from tests.ground.web import Answer, Asked, Web
 from tests.packages.wheel_kit import wheel
 from tests.release.kit import Repo
+from tests.release.samples import BACK_END
 from tests.servers.arm import Arm, arm_server
 from tests.servers.arm_state import Workspace
 from tests.servers.feed import FeedServer, Stored, feed_server
@@ -250,7 +251,7 @@ def publish(place: Path, feed: FeedServer) -> None:
 
 def publish_tools(place: Path, public: dict[str, bytes]) -> None:
     """Put the build back ends into the public index: as much of them as builds these packages."""
-    backend = (Path(__file__).parent / "back_end.py").read_bytes()
+    backend = BACK_END.read_bytes()
     for name, version, member in (
         ("setuptools", "80.0.0", "setuptools/build_meta.py"),
         ("setuptools_scm", "8.1.0", "setuptools_scm.py"),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Final
 
-__all__ = ["AZUREML", "CONDA", "MONOREPO", "REQUIREMENTS", "flit", "hatchling", "root_package",
-           "setuptools"]  # fmt: skip
+__all__ = ["AZUREML", "BACK_END", "CONDA", "MONOREPO", "REQUIREMENTS", "flit", "hatchling",
+           "quick", "root_package", "setuptools"]  # fmt: skip
+
+BACK_END: Final = Path(__file__).parent.parent / "back_end.py"
 
 CONDA: Final = "environments/train/conda.yml"
 AZUREML: Final = "environments/train/environment.yml"
@@ -66,10 +70,31 @@ def flit(name: str, folder: str, version: str = "3.0.0") -> dict[str, str]:
     }
 
 
+def quick(files: dict[str, str], tag: str = "py3-none-any") -> dict[str, str]:
+    """Return the same packages with the tests' own back end, which takes a tenth of the time."""
+    own = f"""\
+[build-system]
+            requires = []
+            build-backend = "back_end"
+            backend-path = ["."]
+            [tool.back-end]
+            tag = "{tag}"
+            [project]"""
+    changed = {}
+    for path, text in files.items():
+        if path.endswith("pyproject.toml"):
+            changed[path.replace("pyproject.toml", "back_end.py")] = BACK_END.read_text("utf-8")
+            settings = re.sub(r"\[build-system\](?s:.*?)\[project\]", lambda _: own, text, count=1)
+            changed[path] = settings
+        else:
+            changed[path] = text
+    return changed
+
+
 MONOREPO: Final[dict[str, str]] = {
-    **setuptools("acme-core", "packages/core/"),
-    **hatchling("acme-features", "packages/features/"),
-    **flit("acme-models", "packages/models/"),
+    **quick(setuptools("acme-core", "packages/core/")),
+    **quick(hatchling("acme-features", "packages/features/"), "py2.py3-none-any"),
+    **quick(flit("acme-models", "packages/models/"), "py2.py3-none-any"),
     "wheelstep.toml": """\
         packages = ["packages/*"]
         exclude = ["tests/"]
@@ -97,12 +122,12 @@ MONOREPO: Final[dict[str, str]] = {
     "README.md": "Three packages.\n",
     ".gitignore": "/dist/\n",
 }
-"""Three packages of three build back ends, and three definitions that name them."""
+"""Three packages, and three definitions that name them."""
 
 
 def root_package(publish_to: str = "../index") -> dict[str, str]:
     """One package at the root of the repository, settings in its pyproject.toml."""
-    files = hatchling("acme-root", "", "1.4.0")
+    files = quick(hatchling("acme-root", "", "1.4.0"), "py2.py3-none-any")
     files["pyproject.toml"] += f"""\
             [tool.wheelstep]
             publish-to = ["{publish_to}"]
