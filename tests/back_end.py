@@ -63,7 +63,11 @@ def _modules(name: str) -> dict[str, Path]:
     """Return the package's files, or its one module, by their place in the wheel."""
     for base in (Path("src"), Path()):
         if (base / name).is_dir():
-            found = sorted((base / name).rglob("*.py"))
+            found = sorted(
+                path
+                for path in (base / name).rglob("*")
+                if path.is_file() and "__pycache__" not in path.parts
+            )
             return {path.relative_to(base).as_posix(): path for path in found}
     return {f"{name}.py": Path(f"{name}.py")}
 
@@ -76,7 +80,8 @@ def _named() -> tuple[str, str]:
 
 def _written(name: str) -> str | None:
     """Return the version that a module says it has."""
-    text = "".join(path.read_text(encoding="utf-8") for path in _modules(name).values())
+    places = [path for one, path in _modules(name).items() if one.endswith(".py")]
+    text = "".join(path.read_text(encoding="utf-8") for path in places)
     found = re.search(r"^__version__ = '(.*)'$", text, re.MULTILINE)
     return found[1] if found else None
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.release.kit import Ran, Repo, contents
+from tests.release.samples import BACK_END
 from tests.servers.feed import FeedServer
 from tests.servers.git_http import GitServer
 
@@ -26,14 +27,18 @@ HOOK: Final = Path(__file__).parent / "hook"
 NAMES: Final = ("acme-one", "acme-two", "acme-three", "acme-four", "acme-five")
 
 
-def package(name: str, version: str, *, backend: str = "flit_core.buildapi") -> dict[str, str]:
-    """The files of one small package."""
+def package(name: str, version: str, *, backend: str = "back_end") -> dict[str, str]:
+    """The files of one small package; its back end is the tests' own, or one of flit's."""
     module = name.replace("-", "_")
-    return {
+    own = backend == "back_end"
+    files = {
         f"packages/{name}/pyproject.toml": f"""\
             [build-system]
-            requires = ["flit_core>=3.4,<5"]
+            requires = {[] if own else ["flit_core>=3.4,<5"]}
             build-backend = "{backend}"
+            {'backend-path = ["."]' if own else ""}
+            [tool.back-end]
+            tag = "py2.py3-none-any"
             [project]
             name = "{name}"
             version = "{version}"
@@ -41,6 +46,7 @@ def package(name: str, version: str, *, backend: str = "flit_core.buildapi") -> 
             """,
         f"packages/{name}/{module}.py": f"NAME = '{name}'\n",
     }
+    return files | ({f"packages/{name}/back_end.py": BACK_END.read_text("utf-8")} if own else {})
 
 
 def own_backend(name: str, module: str) -> str:
