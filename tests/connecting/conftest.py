@@ -11,7 +11,7 @@ import pytest
 
 from tests.rehearsal.made import make_wheel
 from tests.release.kit import Ran, Repo
-from tests.release.samples import flit
+from tests.release.samples import flit, quick
 from tests.servers.arm import Arm
 from tests.servers.arm_state import Workspace
 from tests.servers.feed import FeedServer, Stored, feed_server
@@ -83,7 +83,7 @@ def feed(tmp_path: Path) -> Iterator[FeedServer]:
 @pytest.fixture
 def scene(arm: Arm, feed: FeedServer, tmp_path: Path) -> Scene:
     files = {
-        **flit("acme-core", ""),
+        **quick(flit("acme-core", "")),
         CONDA: f"""\
             name: train
             dependencies:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.destinations.wheels import make_wheel
 from tests.release.kit import Repo, contents
-from tests.release.samples import flit
+from tests.release.samples import flit, quick
 from wheelstep.destinations.layout import path_of
 
 SETTINGS = 'packages = ["packages/*"]\npublish-to = ["../index"]\ncommit = "local"\n'
@@ -23,8 +23,8 @@ SETTINGS = 'packages = ["packages/*"]\npublish-to = ["../index"]\ncommit = "loca
 def two(tmp_path: Path) -> Repo:
     """Two packages, and a requirements file that takes in another one."""
     files = {
-        **flit("aa", "packages/aa/"),
-        **flit("bb", "packages/bb/"),
+        **quick(flit("aa", "packages/aa/"), "py2.py3-none-any"),
+        **quick(flit("bb", "packages/bb/"), "py2.py3-none-any"),
         "wheelstep.toml": SETTINGS,
         "requirements.txt": "aa==0.1\n",
         "dev/requirements.txt": "-r ../requirements.txt\nbb\n",
