@@ -177,25 +177,34 @@ def page(world: World, ran: Ran) -> str:
         else f"{world.server.url}/acme/Train/_build/results?buildId=77"
     )
     [row] = ran.report["rehearsals"]
-    reasons = [f"  - {quiet(one['message'])}" for one in row["problems"]]
+    said = [one["message"].replace(CONDA, f"`{CONDA}`") for one in row["problems"]]
+    reasons = [f"- {quiet(one)}" for one in said]
     assert len(reasons) == 4
     [(file, sha256)] = ran.hashes.items()
     lines = [
         "Pins `acme-core 1.1.0` in one file.",
         f"Proposed by [this run]({place}); a newer run brings it up to date.",
         "",
-        "| package | from | to |",
-        "|---|---|---|",
-        "| `acme-core` | `1.0.0` | `1.1.0` |",
-        "",
-        "### Commits to acme-core since 1.0.0",
-        "",
-        *(f"- `{short}` `A change`, `Ada`" for short in commits),
+        "| package | from | to | change |",
+        "|---|---|---|---|",
+        "| `acme-core` | `1.0.0` | `1.1.0` | newer |",
         "",
         "### Would the images build?",
         "",
-        f"- `{CONDA}`: **unproven** with Python 3.11",
+        "**1 unproven**",
+        "",
+        f"- **unproven**, Python `3.11`: `{CONDA}`",
         *reasons,
+        "",
+        "### Definitions",
+        "",
+        "| definition | pins |",
+        "|---|---|",
+        f"| `{CONDA}` | `acme-core` |",
+        "",
+        "### Commits to `acme-core` since `1.0.0`",
+        "",
+        *(f"- `{short}` `A change`, `Ada`" for short in commits),
         "",
         "### Wheels",
         "",
@@ -203,7 +212,7 @@ def page(world: World, ran: Ran) -> str:
         "|---|---|---|",
         f"| `{file}` | `{sha256}` | `../index` |",
         "",
-        f"### {CONDA}",
+        f"### `{CONDA}`",
         "",
         "```diff",
         "@@ -3,3 +3,4 @@",
@@ -341,4 +350,4 @@ def test_hostile_names_call_nobody_and_break_no_page(world: World) -> None:
     assert line.count("`") == 6
     inside = line.split("`")[3]
     assert "|" not in inside
-    assert inside.startswith("fixes #1 @acme/everybody")
+    assert inside.startswith("fixes #\u200b1 @\u200bacme/everybody")
