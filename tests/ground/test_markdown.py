@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 
 import pytest
-from markdown_it import MarkdownIt
 
+from tests.markdown_reader import Read
 from wheelstep.ground.markdown import BREAK, code, fenced, hushed, quiet, table_row, visible
 from wheelstep.ground.page import Room
 
@@ -26,27 +25,6 @@ CALL = re.compile(
     re.IGNORECASE,
 )
 """What either host makes something of, also in the message of a commit, which is no Markdown."""
-
-
-class Read(HTMLParser):
-    """What a browser shows: tags and text."""
-
-    def __init__(self, markdown: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.text = ""
-        reader = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-        self.feed(reader.render(markdown))
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        self.tags.append(tag)
-
-    def handle_comment(self, data: str) -> None:
-        self.tags.append("!--")
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def plain(text: str) -> str:

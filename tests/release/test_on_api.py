@@ -337,6 +337,21 @@ def test_definitions_of_another_repository_are_proposed_there(world: World) -> N
     assert len(world.pulls) == 1
 
 
+@pytest.mark.parametrize("world", ["azure"], indirect=True)
+def test_going_back_says_what_is_taken_back(world: World) -> None:
+    assert world.release().code == 0
+    world.repo.git("fetch", "--quiet", str(world.bare), "main")
+    world.repo.git("checkout", "--quiet", "FETCH_HEAD")
+    ran = world.repo.wheelstep("pin", "acme-core==1.0.0", extra=world.environment | PULL)
+    assert (ran.code, ran.report["commit"]["status"]) == (0, "pull-request"), ran.said
+    body = world.body()
+    assert "| `acme-core` | `1.1.0` | `1.0.0` | **older: a rollback** |" in body
+    title = "### Commits to `acme-core` that are taken back, from `1.1.0` to `1.0.0`\n\n"
+    assert body.partition(title)[2].partition("\n\n")[0].count("`A change`, `Ada`") == 3
+    assert "| `acme_core-1.0.0-py3-none-any.whl` | `" in body
+    assert world.server.violations == []
+
+
 def test_hostile_names_call_nobody_and_break_no_page(world: World) -> None:
     subject = "fixes #1 @acme/everybody | `x` <img src=x> [a](b) <!-- "
     world.repo.git("checkout", "--quiet", "main")

@@ -29,7 +29,7 @@ class Room:
 
 def utf16_units(text: str) -> int:
     """Return the length as .NET and JavaScript count: a character beyond U+FFFF counts twice."""
-    return len(text) + sum(sign > "\uffff" for sign in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def shortened(text: str, room: Room, end: str = "\u2026") -> str:
