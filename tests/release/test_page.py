@@ -15,6 +15,7 @@ import pytest
 
 from tests.markdown_reader import Read
 from tests.release.kit import Repo
+from wheelstep.commands.finish import summary
 from wheelstep.definitions.find import definitions_in
 from wheelstep.ground.git import Git
 from wheelstep.ground.markdown import BREAK
@@ -83,7 +84,7 @@ class Page:
     def verdict(self, path: str, status: str = "resolved", *problems: str, **more: Any) -> None:
         self.report.rehearsals.append(
             {"path": path, "place": "", "status": status, "python": "3.11", "changes": [],
-             "problems": [{"message": text} for text in problems]} | more
+             "problems": [{"code": "x", "message": text} for text in problems]} | more
         )  # fmt: skip
 
     def body(self, room: Room = ENDLESS) -> str:
@@ -100,7 +101,9 @@ class Page:
             settings=settings, report=self.report, environment=self.environment, git=self.git,
             definition_git=self.git, elsewhere=False,
         )  # fmt: skip
-        return body_of(cast("Run", run), proposed, room)
+        made = body_of(cast("Run", run), proposed, room)
+        self.report.page = made.left
+        return made.text
 
 
 @pytest.fixture(scope="module")
@@ -401,6 +404,9 @@ def test_what_is_far_too_much_is_shortened_part_by_part(page: Page, host: str, l
     large(page, 500, 300, line)
     start = time.monotonic()
     body = page.body(room := ROOMS[host])
+    left = summary(page.report)
+    assert all(f"| `acme-package-{number}` |" in left for number in range(500))
+    assert all(wheel.sha256 in left for wheel in locked("acme-package-499", "1.1").wheels)
     assert time.monotonic() - start < 20
     check_whole(body, room)
     assert room.count(body) > room.limit * 0.9
@@ -421,6 +427,7 @@ def test_at_the_limit_one_below_and_one_above(page: Page, host: str) -> None:
     whole = page.body(Room(10**9, room.count))
     size = room.count(whole)
     assert page.body(Room(size, room.count)) == whole
+    assert page.report.page == ""
     assert page.body(Room(size + 1, room.count)) == whole
     for limit in (*range(size - 40, size), *range(1200, size, 97)):
         short = page.body(tight := Room(limit, room.count))
@@ -433,5 +440,5 @@ def test_without_a_run_the_closing_names_its_report(page: Page) -> None:
     large(page, 3, 30, "x")
     page.environment = {}
     body = page.body(Room(3000))
-    assert body.endswith("of the run, whose report (`--json`) has all of it.*")
+    assert body.endswith("files of this pull request, and the hashes in its record.*")
     assert "Proposed by wheelstep;" in body

@@ -147,7 +147,8 @@ class AzurePulls:
         number = self._at.read(lambda: self._told(there)).number
         notes: list[str] = []
         title, body = _title(wish.title), wish.body.strip()
-        if (there.title, there.description or "") != (title, body):
+        was = str(there.description or "").replace("\r\n", "\n").strip()
+        if (there.title, was) != (title, body):
             there = self._change(number, models.GitPullRequest(title=title, description=body))
         self._label(number, wish, notes)
         self._ask_reviewers(there, wish, notes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -11,7 +12,7 @@ from typing import Final
 from wheelstep.ground.markdown import code, fence_for, hushed, quiet, table_row, visible
 from wheelstep.ground.page import Item, Room, Section, Step, fitted, shortened
 from wheelstep.ground.secret import redact, without_credentials
-from wheelstep.lock import LockedWheel
+from wheelstep.lock import Lock, LockedWheel
 from wheelstep.model import Workspace
 from wheelstep.stages.comparing import changes_text
 from wheelstep.stages.proposed_commits import commits_between, folder_of, recorded
@@ -25,7 +26,7 @@ from wheelstep.stages.readers import readers_of
 from wheelstep.stages.run import Run
 from wheelstep.stages.wording import SHOWN, Proposed, run_url
 
-__all__ = ["body_of"]
+__all__ = ["Body", "body_of"]
 
 MOST_COMMITS: Final = 20
 """Of one package."""
@@ -38,6 +39,8 @@ MOST_NAMED: Final = 8
 LINE: Final = Room(240)
 """Characters of one line of a diff."""
 PATH: Final = Room(120)
+ENDLESS: Final = Room(sys.maxsize)
+"""A summary: whoever writes it cuts it."""
 KINDS: Final = {
     "new": "new",
     "newer": "newer",
@@ -75,11 +78,23 @@ class _Known:
 
     run: Run
     proposed: Proposed
+    locks: tuple[Lock, Lock]
+    """The record before and with it."""
     definitions: Sequence[DefinitionChange]
     versions: Sequence[VersionChange]
 
 
-def body_of(run: Run, proposed: Proposed, room: Room) -> str:
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The page as a host takes it."""
+
+    text: str
+    left: str
+    """All of it but the diffs, for the summary of the run, which has those; "" where nothing of it
+    was left out."""
+
+
+def body_of(run: Run, proposed: Proposed, room: Room) -> Body:
     """Return the page, in Markdown that GitHub and Azure Repos show alike.
 
     Args:
@@ -87,22 +102,22 @@ def body_of(run: Run, proposed: Proposed, room: Room) -> str:
         proposed: What is proposed, all in all: what other runs proposed included.
         room: How much text the host takes.
     """
-    definitions = definition_changes(proposed)
-    known = _Known(run, proposed, definitions, version_changes(proposed, definitions))
-    sections = [
-        _opening(known),
-        _packages(known),
-        _rehearsal(known),
-        _images(known),
-        _definitions(known),
-        _commits(known),
-        _wheels(known),
-        _diffs(known),
-    ]
+    locks = proposed.locks()
+    definitions = definition_changes(proposed, locks)
+    versions = version_changes(proposed, locks, definitions)
+    known = _Known(run, proposed, locks, definitions, versions)
+    parts = (_opening, _packages, _rehearsal, _images, _definitions, _commits, _wheels, _diffs)
+    sections = [_redacted(part(known)) for part in parts]
     place = run_url(run.environment)
-    where = f"[this run]({place})" if place else "the run, whose report (`--json`) has all of it"
-    closing = f"*Shortened to fit here: the rest is in the summary of {where}.*"
-    return fitted([_redacted(one) for one in sections], room, STEPS, closing)
+    rest = (
+        f"the rest is in the summary of [this run]({place})"
+        if place
+        else "the diffs are in the files of this pull request, and the hashes in its record"
+    )
+    text = fitted(sections, room, STEPS, closing := f"*Shortened to fit here: {rest}.*")
+    if not text.endswith(closing):
+        return Body(text, "")
+    return Body(text, fitted(sections[1:-1], ENDLESS, (), ""))
 
 
 def _redacted(section: Section) -> Section:
@@ -321,9 +336,8 @@ def _history(known: _Known, one: VersionChange, *, shallow: bool) -> Iterator[It
     run, proposed = known.run, known.proposed
     name, before = code(one.name), code(one.before or "")
     since = f"### Commits to {name} since {before}"
-    locks = proposed.locks()
     old, new = (
-        recorded(run.definition_git, proposed.base.head, locks, one.name, version)
+        recorded(run.definition_git, proposed.base.head, known.locks, one.name, version)
         for version in (one.before or "", one.after)
     )
     kinds = () if run.elsewhere else proposed.kinds
@@ -353,7 +367,7 @@ def _history(known: _Known, one: VersionChange, *, shallow: bool) -> Iterator[It
 
 
 def _wheels(known: _Known) -> Section:
-    before, now = known.proposed.locks()
+    before, now = known.locks
     pinned = {(one.name, one.after) for one in known.versions}
     found: dict[str, LockedWheel] = {}
     for name, record in sorted(now.packages.items()):

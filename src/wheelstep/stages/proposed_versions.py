@@ -63,15 +63,16 @@ class VersionChange:
             return "other"
 
 
-def definition_changes(proposed: Proposed) -> list[DefinitionChange]:
+def definition_changes(proposed: Proposed, locks: tuple[Lock, Lock]) -> list[DefinitionChange]:
     """Return the files that change but the record, sorted: as they differ from the base, so that
     what other runs have proposed counts, too.
 
     Args:
         proposed: What is proposed.
+        locks: The record before and with it.
     """
     kinds = {kind.path: kind for kind in proposed.kinds}
-    before, now = proposed.locks()
+    before, now = locks
     names = {*before.packages, *now.packages, *(name for name, _ in proposed.versions)}
     found = []
     for path, after in sorted(proposed.contents().items()):
@@ -105,16 +106,17 @@ def _pins(reading: Reading, names: Collection[str]) -> Pins:
 
 
 def version_changes(
-    proposed: Proposed, definitions: Collection[DefinitionChange]
+    proposed: Proposed, locks: tuple[Lock, Lock], definitions: Collection[DefinitionChange]
 ) -> list[VersionChange]:
     """Return each package whose version changes, in a definition or in the record alone; those that
     go back to an older one first.
 
     Args:
         proposed: What is proposed.
+        locks: The record before and with it.
         definitions: From `definition_changes`.
     """
-    before, now = proposed.locks()
+    before, now = locks
     found = {each for one in definitions for each in _in_definition(one, proposed, before, now)}
     named = {one.name for one in found}
     for name, record in now.packages.items():

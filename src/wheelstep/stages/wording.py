@@ -86,7 +86,8 @@ def wording_of(run: Run, verb: str, proposed: Proposed) -> Wording:
     if (room := run.repository.room) is not None:
         from wheelstep.stages.proposal_body import body_of
 
-        body = body_of(run, proposed, room)
+        made = body_of(run, proposed, room)
+        body, run.report.page = made.text, made.left
     above, trailers = _trailers(run)
     return Wording(
         redact(with_trailers(message, trailers, above=above)),
