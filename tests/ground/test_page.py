@@ -80,6 +80,13 @@ def test_the_room_is_used() -> None:
     assert 3900 < utf16_units(made) <= 4000
 
 
+def test_what_was_shortened_grows_again_where_more_went_than_was_needed() -> None:
+    table, diffs = page(40, 1)[1], page(2, 1, "x" * 1500)[2]
+    made = fitted([table, diffs], Room(2500), STEPS, CLOSING)
+    assert "x" * 1500 not in made
+    assert made.count("| x | y |") == 40
+
+
 def test_a_hundred_thousand_rows_take_no_time() -> None:
     long = page(400, 300, "x" * 200)
     start = time.monotonic()

@@ -276,13 +276,26 @@ def test_a_protected_branch_says_the_two_ways_out_and_a_proposal_passes(world: W
 def test_labels_reviewers_and_its_own_completion(world: World) -> None:
     more = {"WHEELSTEP_PULL_REQUEST_LABELS": "pins\nacme", "WHEELSTEP_AUTO_MERGE": "squash",
             "WHEELSTEP_PULL_REQUEST_TITLE": "Raise {packages} on {branch}",
-            "WHEELSTEP_PULL_REQUEST_REVIEWERS": "nobody-at-all"}  # fmt: skip
+            "WHEELSTEP_PULL_REQUEST_REVIEWERS": "nobody-at-all", "WHEELSTEP_SIGN_OFF": "on",
+            "WHEELSTEP_WORK_ITEMS": "12"}  # fmt: skip
     ran = world.release(**PULL, **more)
     assert ran.code == 0, ran.said
     [pull] = world.pulls
     assert pull.labels == ["pins", "acme"]
     assert pull.title == "Raise acme-core 1.1.0 on main"
     assert "nobody-at-all" in " ".join(one["message"] for one in ran.report["problems"])
+    message = git("log", "-1", "--format=%B", BRANCH, cwd=world.bare)
+    (place := world.repo.place / "message").write_text(message)
+    found = git("interpret-trailers", "--parse", str(place), cwd=world.bare).splitlines()
+    tree = git("rev-parse", f"{BRANCH}^{{tree}}", cwd=world.bare)
+    keys = ["Signed-off-by", "Wheelstep-Tree"]
+    if world.host == "github":
+        assert found[0] == "Related-work-items: AB#12"
+        keys.insert(0, "Related-work-items")
+    else:
+        assert "\n\nRelated work items: #12\n\n" in message
+    assert [line.partition(":")[0] for line in found] == keys
+    assert found[-1] == f"Wheelstep-Tree: {tree}"
 
 
 def test_a_token_of_the_job_goes_to_its_own_host_alone(world: World) -> None:

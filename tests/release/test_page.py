@@ -28,7 +28,7 @@ from wheelstep.repositories.azure_pulls import AzurePulls
 from wheelstep.repositories.github_pulls import GitHubPulls
 from wheelstep.stages.proposal_body import body_of
 from wheelstep.stages.run import Run
-from wheelstep.stages.wording import Proposed
+from wheelstep.stages.wording import Proposed, wording_of
 
 ROOMS = {"github": GitHubPulls.room, "azure": AzurePulls.room}
 ENDLESS = Room(10**9)
@@ -87,21 +87,27 @@ class Page:
              "problems": [{"code": "x", "message": text} for text in problems]} | more
         )  # fmt: skip
 
-    def body(self, room: Room = ENDLESS) -> str:
+    def proposed(self) -> Proposed:
         names = [*Lock.parse(self.after.get(FILE)).packages, *(name for name, _ in self.versions)]
         read = self.after.get
         found = definitions_in(read, sorted(self.after), patterns=None, names=names)
         changes = [Change(path, self.before.get(path), data) for path, data in self.after.items()]
         on = cast("Any", Held(self.before, self.head))
-        proposed = Proposed(on, changes, self.versions, found.kinds, self.directories, self.wheels)
+        return Proposed(on, changes, self.versions, found.kinds, self.directories, self.wheels)
+
+    def run(self) -> Run:
         settings = SimpleNamespace(
-            rehearse=self.rehearse, read_by=self.read_by, workspaces=self.workspaces
-        )
-        run = SimpleNamespace(
-            settings=settings, report=self.report, environment=self.environment, git=self.git,
-            definition_git=self.git, elsewhere=False,
+            rehearse=self.rehearse, read_by=self.read_by, workspaces=self.workspaces,
+            branch="main", commit_message="",
+            committing=SimpleNamespace(title=None, work_items=(), sign_off=False),
         )  # fmt: skip
-        made = body_of(cast("Run", run), proposed, room)
+        return cast("Run", SimpleNamespace(
+            settings=settings, report=self.report, environment=self.environment, git=self.git,
+            definition_git=self.git, elsewhere=False, repository=SimpleNamespace(room=None),
+        ))  # fmt: skip
+
+    def body(self, room: Room = ENDLESS) -> str:
+        made = body_of(self.run(), self.proposed(), room)
         self.report.page = made.left
         return made.text
 
@@ -282,6 +288,10 @@ def test_what_is_no_text_and_what_is_no_change_in_it(page: Page) -> None:
     body = page.body()
     assert "Only its line ends change." in body
     assert "A file that is no text comes: 1,500 bytes." in body
+    page.before["fence.txt"], page.after["fence.txt"] = b"```\nx\n", b"```\ny\n"
+    body = page.body()
+    assert Read(body).tags.count("pre") == body.count("`diff\n") == 2
+    assert "````diff\n@@ -1,2 +1,2 @@\n ```\n-x\n+y\n````\n" in body
     assert "+a\\x0cb\\u2028c\n```" in body
     check_whole(body, ENDLESS)
 
@@ -371,13 +381,25 @@ def test_what_others_wrote_does_nothing(repo: Repo, page: Page, host: str) -> No
     assert "\x1b" not in body
 
 
-def test_no_secret_is_left_half_by_a_cut(page: Page) -> None:
-    secret = Secret("hunter2hunter2hunter2hunter2")
-    page.files(
-        {"a.yml": conda()}, {"a.yml": conda(*[f"x{n}  # {secret.reveal()}" for n in range(40)])}
+def test_a_message_is_made_of_versions_alone(page: Page) -> None:
+    page.locks([locked("a", "1.0"), locked("b", "1 fixes #12\n\nBy: @bob")], [])
+    page.versions = [("a", "1.1"), ("b", "2.0"), ("c", "3.0")]
+    assert wording_of(page.run(), "Pin", page.proposed()).message == (
+        "Pin a 1.1, b 2.0, c 3.0\n\na 1.0 -> 1.1\nb -> 2.0\nc 3.0, its first release\n"
     )
-    for limit in range(600, 900, 7):
-        assert "hunter2" not in page.body(Room(limit))
+
+
+def test_no_secret_is_left_half_by_a_cut_or_by_what_hushes(page: Page) -> None:
+    secret = Secret("hunter2 #1 hunter2/@hunter2hunter2")
+    lines = [f"x{number}  # {'y' * number}{secret.reveal()}" for number in range(180, 240)]
+    page.files({"a.yml": conda("acme")}, {"a.yml": conda("acme==1", *lines)})
+    page.versions = [("acme", "1")]
+    for number in range(100, 170):
+        page.verdict("a.yml", "unproven", f"See `{'y' * number}{secret.reveal()}`.")
+    page.verdict("a.yml", "unproven", f"Not {secret.reveal()}.")
+    body = page.body()
+    assert "hunter" not in body
+    assert "Not \\*\\*\\*." in body
 
 
 # --- its room -------------------------------------------------------------------------------------
@@ -409,7 +431,10 @@ def test_what_is_far_too_much_is_shortened_part_by_part(page: Page, host: str, l
     assert all(wheel.sha256 in left for wheel in locked("acme-package-499", "1.1").wheels)
     assert time.monotonic() - start < 20
     check_whole(body, room)
-    assert room.count(body) > room.limit * 0.9
+    length, most = (
+        (len(body), 65_536) if host == "github" else (len(body.encode("utf-16-le")) // 2, 4000)
+    )
+    assert most * 0.9 < length <= most
     assert body.endswith(CLOSING)
     assert body.startswith("Pins `acme-package-0 1.1`, ")
     assert "**150 unproven, 150 resolved**" in body
@@ -418,6 +443,24 @@ def test_what_is_far_too_much_is_shortened_part_by_part(page: Page, host: str, l
     assert len(shown) > (490 if host == "github" else 3)
     if len(shown) < 500:
         assert shown[-1][0] == f"... and {501 - len(shown)} more"
+
+
+@pytest.mark.parametrize("host", ROOMS)
+def test_one_endless_line_hides_no_other(page: Page, host: str) -> None:
+    page.files(
+        {"a.yml": conda("acme==1")}, {"a.yml": conda("acme==2", f"x # {'y' * 100_000}", "z")}
+    )
+    page.versions = [("acme", "2")]
+    body = page.body(ROOMS[host])
+    assert "+      - acme==2\n+      - x # yyy" in body
+    assert "yyy\u2026\n+      - z\n```" in body
+    assert CLOSING not in body
+
+
+def test_azure_counts_as_net_does(page: Page) -> None:
+    page.files({}, {f"{WHEEL * 100}{number}.yml": "x" for number in range(40)})
+    body = page.body(ROOMS["azure"])
+    assert 3500 < len(body.encode("utf-16-le")) // 2 <= 4000
 
 
 @pytest.mark.parametrize("host", ROOMS)

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from wheelstep.ground.markdown import code, fence_for, hushed, quiet, table_row, visible
+from wheelstep.ground import markdown
+from wheelstep.ground.markdown import fence_for, hushed, table_row, visible
 from wheelstep.ground.page import Item, Room, Section, Step, fitted, shortened
 from wheelstep.ground.secret import redact, without_credentials
 from wheelstep.lock import Lock, LockedWheel
@@ -107,7 +108,7 @@ def body_of(run: Run, proposed: Proposed, room: Room) -> Body:
     versions = version_changes(proposed, locks, definitions)
     known = _Known(run, proposed, locks, definitions, versions)
     parts = (_opening, _packages, _rehearsal, _images, _definitions, _commits, _wheels, _diffs)
-    sections = [_redacted(part(known)) for part in parts]
+    sections = [part(known) for part in parts]
     place = run_url(run.environment)
     rest = (
         f"the rest is in the summary of [this run]({place})"
@@ -120,17 +121,14 @@ def body_of(run: Run, proposed: Proposed, room: Room) -> Body:
     return Body(text, fitted(sections[1:-1], ENDLESS, (), ""))
 
 
-def _redacted(section: Section) -> Section:
-    """Blank what is secret, before a cut could leave half of it."""
+def code(text: str, longest: Room = markdown.LONGEST) -> str:
+    """Return a text as code; what is secret is blanked before a cut could leave half of it."""
+    return markdown.code(redact(text), longest)
 
-    def clean(lines: Sequence[str]) -> list[str]:
-        return [redact(line) for line in lines]
 
-    items = [
-        replace(one, head=clean(one.head), rows=clean(one.rows), more=redact(one.more))
-        for one in section.items
-    ]
-    return replace(section, head=clean(section.head), items=items)
+def quiet(text: str) -> str:
+    """Return a sentence of others, likewise."""
+    return markdown.quiet(redact(text))
 
 
 def _table(key: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> Section:
@@ -312,7 +310,7 @@ def _diff(one: DefinitionChange) -> Item:
 
 def _lines(data: bytes | None) -> list[str]:
     """Return the lines of a text; what others take for an end of a line, too, stays in it."""
-    lines = re.split(r"\r\n|\r|\n", (data or b"").decode("utf-8-sig"))
+    lines = re.split(r"\r\n|\r|\n", redact((data or b"").decode("utf-8-sig")))
     return lines if lines[-1] else lines[:-1]
 
 

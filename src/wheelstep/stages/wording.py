@@ -87,7 +87,7 @@ def wording_of(run: Run, verb: str, proposed: Proposed) -> Wording:
         from wheelstep.stages.proposal_body import body_of
 
         made = body_of(run, proposed, room)
-        body, run.report.page = made.text, made.left
+        body, run.report.page = redact(made.text), redact(made.left)
     above, trailers = _trailers(run)
     return Wording(
         redact(with_trailers(message, trailers, above=above)),
