@@ -51,6 +51,11 @@ class Held:
 
     files: Mapping[str, bytes]
     head: str | None = None
+    base: Held = field(init=False)
+    carried_paths: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        self.base = self
 
     def read(self, path: str) -> bytes | None:
         return self.files.get(path)
@@ -63,6 +68,8 @@ class Page:
     git: Git
     before: dict[str, bytes] = field(default_factory=dict)
     after: dict[str, bytes] = field(default_factory=dict)
+    carried: dict[str, bytes] = field(default_factory=dict)
+    """What other runs have proposed."""
     report: Report = field(default_factory=lambda: Report("release"))
     versions: Sequence[tuple[str, str]] = ()
     directories: Mapping[str, str] = field(default_factory=dict)
@@ -92,8 +99,11 @@ class Page:
         read = self.after.get
         found = definitions_in(read, sorted(self.after), patterns=None, names=names)
         changes = [Change(path, self.before.get(path), data) for path, data in self.after.items()]
-        on = cast("Any", Held(self.before, self.head))
-        return Proposed(on, changes, self.versions, found.kinds, self.directories, self.wheels)
+        on = Held(self.before | self.carried, self.head, tuple(self.carried))
+        on.base = Held(self.before, self.head)
+        return Proposed(
+            cast("Any", on), changes, self.versions, found.kinds, self.directories, self.wheels
+        )
 
     def run(self) -> Run:
         settings = SimpleNamespace(
@@ -253,6 +263,36 @@ def test_who_uses_a_definition(page: Page) -> None:
         ["`job.yml`", "", "", ""],
         ["`other.yml`", "`acme`", "", "workspace `dev`"],
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("limit", [700, 60_000])
+def test_what_else_changes_in_the_images(page: Page, limit: int) -> None:
+    page.files({"a.yml": conda("acme==1")}, {"a.yml": conda("acme==2")})
+    page.versions = [("acme", "2")]
+    new = [{"name": f"new_{n}", "from": None, "to": "1"} for n in range(30)]
+    page.verdict("a.yml", changes=[{"name": "numpy", "from": "1", "to": "2"}, *new])
+    body = page.body(Room(limit))
+    check_whole(body, Room(limit))
+    title, _, rest = body.partition("### What else changes in the image of `a.yml`\n\n")
+    assert "**1 resolved**" in title
+    assert rest.startswith("- numpy 1 -\\> 2\n- new\\_0 1 is new\n")
+    assert ("and 11 more, which the report lists" in rest) == (limit > 700)
+    assert ("- ... and " in rest) == (limit == 700)
+
+
+def test_what_others_proposed_is_held_against_the_base(page: Page) -> None:
+    page.locks([locked("a", "1"), locked("b", "1")], [locked("a", "2"), locked("b", "2")])
+    text = "name: x\nversion: 7\n" + conda("a==1", "b==1")
+    page.files({"env.yml": text, "c.yml": conda("a==1")}, {"env.yml": text.replace("1\n", "2\n")})
+    page.carried = {"env.yml": text.replace("a==1", "a==2").encode(), "c.yml": b"a==2"}
+    environments = [{"name": "x", "from": "8", "to": "9", "registered": []}]
+    page.report.definitions = [DefinitionRow("env.yml", "changed", environments=environments)]
+    body = page.body()
+    assert [row[:3] for row in rows(body, "package")] == [
+        ["`a`", "`1`", "`2`"], ["`b`", "`1`", "`2`"],
+    ]  # fmt: skip
+    assert rows(body, "definition") == [["`c.yml`", "", ""], ["`env.yml`", "`a`, `b`", "`x` `9`"]]
+    assert body.startswith("Pins `a 2`, `b 2` in 2 files.")
 
 
 def test_the_verdict_is_never_better_than_what_was_asked(page: Page) -> None:

@@ -15,6 +15,7 @@ from wheelstep.ground.page import Item, Room, Section, Step, fitted, shortened
 from wheelstep.ground.secret import redact, without_credentials
 from wheelstep.lock import Lock, LockedWheel
 from wheelstep.model import Workspace
+from wheelstep.repositories.interface import carried_by
 from wheelstep.stages.comparing import changes_text
 from wheelstep.stages.proposed_commits import commits_between, folder_of, recorded
 from wheelstep.stages.proposed_versions import (
@@ -233,13 +234,17 @@ def _images(known: _Known) -> Section:
 def _definitions(known: _Known) -> Section:
     used = _users(known)
     environments = {row.path: row.environments for row in known.run.report.definitions}
+    carried = frozenset(carried_by(known.proposed.on))
     rows = []
     for one in known.definitions:
+        # of what another run has raised already, this one knows the version now, not the base's
         raised = [
-            f"{code(each['name'])} {code(str(each['from'])) if each['from'] else '*none*'} -> "
-            f"{code(str(each['to']))}"
+            f"{code(each['name'])} {code(str(each['to']))}"
+            if one.path in carried
+            else f"{code(each['name'])} {code(str(each['from'])) if each['from'] else '*none*'}"
+            f" -> {code(str(each['to']))}"
             for each in environments.get(one.path, ())
-            if each["from"] != each["to"]
+            if one.path in carried or each["from"] != each["to"]
         ]
         more = len(raised) - SHOWN
         shown = "<br>".join([*raised[:SHOWN], *([f"and {more} more"] if more > 0 else ())])
