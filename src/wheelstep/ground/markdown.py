@@ -15,8 +15,8 @@ from wheelstep.ground.page import Room, shortened
 
 __all__ = ["cell", "code", "fenced", "hushed", "quiet", "table_row", "visible"]
 
-LONGEST: Final = Room(160)
-"""Characters of one name or subject that are shown."""
+LONGEST: Final = Room(260)
+"""Characters of one name that are shown: a file's has at most 255."""
 BREAK: Final = "\u200b"
 """Is not seen, and belongs to no word."""
 CALLS: Final = re.compile(

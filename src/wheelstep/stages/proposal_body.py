@@ -41,6 +41,7 @@ MOST_NAMED: Final = 8
 LINE: Final = Room(240)
 """Characters of one line of a diff."""
 PATH: Final = Room(120)
+SUBJECT: Final = Room(120)
 ENDLESS: Final = Room(sys.maxsize)
 """A summary: whoever writes it cuts it."""
 KINDS: Final = {
@@ -359,7 +360,7 @@ def _history(known: _Known, one: VersionChange, *, shallow: bool) -> Iterator[It
     for title, commits in ((since, added), (taken, gone)):
         if commits.rows and (commits is added or back):
             rows = [
-                f"- {code(short)} {code(subject)}, {code(author)}"
+                f"- {code(short)} {code(subject, SUBJECT)}, {code(author, SUBJECT)}"
                 for short, author, subject in commits.rows[:MOST_COMMITS]
             ]
             more = f"- and {{count}} more: {code(commits.command)}"
