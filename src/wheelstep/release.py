@@ -61,7 +61,7 @@ from wheelstep.stages.tagging import Release as Tagged
 from wheelstep.stages.tagging import check_tags, tag_releases
 from wheelstep.stages.vendoring import Vendoring
 from wheelstep.stages.views import check_reads
-from wheelstep.stages.wording import Proposed, wording_of
+from wheelstep.stages.wording import Proposed, check_message, wording_of
 from wheelstep.stages.work import work_folder
 
 __all__ = ["Release", "environments_of", "release"]
@@ -87,6 +87,7 @@ def release(run: Run, *, pin: bool = True) -> None:
         StepError: As the stages say; the report tells what was done until then.
     """
     if pin:
+        check_message(run)
         check_register(run)
         _ = run.agreed  # a file that is no plan is told first
     with environments_of(run) as environments, work_folder() as work:

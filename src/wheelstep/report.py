@@ -171,6 +171,8 @@ class Report:
     problems: list[Problem] = field(default_factory=list)
     landed: bool = False
     """True when definitions or the record were written or committed; not part of the document."""
+    page: str = ""
+    """What of the pull request's page had no room there, in Markdown; not part of the document."""
     matrix: str | None = None
     """See stages/agreed.py; not part of the document."""
     promoted: bool = False

@@ -177,25 +177,34 @@ def page(world: World, ran: Ran) -> str:
         else f"{world.server.url}/acme/Train/_build/results?buildId=77"
     )
     [row] = ran.report["rehearsals"]
-    reasons = [f"  - {quiet(one['message'])}" for one in row["problems"]]
+    said = [one["message"].replace(CONDA, f"`{CONDA}`") for one in row["problems"]]
+    reasons = [f"- {quiet(one)}" for one in said]
     assert len(reasons) == 4
     [(file, sha256)] = ran.hashes.items()
     lines = [
         "Pins `acme-core 1.1.0` in one file.",
         f"Proposed by [this run]({place}); a newer run brings it up to date.",
         "",
-        "| package | from | to |",
-        "|---|---|---|",
-        "| `acme-core` | `1.0.0` | `1.1.0` |",
-        "",
-        "### Commits to acme-core since 1.0.0",
-        "",
-        *(f"- `{short}` `A change`, `Ada`" for short in commits),
+        "| package | from | to | change |",
+        "|---|---|---|---|",
+        "| `acme-core` | `1.0.0` | `1.1.0` | newer |",
         "",
         "### Would the images build?",
         "",
-        f"- `{CONDA}`: **unproven** with Python 3.11",
+        "**1 unproven**",
+        "",
+        f"- **unproven**, Python `3.11`: `{CONDA}`",
         *reasons,
+        "",
+        "### Definitions",
+        "",
+        "| definition | pins |",
+        "|---|---|",
+        f"| `{CONDA}` | `acme-core` |",
+        "",
+        "### Commits to `acme-core` since `1.0.0`",
+        "",
+        *(f"- `{short}` `A change`, `Ada`" for short in commits),
         "",
         "### Wheels",
         "",
@@ -203,7 +212,7 @@ def page(world: World, ran: Ran) -> str:
         "|---|---|---|",
         f"| `{file}` | `{sha256}` | `../index` |",
         "",
-        f"### {CONDA}",
+        f"### `{CONDA}`",
         "",
         "```diff",
         "@@ -3,3 +3,4 @@",
@@ -267,13 +276,26 @@ def test_a_protected_branch_says_the_two_ways_out_and_a_proposal_passes(world: W
 def test_labels_reviewers_and_its_own_completion(world: World) -> None:
     more = {"WHEELSTEP_PULL_REQUEST_LABELS": "pins\nacme", "WHEELSTEP_AUTO_MERGE": "squash",
             "WHEELSTEP_PULL_REQUEST_TITLE": "Raise {packages} on {branch}",
-            "WHEELSTEP_PULL_REQUEST_REVIEWERS": "nobody-at-all"}  # fmt: skip
+            "WHEELSTEP_PULL_REQUEST_REVIEWERS": "nobody-at-all", "WHEELSTEP_SIGN_OFF": "on",
+            "WHEELSTEP_WORK_ITEMS": "12"}  # fmt: skip
     ran = world.release(**PULL, **more)
     assert ran.code == 0, ran.said
     [pull] = world.pulls
     assert pull.labels == ["pins", "acme"]
     assert pull.title == "Raise acme-core 1.1.0 on main"
     assert "nobody-at-all" in " ".join(one["message"] for one in ran.report["problems"])
+    message = git("log", "-1", "--format=%B", BRANCH, cwd=world.bare)
+    (place := world.repo.place / "message").write_text(message)
+    found = git("interpret-trailers", "--parse", str(place), cwd=world.bare).splitlines()
+    tree = git("rev-parse", f"{BRANCH}^{{tree}}", cwd=world.bare)
+    keys = ["Signed-off-by", "Wheelstep-Tree"]
+    if world.host == "github":
+        assert found[0] == "Related-work-items: AB#12"
+        keys.insert(0, "Related-work-items")
+    else:
+        assert "\n\nRelated work items: #12\n\n" in message
+    assert [line.partition(":")[0] for line in found] == keys
+    assert found[-1] == f"Wheelstep-Tree: {tree}"
 
 
 def test_a_token_of_the_job_goes_to_its_own_host_alone(world: World) -> None:
@@ -328,6 +350,21 @@ def test_definitions_of_another_repository_are_proposed_there(world: World) -> N
     assert len(world.pulls) == 1
 
 
+@pytest.mark.parametrize("world", ["azure"], indirect=True)
+def test_going_back_says_what_is_taken_back(world: World) -> None:
+    assert world.release().code == 0
+    world.repo.git("fetch", "--quiet", str(world.bare), "main")
+    world.repo.git("checkout", "--quiet", "FETCH_HEAD")
+    ran = world.repo.wheelstep("pin", "acme-core==1.0.0", extra=world.environment | PULL)
+    assert (ran.code, ran.report["commit"]["status"]) == (0, "pull-request"), ran.said
+    body = world.body()
+    assert "| `acme-core` | `1.1.0` | `1.0.0` | **older: a rollback** |" in body
+    title = "### Commits to `acme-core` that are taken back, from `1.1.0` to `1.0.0`\n\n"
+    assert body.partition(title)[2].partition("\n\n")[0].count("`A change`, `Ada`") == 3
+    assert "| `acme_core-1.0.0-py3-none-any.whl` | `" in body
+    assert world.server.violations == []
+
+
 def test_hostile_names_call_nobody_and_break_no_page(world: World) -> None:
     subject = "fixes #1 @acme/everybody | `x` <img src=x> [a](b) <!-- "
     world.repo.git("checkout", "--quiet", "main")
@@ -341,4 +378,4 @@ def test_hostile_names_call_nobody_and_break_no_page(world: World) -> None:
     assert line.count("`") == 6
     inside = line.split("`")[3]
     assert "|" not in inside
-    assert inside.startswith("fixes #1 @acme/everybody")
+    assert inside.startswith("fixes #\u200b1 @\u200bacme/everybody")

@@ -6,8 +6,7 @@ import pytest
 
 from tests.release.kit import Repo
 from tests.release.samples import CONDA
-from wheelstep.ground.markdown import code, fenced, quiet
-from wheelstep.stages.wording import run_url
+from wheelstep.stages.wording import filled, run_url
 
 AZURE = {
     "TF_BUILD": "True",
@@ -99,6 +98,7 @@ def test_on_azure_repos_work_items_are_its_own_wherever_the_run_is(repo: Repo) -
     repo.git("remote", "add", "origin", "https://dev.azure.com/acme/Train/_git/tools")
     text = message(repo, WORK_ITEMS="12", COMMIT_MESSAGE="Pin")
     assert text == "Pin [skip ci]\n\nRelated work items: #12"
+    assert repo.git("log", "-1", "--format=%(trailers:key=Wheelstep-Tree,valueonly)")
 
 
 def test_the_page_of_the_run() -> None:
@@ -107,25 +107,43 @@ def test_the_page_of_the_run() -> None:
     assert run_url({}) == ""
 
 
-HOSTILE = (
-    "@acme/everybody", "fixes #1", "!12 `rm`", "<img src=x>", "a | b", "[x](y)", "<!-- x", "GH-1",
-    "see https://github.com/a/b/issues/1",
-)  # fmt: skip
+HOLES = {"packages": "acme 1.0", "count": "1", "branch": "main", "run": ""}
 
 
-@pytest.mark.parametrize("hostile", HOSTILE)
-def test_nobody_is_called_and_nothing_linked(hostile: str) -> None:
-    shown = code(hostile)
-    assert shown[0] == shown[-1] == "`"
-    assert not set(shown[1:-1]) & set("`|\r\n")
-    calm = quiet(hostile)
-    for sign in ("@a", "#1", "!1", "<", "|", "[", "GH-1", "://g"):
-        assert sign not in calm
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Pin {packages} ({run})", "Pin acme 1.0"),
+        ("Pin {packages} [ {run} ] on {branch}", "Pin acme 1.0 on main"),
+        ("Pin {packages} {run} on {branch}", "Pin acme 1.0 on main"),
+        ("Pin {packages} <{run}>.", "Pin acme 1.0."),
+        ("{run} Pin {packages}", "Pin acme 1.0"),
+        ("Pin {packages}: {run}, {count}", "Pin acme 1.0:, 1"),
+        ("Pin {packages} - {run}", "Pin acme 1.0"),
+        ("Pin {packages}\n\nRun: {run}\n\nBy us", "Pin acme 1.0\n\nBy us"),
+        ("Pin {packages}\n\nBuilt-in: {run}\nFor: {branch}", "Pin acme 1.0\n\nFor: main"),
+        ("Pin {packages}\r\n\r\n{run}", "Pin acme 1.0"),
+        ("Pin  {packages} ()", "Pin  acme 1.0 ()"),
+        ("{{run}} {packages}{run}", "{run} acme 1.0"),
+        ("({run})", ""),
+        ("See: {run}", ""),
+        ("{run}\n{run}", ""),
+    ],
+)
+def test_what_an_empty_placeholder_leaves_behind_goes(text: str, left: str) -> None:
+    assert filled(text, HOLES) == left
 
 
-def test_a_text_that_is_empty_is_shown_all_the_same() -> None:
-    assert code("") == code(" `") == "`-`"
+def test_nothing_is_tidied_where_there_is_a_run() -> None:
+    text = "Pin  {packages} ({run}) ()"
+    assert filled(text, HOLES | {"run": "https://ci"}) == "Pin  acme 1.0 (https://ci) ()"
 
 
-def test_a_fence_is_longer_than_any_inside() -> None:
-    assert fenced("a\n````\nb\n", "diff") == ["`````diff", "a\n````\nb", "`````"]
+@pytest.mark.parametrize("command", [("release",), ("pin", "acme-core==1.0.0")])
+def test_a_message_that_becomes_empty_is_refused_before_anything_is_done(
+    repo: Repo, command: tuple[str, ...]
+) -> None:
+    ran = repo.wheelstep(*command, extra={"WHEELSTEP_COMMIT_MESSAGE": "({run})"})
+    assert (ran.code, ran.codes) == (2, ["bad-message"])
+    assert "`commit-message`" in ran.problem("bad-message")["message"]
+    assert (ran.published, ran.report["timings"]) == ({}, {})

@@ -108,19 +108,18 @@ def test_labels_and_reviewers_of_others_stay(there: Azure) -> None:
     assert (pull.labels, pull.reviewers) == (["by-hand", "pins"], ["bob"])
 
 
-def test_a_long_body_is_cut_where_a_line_ends_and_says_so(there: Azure) -> None:
-    body = "```diff\n" + "".join(f"+ line {number}\n" for number in range(600)) + "```\n"
-    there.pulls().create(BRANCH, "main", PullWish("Pin " * 200, body))
+def test_what_is_as_long_as_can_be_is_sent_once(there: Azure) -> None:
+    room = there.pulls().room
+    wish = PullWish("\U0001f3a1" * 300, "\U0001f3a1" * (room.limit // 2))
+    made, _ = there.pulls().create(BRANCH, "main", wish)
     [pull] = pulls_of(there)
-    assert len(pull.description) <= 4000
-    assert pull.description.endswith("in the summary of the run.*")
-    assert pull.description.count("```") == 2
-    assert len(pull.title) == 400
-    found = there.pulls().latest(BRANCH, "main")
-    assert found is not None
+    assert pull.description == wish.body
+    assert pull.title == "\U0001f3a1" * 199 + "\u2026"
     there.server.calls.clear()
-    there.pulls().update(found, PullWish("Pin " * 200, body))
+    there.pulls().update(made, wish)
     assert {call.method for call in there.server.calls} <= {"GET", "OPTIONS"}
+    with pytest.raises(ServiceRefused, match="too long"):
+        there.pulls().update(made, PullWish("Pin", f"{wish.body}\U0001f3a1"))
 
 
 def test_it_is_abandoned_with_a_reason(there: Azure) -> None:

@@ -12,7 +12,6 @@ from tests.repositories.conftest import World
 from tests.repositories.github_kit import FAULTS, NAME, NOW, STABLE, AtGitHub, at_github
 from tests.servers.github import Pull
 from wheelstep.errors import ServiceRefused, ServiceUnavailable, StoppedBySignal
-from wheelstep.repositories.github_pulls import LONGEST_BODY, fitted
 from wheelstep.repositories.pulls import Merge, PullRequest, PullWish
 
 JOB = "job-token-55"
@@ -395,24 +394,15 @@ def test_who_has_given_a_review_is_not_asked_again(github: AtGitHub) -> None:
     assert sent(github) == []
 
 
-def test_a_long_text_is_cut_at_the_end_of_a_line(github: AtGitHub) -> None:
-    line = f"- {'x' * 97}\n"
-    text = f"Intro\n<details>\n\n```\n{line * 1000}```\n</details>\n"
-    pull = opened(github, PullWish("T" * 300, text))
+def test_a_title_is_one_line_and_fits(github: AtGitHub) -> None:
+    wish = PullWish("T\n" * 300, "x" * 65_536)
+    pull = opened(github, wish)
     there = github.server.pull(NAME, 1)
-    assert len(there.body) <= LONGEST_BODY
-    kept, _, end = there.body.partition("\n```\n</details>\n")
-    assert kept.endswith(line.rstrip())
-    assert end.strip() == "*The text is cut here: it is longer than GitHub takes.*"
     assert len(there.title) == 256
+    assert there.title.endswith("T\u2026")
     github.server.calls.clear()
-    github.pulls().update(pull, PullWish("T" * 300, text))
+    github.pulls().update(pull, wish)
     assert sent(github) == []
-
-
-def test_a_text_that_fits_is_not_touched() -> None:
-    text = "x\n" * (LONGEST_BODY // 2)
-    assert fitted(text) == text
 
 
 # -- closing

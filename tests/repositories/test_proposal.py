@@ -6,12 +6,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from tests.repositories.conftest import ME, Hosted
 from tests.repositories.support import NoWait, add_line, pin
 from wheelstep.ground.clock import SystemClock
+from wheelstep.ground.page import Room
 from wheelstep.ground.secret import Secret
 from wheelstep.model import Change
 from wheelstep.repositories.git_way import GitWay
@@ -29,6 +31,7 @@ BRANCH = "wheelstep/main"
 class Pulls:
     """Pull requests of a host, and what was done to them."""
 
+    room: ClassVar = Room(4000)
     hosted: Hosted
     there: list[PullRequest] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
@@ -269,7 +272,7 @@ def test_a_proposal_that_came_about_otherwise_is_closed(
     somebody(hosted, "main", {"conda.yml": "dependencies:\n- acme==2.0\n"}, "By hand")
     assert proposed(hosted, clone, pulls, pin()).status == "none"
     assert branches(hosted) == ["main"]
-    assert pulls.done[1:] == ["close 1: Nothing is left to propose: main has all of it."]
+    assert pulls.done[1:] == ["close 1: Nothing is left to propose: `main` has it all."]
 
 
 def test_what_somebody_closed_is_not_proposed_again(

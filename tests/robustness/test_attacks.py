@@ -336,7 +336,7 @@ def test_the_summary_shows_names_and_nothing_else() -> None:
     (problem,) = [line for line in page.splitlines() if "message" in line]
     assert "&lt;img src=x> &#91;free]" in problem
     (commit,) = [line for line in page.splitlines() if line.startswith("Commit")]
-    assert "`x  <img src=x> [free](https://evil.example)`" in commit
+    assert "`x'\u00a6<img src=x> [free](https://evil.example)`" in commit
     assert commit.count("`") == 4
 
 

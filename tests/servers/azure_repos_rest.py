@@ -312,8 +312,7 @@ def _created(state: AzureReposServer, name: str, pulls: list[Pull], body: Any) -
     for ref in (source, target):
         if ref_at(state.bare(name), ref) is None:
             raise SaysNo(400, f"TF401398: The branch {ref} does not exist.")
-    if len(body.get("description") or "") > 4000:
-        raise SaysNo(400, "Invalid argument value. Parameter name: description is too long.")
+    _check_description(body)
     if any((one.source, one.target, one.status) == (source, target, "active") for one in pulls):
         message = (
             "TF401179: An active pull request for the source and target branch already exists."
@@ -328,7 +327,14 @@ def _created(state: AzureReposServer, name: str, pulls: list[Pull], body: Any) -
     return _shown(state, name, pull)
 
 
+def _check_description(body: Any) -> None:
+    # as .NET counts: in units of UTF-16
+    if len((body.get("description") or "").encode("utf-16-le")) > 2 * 4000:
+        raise SaysNo(400, "Invalid argument value. Parameter name: description is too long.")
+
+
 def _changed(pull: Pull, body: Any) -> None:
+    _check_description(body)
     pull.title = body.get("title", pull.title)
     pull.description = body.get("description", pull.description)
     pull.status = body.get("status", pull.status)

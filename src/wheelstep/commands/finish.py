@@ -135,6 +135,8 @@ def summary(report: Report) -> str:
                 f"{cell(problem.message)}" + (f" {cell(problem.cure)}" if problem.cure else "")
             )
         parts.append("")
+    if report.page:  # made of what is escaped already; the longest last: a host may cut it
+        parts += ["## The pull request's page, as far as it had no room there", "", report.page]
     return "\n".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from wheelstep.commands.released import Named, files_of, named_versions, version
 from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.interface import Destination, writes_pages
 from wheelstep.errors import SettingError
-from wheelstep.lock import FILE, Lock
+from wheelstep.lock import FILE, Lock, LockedWheel
 from wheelstep.model import Change, Listed, Pin, Wheel
 from wheelstep.packages.discover import discover
 from wheelstep.rehearsal.interface import Subject
@@ -34,7 +35,7 @@ from wheelstep.stages.run import Run
 from wheelstep.stages.serving import refuse_nameless
 from wheelstep.stages.survey import survey
 from wheelstep.stages.vendoring import Vendoring
-from wheelstep.stages.wording import Proposed, wording_of
+from wheelstep.stages.wording import Proposed, check_message, wording_of
 from wheelstep.stages.work import work_folder
 
 __all__ = ["build_only", "pin", "publish", "rehearse"]
@@ -76,6 +77,7 @@ def pin(run: Run, released: Sequence[str]) -> None:
         SettingError: A name or a version is none, or it is released nowhere.
         StepError: As the stages say.
     """
+    check_message(run)
     check_register(run)
     wanted = named_versions(released)
     if run.settings.workspaces or run.settings.read_by:
@@ -127,7 +129,9 @@ def pin(run: Run, released: Sequence[str]) -> None:
 
     def wording() -> Wording:
         versions = [(one.name, one.version) for one in pins]
-        proposed = Proposed(heads[0], decided, versions, last[0].kinds)
+        directories = _directories(run) if run.settings.commit == "pull-request" else {}
+        wheels = [wheel for one in pins for wheel in _locked(run, one)]
+        proposed = Proposed(heads[0], decided, versions, last[0].kinds, directories, wheels)
         return wording_of(run, "Pin", proposed)
 
     with run.stage("commit"):
@@ -143,6 +147,23 @@ def pin(run: Run, released: Sequence[str]) -> None:
             severity="notice",
         )
     run.report.status = "done" if run.report.changed else "nothing-to-do"
+
+
+def _directories(run: Run) -> dict[str, str]:
+    """Return the folders of the packages; a repository of definitions alone has none."""
+    with contextlib.suppress(SettingError):
+        projects = discover(run.git, run.settings.packages)
+        return {one.normalized: one.directory for one in projects if one.name}
+    return {}
+
+
+def _locked(run: Run, pin: Pin) -> list[LockedWheel]:
+    """Return the wheels of a pin as a record would have them."""
+    places = tuple(one.place for one in run.destinations[:1])
+    return [
+        LockedWheel(one.file, one.sha256, one.content, one.size, one.requires_python, places)
+        for one in pin.wheels
+    ]
 
 
 def rehearse(run: Run) -> None:

@@ -14,15 +14,15 @@ from typing import Any, Final, Literal, final
 
 from wheelstep.errors import ServiceRefused
 from wheelstep.ground.azure_devops import models_of
+from wheelstep.ground.page import Room, shortened, utf16_units
 from wheelstep.repositories.azure_repository import AzureRepository, SaysNo
 from wheelstep.repositories.pulls import Merge, PullRequest, PullWish
 
 __all__ = ["AzurePulls"]
 
-LONGEST_BODY: Final = 4000
-"""Characters of a description: more are refused (TF401187 and its like)."""
-LONGEST_TITLE: Final = 400
-CUT: Final = "\n\n*The rest did not fit here: it is in the summary of the run.*"
+ROOM: Final = Room(4000, utf16_units)
+"""Of a description: more are refused. .NET counts the units of UTF-16."""
+TITLE: Final = Room(400, utf16_units)
 THERE: Final = "TF401179"
 """An active pull request for the source and target branch exists already."""
 GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -42,6 +42,8 @@ STATES: Final[Mapping[str, Literal["open", "closed", "merged"]]] = {
 @final
 class AzurePulls:
     """The pull requests of one repository; see `PullRequests`."""
+
+    room = ROOM
 
     def __init__(self, repository: AzureRepository) -> None:
         """Keep the repository; nothing is asked yet.
@@ -66,7 +68,7 @@ class AzurePulls:
             source_ref_name=f"refs/heads/{branch}",
             target_ref_name=f"refs/heads/{base}",
             title=_title(wish.title),
-            description=_body(wish.body),
+            description=wish.body.strip(),
             is_draft=wish.draft or None,
             work_item_refs=[models.ResourceRef(id=str(one)) for one in wish.work_items] or None,
         )
@@ -144,8 +146,9 @@ class AzurePulls:
         models = models_of("git")
         number = self._at.read(lambda: self._told(there)).number
         notes: list[str] = []
-        title, body = _title(wish.title), _body(wish.body)
-        if (there.title, there.description or "") != (title, body):
+        title, body = _title(wish.title), wish.body.strip()
+        was = str(there.description or "").replace("\r\n", "\n").strip()
+        if (there.title, was) != (title, body):
             there = self._change(number, models.GitPullRequest(title=title, description=body))
         self._label(number, wish, notes)
         self._ask_reviewers(there, wish, notes)
@@ -260,15 +263,4 @@ def _create_label(client: Any, *, label: Any, place: Mapping[str, Any]) -> None:
 
 
 def _title(title: str) -> str:
-    return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 3]}..."
-
-
-def _body(body: str) -> str:
-    """Return a description that fits: cut at a line's end, an open code block closed."""
-    text = body.strip()
-    if len(text) <= LONGEST_BODY:
-        return text
-    kept = text[: LONGEST_BODY - len(CUT) - 12].rpartition("\n")[0]
-    fences = re.findall(r"^(`{3,}|~{3,})", kept, re.MULTILINE)
-    closed = f"{kept}\n{fences[-1]}" if len(fences) % 2 else kept
-    return f"{closed}{CUT}"
+    return shortened(" ".join(title.split()), TITLE)

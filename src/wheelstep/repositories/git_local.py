@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import final
+from typing import Final, final
 
 from wheelstep.errors import SettingError
 from wheelstep.ground.git import Git
@@ -19,6 +19,8 @@ __all__ = ["LocalRepository", "as_git_snapshot", "check_branch", "left_alone"]
 @final
 class LocalRepository:
     """The branch that is checked out, or another one of this repository."""
+
+    room: Final = None
 
     def __init__(
         self, git: Git, *, branch: str | None, identity: Identity, skip_ci: bool = True

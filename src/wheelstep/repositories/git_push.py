@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
 from wheelstep.errors import CannotHere, ServiceUnavailable, StepError
 from wheelstep.ground.clock import Clock, SystemClock
@@ -35,6 +35,8 @@ __all__ = ["PushRepository"]
 @final
 class PushRepository:
     """A branch of a remote of this repository."""
+
+    room: Final = None
 
     def __init__(
         self,

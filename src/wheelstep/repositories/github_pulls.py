@@ -14,19 +14,19 @@ from typing import Any, Final, final
 from wheelstep.errors import ServiceRefused, ServiceUnavailable, StepError
 from wheelstep.ground.clock import backoff
 from wheelstep.ground.github import LIMITED, SaysNo
+from wheelstep.ground.page import Room, shortened
 from wheelstep.repositories.github_repository import GitHubRepository
 from wheelstep.repositories.pulls import Merge, PullRequest, PullWish
 
-__all__ = ["LONGEST_BODY", "GitHubPulls", "fitted"]
+__all__ = ["GitHubPulls"]
 
 ATTEMPTS: Final = 3
-LONGEST_BODY: Final = 65_536
-"""Characters: "body is too long (maximum is 65536 characters)"."""
-LONGEST_TITLE: Final = 256
+ROOM: Final = Room(65_536)
+"""Observed: "body is too long (maximum is 65536 characters)"."""
+TITLE: Final = Room(256)
 MEND: Final = "Mend what GitHub names, then run it again."
 PAGE: Final = 100
 """Pull requests in one answer, the most that there are."""
-CUT: Final = "*The text is cut here: it is longer than GitHub takes.*"
 METHODS: Final[Mapping[Merge, str]] = {"merge": "MERGE", "squash": "SQUASH", "rebase": "REBASE"}
 
 EXISTS: Final = re.compile(r"pull request already exists", re.IGNORECASE)
@@ -41,6 +41,8 @@ NO_TEAMS: Final = re.compile(r"could not resolve to a node|not accessible", re.I
 @final
 class GitHubPulls:
     """The pull requests from one repository to itself."""
+
+    room = ROOM
 
     def __init__(self, repository: GitHubRepository) -> None:
         """Keep the repository; nothing is asked yet.
@@ -71,7 +73,7 @@ class GitHubPulls:
 
     def close(self, there: PullRequest, comment: str) -> None:
         """Close an open pull request, with a comment that says why; see `PullRequests`."""
-        comments, comment = f"issues/{there.number}/comments", fitted(comment)
+        comments = f"issues/{there.number}/comments"
         with self._refusals(there.url):
             try:
                 self._at.rest("POST", comments, {"body": comment}, repeatable=False)
@@ -110,7 +112,7 @@ class GitHubPulls:
 
     def _create(self, branch: str, base: str, wish: PullWish) -> tuple[PullRequest, list[str]]:
         notes: list[str] = []
-        given = {"title": _title(wish), "body": fitted(wish.body), "head": branch, "base": base,
+        given = {"title": _title(wish), "body": wish.body, "head": branch, "base": base,
                  "draft": wish.draft}  # fmt: skip
         failed = 0
         while True:
@@ -145,7 +147,7 @@ class GitHubPulls:
 
     def _update(self, number: int, wish: PullWish) -> tuple[PullRequest, list[str]]:
         there = self._at.rest("GET", f"pulls/{number}")
-        title, body = _title(wish), fitted(wish.body)
+        title, body = _title(wish), wish.body
         changed = {} if _same(there.get("title"), title) else {"title": title}
         if not _same(there.get("body"), body):
             changed["body"] = body
@@ -331,22 +333,8 @@ class GitHubPulls:
         )
 
 
-def fitted(body: str) -> str:
-    """Return a text as GitHub takes it: cut at the end of a line where it is too long, with a
-    sentence that says so, and with what the cut left open closed."""
-    if len(body) <= LONGEST_BODY:
-        return body
-    room = LONGEST_BODY - len(CUT) - 200
-    kept = body[:room].rpartition("\n")[0] or body[:room]
-    fences = [line for line in kept.splitlines() if line.lstrip().startswith("```")]
-    ends = "\n```" if len(fences) % 2 else ""
-    ends += "\n</details>" * min(10, max(0, kept.count("<details") - kept.count("</details>")))
-    return f"{kept}{ends}\n\n{CUT}\n"
-
-
 def _title(wish: PullWish) -> str:
-    title = " ".join(wish.title.split())
-    return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}\u2026"
+    return shortened(" ".join(wish.title.split()), TITLE)
 
 
 def _same(there: object, wished: str) -> bool:

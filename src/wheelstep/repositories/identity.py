@@ -24,7 +24,10 @@ SKIP: Final = "[skip ci]"
 """The one token that both GitHub Actions and Azure Pipelines obey in a commit message."""
 MARK: Final = "Wheelstep-Tree"
 """A trailer with the tree of the commit: what somebody has changed afterwards has another one."""
-TRAILER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*: .*")
+TRAILER: Final = re.compile(r"[A-Za-z0-9-]+[ \t]*:(?!//).*")
+"""As git-interpret-trailers(1) knows it: letters, digits and hyphens before the colon. A URL alone
+would be one, too."""
+EMPTY_LINE: Final = re.compile(r"\n[ \t]*\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,20 +121,33 @@ def full_message(text: str, *, skip_ci: bool) -> str:
     return f"{subject}\n{rest}" if rest else subject
 
 
-def with_trailers(message: str, trailers: Sequence[tuple[str, str]]) -> str:
-    """Return a commit message with trailers at its end (git-interpret-trailers(1)).
+def with_trailers(message: str, trailers: Sequence[tuple[str, str]], *, above: str = "") -> str:
+    """Return a commit message with trailers at its end, all in one block, which has to be the last
+    paragraph for git to find them (git-interpret-trailers(1)).
 
     Args:
-        message: As it is committed without them.
+        message: As it is committed without them; it may have trailers of its own.
         trailers: (key, value); one that is there already is not repeated.
+        above: A paragraph that is no trailer, for the place before them.
     """
+    text = message.replace("\r\n", "\n").strip()
+    paragraphs = EMPTY_LINE.split(text)
+    # the first paragraph is the subject, whatever it looks like
+    there = paragraphs.pop().split("\n") if len(paragraphs) > 1 else []
+    if there and not _are_trailers(there):
+        paragraphs.append("\n".join(there))
+        there = []
+    paragraphs += [above] if above and above not in paragraphs else []
     lines = [f"{key}: {value}" for key, value in trailers]
-    last = message.rstrip().rpartition("\n\n")[2].split("\n") if "\n\n" in message else []
-    there = last if last and all(TRAILER.fullmatch(line) for line in last) else []
-    more = [line for line in lines if line not in there]
-    if not more:
-        return message
-    return f"{message.rstrip()}{chr(10) if there else chr(10) * 2}{chr(10).join(more)}\n"
+    block = [*there, *(line for line in lines if line not in there)]
+    return "\n\n".join([*paragraphs, *(["\n".join(block)] if block else ())]) + "\n"
+
+
+def _are_trailers(lines: Sequence[str]) -> bool:
+    """Tell whether git takes all of these lines for trailers; one goes on in an indented line."""
+    return bool(TRAILER.fullmatch(lines[0])) and all(
+        line[:1] in {" ", "\t"} or TRAILER.fullmatch(line) for line in lines
+    )
 
 
 def marked(message: str, tree: str) -> str:

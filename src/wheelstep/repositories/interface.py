@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from wheelstep.ground.page import Room
 from wheelstep.model import Change
 
 __all__ = ["Committed", "Redo", "Repository", "Snapshot", "Wording", "base_of", "carried_by"]
@@ -75,7 +76,7 @@ class Wording:
     title: str = ""
     """The pull request's; the subject where it is empty."""
     body: str = ""
-    """The pull request's, in Markdown."""
+    """The pull request's, in Markdown that fits in `Repository.room`; "" where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,10 @@ class Committed:
 
 class Repository(Protocol):
     """Where the commit goes: the work tree only, the local branch, or a remote branch."""
+
+    @property
+    def room(self) -> Room | None:
+        """How long the text of a pull request may be; None where there is none."""
 
     def prove(self) -> None:
         """Find out, before anything is published, what would stop the commit at the end: asks the

@@ -14,6 +14,8 @@ from typing import final
 from packaging.version import InvalidVersion, Version
 
 from wheelstep.ground.git import Git
+from wheelstep.ground.markdown import code
+from wheelstep.ground.page import Room
 from wheelstep.lock import FILE, Lock, Locked
 from wheelstep.model import Change
 from wheelstep.repositories.git_way import prove_push
@@ -122,6 +124,11 @@ class ProposalRepository:
         self._pulls = pulls
         self._wish = wish
         self._sources = sources
+
+    @property
+    def room(self) -> Room:
+        """How long the text of the pull request may be."""
+        return self._pulls.room
 
     def prove(self) -> None:
         """Ask for the right to push the branch and to see pull requests.
@@ -234,7 +241,7 @@ class ProposalRepository:
             return Committed("none")
         there = self._pulls.latest(self._branch, self._base)
         if there is not None and there.state == "open":
-            self._pulls.close(there, f"Nothing is left to propose: {self._base} has all of it.")
+            self._pulls.close(there, f"Nothing is left to propose: {code(self._base)} has it all.")
         gone = self._way.remove(self._branch, standing.was)
         return Committed("none") if gone else None
 

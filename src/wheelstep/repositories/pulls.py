@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from wheelstep.ground.page import Room
 from wheelstep.repositories.interface import Wording
 
 __all__ = ["MERGES", "Merge", "PullRequest", "PullRequests", "PullSettings", "PullWish"]
@@ -23,7 +24,7 @@ class PullWish:
     title: str
     """One line."""
     body: str
-    """Markdown, as long as it wants: whoever sends it cuts it to what the host takes."""
+    """Markdown that fits in `PullRequests.room`."""
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
     """GitHub: logins, and `org/team` for teams. Azure Repos: e-mail addresses, display names of
@@ -83,6 +84,10 @@ class PullRequests(Protocol):
             ("not-authenticated"), no such repository ("repository-not-found").
         ServiceUnavailable: The service does not answer, or limits the rate.
     """
+
+    @property
+    def room(self) -> Room:
+        """How long the text of one may be."""
 
     def latest(self, branch: str, base: str) -> PullRequest | None:
         """Return the open pull request from a branch to another one, else the latest that was;

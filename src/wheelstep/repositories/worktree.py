@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
 from wheelstep.errors import CannotHere, Refused
 from wheelstep.ground.git import Git
@@ -77,6 +77,8 @@ class WorkTreeSnapshot:
 @final
 class WorkTree:
     """The files of the checkout."""
+
+    room: Final = None
 
     def __init__(self, git: Git) -> None:
         """Keep where the files are."""

@@ -9,18 +9,26 @@ from typing import Final
 from urllib.parse import quote
 
 from wheelstep.definitions.interface import Kind
+from wheelstep.errors import SettingError
 from wheelstep.ground.secret import redact
-from wheelstep.lock import FILE, Lock
+from wheelstep.lock import FILE, Lock, LockedWheel
 from wheelstep.model import Change
 from wheelstep.repositories.identity import Identity, identity_of, with_trailers
 from wheelstep.repositories.interface import Snapshot, Wording, base_of, carried_by
 from wheelstep.repositories.urls import remote_urls, served_url
 from wheelstep.stages.run import Run
 
-__all__ = ["Proposed", "run_url", "wording_of"]
+__all__ = ["SHOWN", "Proposed", "check_message", "filled", "run_url", "wording_of"]
 
 SHOWN: Final = 3
 """How many packages a subject names."""
+GONE: Final = "\0"
+"""Stands for a placeholder that is empty; a message with one of its own is refused."""
+BRACKETS: Final = re.compile(rf"[(\[<][ \t]*{GONE}[ \t]*[)\]>]")
+LABEL: Final = re.compile(rf"[ \t]*(?:[\w -]+:)?[ \t]*(?:{GONE}[ \t]*)+")
+DANGLING: Final = re.compile(rf"[ \t,;|\u2013\u2014-]*{GONE}$")
+VERSION: Final = re.compile(r"[0-9A-Za-z.+!-]{1,80}")
+HOLE: Final = re.compile(rf"[ \t]*{GONE}[ \t]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,8 @@ class Proposed:
     """The definitions, for who reads them."""
     directories: Mapping[str, str] = field(default_factory=dict)
     """Name of a package -> its folder, as far as they are known."""
+    wheels: Sequence[LockedWheel] = ()
+    """Of versions that the record may not have: released earlier, and pinned by name."""
 
     @property
     def base(self) -> Snapshot:
@@ -65,28 +75,54 @@ def wording_of(run: Run, verb: str, proposed: Proposed) -> Wording:
     settings, versions = run.settings, proposed.versions
     shown = ", ".join(f"{name} {version}" for name, version in versions[:SHOWN])
     more = f" and {len(versions) - SHOWN} more" if len(versions) > SHOWN else ""
-    holes = {
-        "packages": f"{shown}{more}",
-        "count": str(len(versions)),
-        "branch": settings.branch or run.trigger.branch or "",
-        "run": run_url(run.environment),
-    }
+    holes = _holes(run, f"{shown}{more}", len(versions))
     if settings.commit_message:
-        message = _filled(settings.commit_message, holes)
+        message = filled(settings.commit_message, holes)
     else:
         lines = _raised(proposed)
         message = f"{verb} {shown}{more}" + (f"\n\n{chr(10).join(lines)}\n" if lines else "")
     title = settings.committing.title
     body = ""
-    if settings.commit == "pull-request":
+    if (room := run.repository.room) is not None:
         from wheelstep.stages.proposal_body import body_of
 
-        body = redact(body_of(run, proposed))
+        made = body_of(run, proposed, room)
+        body, run.report.page = redact(made.text), redact(made.left)
+    above, trailers = _trailers(run)
     return Wording(
-        redact(with_trailers(message, _trailers(run))),
-        redact(_filled(title, holes)) if title else "",
+        redact(with_trailers(message, trailers, above=above)),
+        redact(filled(title, holes)) if title else "",
         body,
     )
+
+
+def check_message(run: Run) -> None:
+    """Refuse a commit message of which nothing would be left, before anything is published.
+
+    Raises:
+        SettingError: It has nothing but placeholders that are empty here.
+    """
+    text = run.settings.commit_message
+    if not text or run.settings.commit == "none" or filled(text, _holes(run, "all", 1)):
+        return
+    raise SettingError(
+        f"`commit-message` is {text!r}, of which nothing is left here: "
+        + ("there is no page of a CI run." if "{run}" in text else "it has no text."),
+        code="bad-message",
+        cure="Let `commit-message` have words of its own, or leave it out.",
+    )
+
+
+def _holes(run: Run, packages: str, count: int) -> dict[str, str]:
+    branch = run.settings.branch or run.trigger.branch
+    if branch is None and not run.host.is_ci and not run.elsewhere:
+        branch = run.git.try_("symbolic-ref", "--quiet", "--short", "HEAD").text.strip()
+    return {
+        "packages": packages,
+        "count": str(count),
+        "branch": branch or "",
+        "run": run_url(run.environment),
+    }
 
 
 def run_url(environment: Mapping[str, str]) -> str:
@@ -108,12 +144,35 @@ def run_url(environment: Mapping[str, str]) -> str:
     return f"{collection.rstrip('/')}/{quote(project)}/_build/results?buildId={quote(build)}"
 
 
-def _filled(text: str, holes: Mapping[str, str]) -> str:
+def filled(text: str, holes: Mapping[str, str]) -> str:
+    """Return a text with its placeholders filled in; what an empty one leaves behind goes, too:
+    its brackets, its blank, the label that stands alone before it.
+
+    Args:
+        text: With `{name}` for a placeholder, and doubled braces for braces.
+        holes: What each placeholder stands for.
+    """
+
     # settings_commit.py has refused what is no placeholder
     def one(found: re.Match[str]) -> str:
-        return found[0][0] if found[0] in {"{{", "}}"} else holes[found[1]]
+        return found[0][0] if found[0] in {"{{", "}}"} else holes[found[1]] or GONE
 
-    return re.sub(r"\{\{|\}\}|\{(\w+)\}", one, text)
+    filled = re.sub(r"\{\{|\}\}|\{(\w+)\}", one, text.replace("\r\n", "\n"))
+    if GONE not in filled:
+        return filled
+    filled = BRACKETS.sub(GONE, filled)
+    lines = [
+        HOLE.sub(_blank, DANGLING.sub(GONE, line))
+        for line in filled.split("\n")
+        if GONE not in line or not LABEL.fullmatch(line)
+    ]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def _blank(hole: re.Match[str]) -> str:
+    """Return what is between the words around an empty placeholder."""
+    behind = hole.string[hole.end() :][:1]
+    return " " if hole.start() and hole[0] != GONE and behind not in {"", *".,;:!?)]"} else ""
 
 
 def _raised(proposed: Proposed) -> list[str]:
@@ -124,7 +183,9 @@ def _raised(proposed: Proposed) -> list[str]:
         if known is None:
             lines.append(f"{name} {version}, its first release")
         elif known.version != version:
-            lines.append(f"{name} {known.version} -> {version}")
+            # the record is a file that anyone can edit, and a message may close issues
+            was = f"{known.version} -> " if VERSION.fullmatch(known.version) else "-> "
+            lines.append(f"{name} {was}{version}")
     return lines
 
 
@@ -136,18 +197,18 @@ def _is_azure_repos(run: Run) -> bool:
     return any("/_git/" in (served_url(url) or "") for url in urls)
 
 
-def _trailers(run: Run) -> list[tuple[str, str]]:
+def _trailers(run: Run) -> tuple[str, list[tuple[str, str]]]:
+    """Return what stands above the trailers, and the trailers."""
     more = run.settings.committing
-    trailers = []
-    if more.work_items:
-        if _is_azure_repos(run):
-            items = ", ".join(f"#{number}" for number in more.work_items)
-            trailers.append(("Related work items", items))
-        else:
-            items = ", ".join(f"AB#{number}" for number in more.work_items)
-            trailers.append(("Related-work-items", items))
+    above, trailers = "", []
+    if more.work_items and _is_azure_repos(run):
+        # its own words have blanks, which no trailer's key may have
+        above = f"Related work items: {', '.join(f'#{number}' for number in more.work_items)}"
+    elif more.work_items:
+        items = ", ".join(f"AB#{number}" for number in more.work_items)
+        trailers.append(("Related-work-items", items))
     if more.sign_off:
         given = Identity(*more.author) if more.author else None
         who = identity_of(run.host.name, run.git, given)
         trailers.append(("Signed-off-by", f"{who.name} <{who.email}>"))
-    return trailers
+    return above, trailers

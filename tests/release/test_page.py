@@ -1,0 +1,527 @@
+"""The page of a pull request: of real definitions and a real history, for the rooms of both hosts,
+read by a Markdown parser."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from tests.markdown_reader import Read
+from tests.release.kit import Repo
+from wheelstep.commands.finish import summary
+from wheelstep.definitions.find import definitions_in
+from wheelstep.ground.git import Git
+from wheelstep.ground.markdown import BREAK
+from wheelstep.ground.page import Room
+from wheelstep.ground.secret import Secret
+from wheelstep.lock import FILE, Lock, Locked, LockedWheel
+from wheelstep.model import Change, Workspace
+from wheelstep.report import DefinitionRow, Report
+from wheelstep.repositories.azure_pulls import AzurePulls
+from wheelstep.repositories.github_pulls import GitHubPulls
+from wheelstep.stages.proposal_body import body_of
+from wheelstep.stages.run import Run
+from wheelstep.stages.wording import Proposed, wording_of
+
+ROOMS = {"github": GitHubPulls.room, "azure": AzurePulls.room}
+ENDLESS = Room(10**9)
+WHEEL = "\U0001f3a1"
+GITHUB = {
+    "GITHUB_SERVER_URL": "https://github.com",
+    "GITHUB_REPOSITORY": "acme/tools",
+    "GITHUB_RUN_ID": "34",
+}
+CLOSING = (
+    "*Shortened to fit here: the rest is in the summary of "
+    "[this run](https://github.com/acme/tools/actions/runs/34).*"
+)
+Files = Mapping[str, str]
+
+
+@dataclass
+class Held:
+    """A head in memory."""
+
+    files: Mapping[str, bytes]
+    head: str | None = None
+    base: Held = field(init=False)
+    carried_paths: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        self.base = self
+
+    def read(self, path: str) -> bytes | None:
+        return self.files.get(path)
+
+
+@dataclass
+class Page:
+    """What is proposed, and the run that proposes it."""
+
+    git: Git
+    before: dict[str, bytes] = field(default_factory=dict)
+    after: dict[str, bytes] = field(default_factory=dict)
+    carried: dict[str, bytes] = field(default_factory=dict)
+    """What other runs have proposed."""
+    report: Report = field(default_factory=lambda: Report("release"))
+    versions: Sequence[tuple[str, str]] = ()
+    directories: Mapping[str, str] = field(default_factory=dict)
+    wheels: Sequence[LockedWheel] = ()
+    head: str | None = None
+    environment: Mapping[str, str] = field(default_factory=lambda: GITHUB)
+    workspaces: Sequence[Workspace] = ()
+    read_by: Sequence[Any] = ()
+    rehearse: str = "on"
+
+    def files(self, before: Files, after: Files) -> None:
+        self.before |= {path: text.encode() for path, text in before.items()}
+        self.after |= {path: text.encode() for path, text in after.items()}
+
+    def locks(self, before: Iterable[Locked], after: Iterable[Locked]) -> None:
+        self.before[FILE] = Lock().with_packages(*before).render()
+        self.after[FILE] = Lock().with_packages(*after).render()
+
+    def verdict(self, path: str, status: str = "resolved", *problems: str, **more: Any) -> None:
+        self.report.rehearsals.append(
+            {"path": path, "place": "", "status": status, "python": "3.11", "changes": [],
+             "problems": [{"code": "x", "message": text} for text in problems]} | more
+        )  # fmt: skip
+
+    def proposed(self) -> Proposed:
+        names = [*Lock.parse(self.after.get(FILE)).packages, *(name for name, _ in self.versions)]
+        read = self.after.get
+        found = definitions_in(read, sorted(self.after), patterns=None, names=names)
+        changes = [Change(path, self.before.get(path), data) for path, data in self.after.items()]
+        on = Held(self.before | self.carried, self.head, tuple(self.carried))
+        on.base = Held(self.before, self.head)
+        return Proposed(
+            cast("Any", on), changes, self.versions, found.kinds, self.directories, self.wheels
+        )
+
+    def run(self) -> Run:
+        settings = SimpleNamespace(
+            rehearse=self.rehearse, read_by=self.read_by, workspaces=self.workspaces,
+            branch="main", commit_message="",
+            committing=SimpleNamespace(title=None, work_items=(), sign_off=False),
+        )  # fmt: skip
+        return cast("Run", SimpleNamespace(
+            settings=settings, report=self.report, environment=self.environment, git=self.git,
+            definition_git=self.git, elsewhere=False, repository=SimpleNamespace(room=None),
+        ))  # fmt: skip
+
+    def body(self, room: Room = ENDLESS) -> str:
+        made = body_of(self.run(), self.proposed(), room)
+        self.report.page = made.left
+        return made.text
+
+
+@pytest.fixture(scope="module")
+def repo(tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    return Repo.create(tmp_path_factory.mktemp("page"), {"core/a.py": "0", "README": "x"})
+
+
+@pytest.fixture
+def page(repo: Repo) -> Page:
+    return Page(Git(repo.root, repo.environment))
+
+
+def locked(name: str, version: str, commit: str = "", *places: str) -> Locked:
+    file = f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
+    sha256 = hashlib.sha256(file.encode()).hexdigest()
+    wheel = LockedWheel(file, sha256, sha256, 1, None, places or ("../index",))
+    return Locked(name, version, "s", commit or "0" * 40, None, (), (wheel,))
+
+
+def conda(*requirements: str, python: str = "3.11") -> str:
+    lines = "".join(f"      - {one}\n" for one in requirements)
+    return f"name: x\ndependencies:\n  - python={python}\n  - pip:\n{lines}"
+
+
+def rows(body: str, title: str) -> list[list[str]]:
+    """The rows of the table whose head begins with a word."""
+    lines = body.splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith(f"| {title} |")) + 2
+    found = []
+    for line in lines[start:]:
+        if not line.startswith("|"):
+            break
+        found.append([cell.strip() for cell in line.strip("|").split("|")])
+    return found
+
+
+def check_whole(body: str, room: Room) -> None:
+    """Nothing is half: it fits, every block is closed, every row has its cells."""
+    assert room.count(body) <= room.limit
+    assert body == "\n".join(body.split("\n"))
+    width, fence = 0, ""
+    for line in body.split("\n"):
+        opened = re.match(r"(`{3,})", line)
+        if fence:
+            fence = "" if line == fence else fence
+        elif opened:
+            assert line == f"{opened[1]}diff"
+            fence = opened[1]
+        elif line.startswith("|"):
+            width = width or line.count("|")
+            assert line.count("|") == width
+            assert line.endswith("|")
+        else:
+            width = 0
+    assert not fence
+    read = Read(body)
+    assert set(read.links) <= {"https://github.com/acme/tools/actions/runs/34"}
+    assert set(read.tags) <= {
+        "p", "h3", "a", "code", "pre", "ul", "li", "strong", "em", "table", "thead", "tbody", "tr",
+        "th", "td", "br",
+    }  # fmt: skip
+
+
+# --- what it says ---------------------------------------------------------------------------------
+
+
+def test_each_package_says_which_way_it_goes(page: Page) -> None:
+    names = ("a-new", "b-newer", "c-older", "d-open", "e-odd", "f-same")
+    page.locks(
+        [locked("b-newer", "1.9"), locked("c-older", "2.0"), locked("e-odd", "@x fixes #1")],
+        [locked("a-new", "1.0"), locked("b-newer", "1.10"), locked("c-older", "1.0"),
+         locked("e-odd", "2.0")],
+    )  # fmt: skip
+    page.files(
+        {"conda.yml": conda("b-newer==1.9", "c-older==2.0", "d-open>=1", "f-same==1")},
+        {"conda.yml": conda("b-newer==1.10", "c-older==1.0", "d-open==3", "f-same==1")},
+    )
+    page.versions = [("d-open", "3")]
+    body = page.body()
+    assert rows(body, "package") == [
+        ["`c-older`", "`2.0`", "`1.0`", "**older: a rollback**"],
+        ["`a-new`", "*none*", "`1.0`", "new"],
+        ["`b-newer`", "`1.9`", "`1.10`", "newer"],
+        ["`d-open`", "*none*", "`3`", "was not pinned"],
+        ["`e-odd`", f"`@{BREAK}x fixes #{BREAK}1`", "`2.0`", "cannot be compared"],
+    ]
+    assert "**Goes back to an older version of `c-older`.**" in body
+    assert names[-1] not in body.partition("### Would")[0]
+
+
+def test_what_definitions_pin_counts_where_the_record_is_not_raised(page: Page) -> None:
+    """A promotion: some definitions come from an older version, some from a newer one."""
+    page.locks([locked("acme", "2.0")], [locked("acme", "2.0")])
+    page.files(
+        {"a.yml": conda("acme==1.0"), "b.yml": conda("acme==2.0"), "c.yml": conda("acme==1.5")},
+        {"a.yml": conda("acme==1.5"), "b.yml": conda("acme==1.5"), "c.yml": conda("acme==1.5")},
+    )
+    page.versions = [("acme", "1.5")]
+    page.wheels = locked("acme", "1.5").wheels
+    body = page.body()
+    assert [row[1:] for row in rows(body, "package")] == [
+        ["`2.0`", "`1.5`", "**older: a rollback**"],
+        ["`1.0`", "`1.5`", "newer"],
+    ]
+    [wheel] = rows(body, "file")
+    assert wheel == ["`acme-1.5-py3-none-any.whl`", f"`{page.wheels[0].sha256}`", "`../index`"]
+    assert [row[0] for row in rows(body, "definition")] == ["`a.yml`", "`b.yml`"]
+
+
+def test_a_pin_by_git_names_no_version_and_the_record_does(page: Page) -> None:
+    page.locks([locked("acme", "1.0")], [locked("acme", "1.1")])
+    url = "acme @ git+https://example.com/r@"
+    page.files({"a.yml": conda(f"{url}{'1' * 40}")}, {"a.yml": conda(f"{url}{'2' * 40}")})
+    body = page.body()
+    assert rows(body, "package") == [["`acme`", "`1.0`", "`1.1`", "newer"]]
+    assert rows(body, "definition") == [["`a.yml`", "`acme`"]]
+    assert f"+      - {url}{'2' * 40}" in body
+
+
+def test_who_uses_a_definition(page: Page) -> None:
+    head = "$schema: https://azuremlschemas.azureedge.net/latest/environment.schema.json\n"
+    after = {"conda.yml": conda("acme==2"), "other.yml": conda("acme==2"),
+             "env.yml": f"{head}name: train\nversion: 2\nimage: x\nconda_file: conda.yml\n",
+             "job.yml": "environment: azureml:train:2\n"}  # fmt: skip
+    before = {path: text.replace("2\n", "1\n") for path, text in after.items()}
+    page.locks([locked("acme", "1")], [locked("acme", "2")])
+    page.files(before, after)
+    environments = [{"name": "train", "from": "1", "to": "2", "registered": []}]
+    page.report.definitions = [
+        DefinitionRow("conda.yml", "changed", followed=["env.yml"]),
+        DefinitionRow("env.yml", "changed", environments=environments, followed=["conda.yml"]),
+        DefinitionRow("job.yml", "changed", followed=["env.yml"]),
+    ]
+    one, same, other = (Workspace(sub, "g", name) for sub, name in (("s", "prod"), ("t", "Prod"),
+                                                                    ("s", "dev")))  # fmt: skip
+    page.workspaces, page.read_by = [one, same], [("other.yml", [other])]
+    assert rows(page.body(), "definition") == [
+        ["`conda.yml`", "`acme`", "", "`env.yml`, workspaces `s/g/prod`, `t/g/Prod`"],
+        ["`env.yml`", "", "`train` `1` -> `2`",
+         "`job.yml`, workspaces `s/g/prod`, `t/g/Prod`"],
+        ["`job.yml`", "", "", ""],
+        ["`other.yml`", "`acme`", "", "workspace `dev`"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("limit", [700, 60_000])
+def test_what_else_changes_in_the_images(page: Page, limit: int) -> None:
+    page.files({"a.yml": conda("acme==1")}, {"a.yml": conda("acme==2")})
+    page.versions = [("acme", "2")]
+    new = [{"name": f"new_{n}", "from": None, "to": "1"} for n in range(30)]
+    page.verdict("a.yml", changes=[{"name": "numpy", "from": "1", "to": "2"}, *new])
+    body = page.body(Room(limit))
+    check_whole(body, Room(limit))
+    title, _, rest = body.partition("### What else changes in the image of `a.yml`\n\n")
+    assert "**1 resolved**" in title
+    assert rest.startswith("- numpy 1 -\\> 2\n- new\\_0 1 is new\n")
+    assert ("and 11 more, which the report lists" in rest) == (limit > 700)
+    assert ("- ... and " in rest) == (limit == 700)
+
+
+def test_what_others_proposed_is_held_against_the_base(page: Page) -> None:
+    page.locks([locked("a", "1"), locked("b", "1")], [locked("a", "2"), locked("b", "2")])
+    text = "name: x\nversion: 7\n" + conda("a==1", "b==1")
+    page.files({"env.yml": text, "c.yml": conda("a==1")}, {"env.yml": text.replace("1\n", "2\n")})
+    page.carried = {"env.yml": text.replace("a==1", "a==2").encode(), "c.yml": b"a==2"}
+    environments = [{"name": "x", "from": "8", "to": "9", "registered": []}]
+    page.report.definitions = [DefinitionRow("env.yml", "changed", environments=environments)]
+    body = page.body()
+    assert [row[:3] for row in rows(body, "package")] == [
+        ["`a`", "`1`", "`2`"], ["`b`", "`1`", "`2`"],
+    ]  # fmt: skip
+    assert rows(body, "definition") == [["`c.yml`", "", ""], ["`env.yml`", "`a`, `b`", "`x` `9`"]]
+    assert body.startswith("Pins `a 2`, `b 2` in 2 files.")
+
+
+def test_the_verdict_is_never_better_than_what_was_asked(page: Page) -> None:
+    page.locks([locked("acme", "1")], [locked("acme", "2")])
+    paths = [f"{name}.yml" for name in "abcd"]
+    page.files(dict.fromkeys(paths, conda("acme==1")), dict.fromkeys(paths, conda("acme==2")))
+    page.verdict("a.yml")
+    page.verdict("b.yml", "unproven", "b.yml is unproven: no `token` for @bob.")
+    page.verdict("c.yml", "unproven", "c.yml is unproven: no `token` for @bob.", place="jobs.x")
+    body = page.body()
+    part = body.partition("### Would the images build?\n\n")[2].partition("\n### ")[0]
+    assert part.splitlines() == [
+        "**1 not rehearsed in this run, 2 unproven, 1 resolved**",
+        "",
+        "- **not rehearsed in this run**: `d.yml`",
+        "- **unproven**, Python `3.11`: `b.yml`, `c.yml (jobs.x)`",
+        "- **resolved**, Python `3.11`: `a.yml`",
+        f"- `b.yml` is unproven: no `token` for @{BREAK}bob. Likewise: `c.yml`.",
+    ]
+    page.report.rehearsals = []
+    assert "No image was rehearsed in this run." in page.body()
+    page.rehearse = "off"
+    assert "Not asked: `rehearse` is off." in page.body()
+
+
+def test_what_is_no_text_and_what_is_no_change_in_it(page: Page) -> None:
+    page.before |= {"x.txt": b"a\nb\n", "gone.txt": b"a\n", "nl.txt": b"a"}
+    page.after |= {
+        "x.txt": b"a\r\nb\r\n",
+        "v.whl": b"PK\xff" * 500,
+        "nl.txt": b"a\x0cb\xe2\x80\xa8c",
+    }
+    body = page.body()
+    assert "Only its line ends change." in body
+    assert "A file that is no text comes: 1,500 bytes." in body
+    page.before["fence.txt"], page.after["fence.txt"] = b"```\nx\n", b"```\ny\n"
+    body = page.body()
+    assert Read(body).tags.count("pre") == body.count("`diff\n") == 2
+    assert "````diff\n@@ -1,2 +1,2 @@\n ```\n-x\n+y\n````\n" in body
+    assert "+a\\x0cb\\u2028c\n```" in body
+    check_whole(body, ENDLESS)
+
+
+# --- the history ----------------------------------------------------------------------------------
+
+
+def test_commits_since_and_commits_taken_back(repo: Repo, page: Page) -> None:
+    repo.write({"core/a.py": "1", "core/conda.yml": "x", "core/sub/b.py": "1"})
+    first = repo.commit()
+    for number in range(23):
+        repo.write({"core/a.py": f"n = {number}"})
+        repo.git("add", "--all")
+        repo.git("commit", "--quiet", "--message", f"Step {number}")
+    repo.commit({"core/sub/b.py": "2"})
+    repo.commit({"core/conda.yml": conda("acme==1.0")})
+    last = repo.head
+    page.directories = {"acme": "core", "sub": "core/sub"}
+    page.files({"core/conda.yml": conda("acme==1.0")}, {"core/conda.yml": conda("acme==2.0")})
+    page.locks([locked("acme", "1.0", first)], [locked("acme", "2.0", last)])
+    up = page.body().partition("### Commits to `acme` since `1.0`\n\n")[2].partition("\n\n")[0]
+    assert len(up.splitlines()) == 21
+    assert up.endswith(f"- and 3 more: `git log {first[:12]}..{last[:12]} -- core`")
+    assert "`Step 22`, `Ada`" in up.splitlines()[0]  # neither the package below nor the definition
+    page.files({"core/conda.yml": conda("acme==2.0")}, {"core/conda.yml": conda("acme==1.0")})
+    page.locks([locked("acme", "2.0", last)], [locked("acme", "1.0", first)])
+    body = page.body()
+    title = "### Commits to `acme` that are taken back, from `2.0` to `1.0`\n\n"
+    down = body.partition(title)[2].partition("\n\n")[0]
+    assert down.splitlines()[:20] == up.splitlines()[:20]
+    assert "since" not in body
+
+
+def test_the_record_of_an_earlier_commit_knows_a_version_that_is_pinned_by_name(
+    repo: Repo, page: Page
+) -> None:
+    commits, lock = [], Lock()
+    for version in ("1.0", "1x0", "2.0", "3.0"):
+        commits.append(repo.commit({"core/a.py": f"v = '{version}'"}))
+        lock = Lock().with_packages(locked("acme", version, commits[-1]), locked("b", "1.0"))
+        repo.write({FILE: lock.render()})
+        repo.commit()
+    page.head = repo.head
+    page.directories = {"acme": "core"}
+    page.files({"a.yml": conda("acme==3.0")}, {"a.yml": conda("acme==1.0")})
+    page.before[FILE] = lock.render()
+    page.versions = [("acme", "1.0")]
+    title = "### Commits to `acme` that are taken back, from `3.0` to `1.0`\n\n"
+    body = page.body()
+    taken = body.partition(title)[2].partition("\n\n")[0].splitlines()
+    shorts = [repo.git("rev-parse", "--short", one) for one in reversed(commits[1:])]
+    assert [line.split("`")[1] for line in taken] == shorts
+    page.head = None
+    assert "*The history between them is not in this checkout.*" in page.body()
+
+
+HOSTILE = (
+    "fixes #12 and AB#13, !14", "@acme/everybody | `x` <img src=x> [a](https://evil.example) <!--",
+    "``` ~~~ $x$ **b**", "Long " + "x" * 3000, "\u202eright to left \x1b[31m red",
+    "closes https://github.com/acme/tools/issues/15", f"{WHEEL * 300}", "| a | b |",
+    "@<8c8c7d32-0000-0000-0000-000000000000>",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("host", ROOMS)
+def test_what_others_wrote_does_nothing(repo: Repo, page: Page, host: str) -> None:
+    first = repo.commit()
+    for number, subject in enumerate(HOSTILE):
+        repo.write({"core/a.py": f"h = {number}"})
+        repo.git("add", "--all")
+        repo.git(
+            "-c", f"user.name={HOSTILE[(number + 1) % len(HOSTILE)].replace('<', '')}",
+            "commit", "--quiet", "--message", subject,
+        )  # fmt: skip
+    name = "conda @all #16 `|` <b>.yml"
+    page.directories = {"acme": "core"}
+    page.locks([locked("acme", "1.0 @all #17", first)], [locked("acme", "2.0", repo.head)])
+    page.files(
+        {name: conda("acme==1.0 # closes #18", "x # ```")},
+        {name: conda("acme==2.0 # closes #18 @all !19", "x # ````", "y # ~~~ <script>")},
+    )
+    page.verdict(name, "unproven", f"{name}: @bob says | fixes #20 <img> `a` [x](y) **z**")
+    body = page.body(ROOMS[host])
+    check_whole(body, ROOMS[host])
+    assert not re.search(r"#[0-9]|@(?=[\w<])|![0-9]|/issues/[0-9]", body)
+    assert "\u202e" not in body
+    assert "\x1b" not in body
+
+
+def test_a_message_is_made_of_versions_alone(page: Page) -> None:
+    page.locks([locked("a", "1.0"), locked("b", "1 fixes #12\n\nBy: @bob")], [])
+    page.versions = [("a", "1.1"), ("b", "2.0"), ("c", "3.0")]
+    assert wording_of(page.run(), "Pin", page.proposed()).message == (
+        "Pin a 1.1, b 2.0, c 3.0\n\na 1.0 -> 1.1\nb -> 2.0\nc 3.0, its first release\n"
+    )
+
+
+def test_no_secret_is_left_half_by_a_cut_or_by_what_hushes(page: Page) -> None:
+    secret = Secret("hunter2 #1 hunter2/@hunter2hunter2")
+    lines = [f"x{number}  # {'y' * number}{secret.reveal()}" for number in range(180, 240)]
+    page.files({"a.yml": conda("acme")}, {"a.yml": conda("acme==1", *lines)})
+    page.versions = [("acme", "1")]
+    for number in range(100, 170):
+        page.verdict("a.yml", "unproven", f"See `{'y' * number}{secret.reveal()}`.")
+    page.verdict("a.yml", "unproven", f"Not {secret.reveal()}.")
+    body = page.body()
+    assert "hunter" not in body
+    assert "Not \\*\\*\\*." in body
+
+
+# --- its room -------------------------------------------------------------------------------------
+
+
+def large(page: Page, packages: int, definitions: int, line: str) -> None:
+    names = [f"acme-package-{number}" for number in range(packages)]
+    page.locks([locked(one, "1.0") for one in names], [locked(one, "1.1") for one in names])
+    for number in range(definitions):
+        path = f"environments/team-{number}/conda.yml"
+        pins = [names[(number + n) % packages] for n in range(min(5, packages))]
+        page.files(
+            {path: conda(*[f"{one}==1.0" for one in pins])},
+            {path: conda(*[f"{one}==1.1" for one in pins], line if number < 9 else "x")},
+        )
+        page.verdict(path, ("resolved", "unproven")[number % 2], f"{path} has reason {number % 7}.")
+
+
+@pytest.mark.parametrize("host", ROOMS)
+@pytest.mark.parametrize(
+    "line", ["numpy", f"x # {'y' * 100_000}", f"x # {WHEEL * 200}", "x # ```", f"x # {'`' * 200}"]
+)
+def test_what_is_far_too_much_is_shortened_part_by_part(page: Page, host: str, line: str) -> None:
+    large(page, 500, 300, line)
+    start = time.monotonic()
+    body = page.body(room := ROOMS[host])
+    left = summary(page.report)
+    assert all(f"| `acme-package-{number}` |" in left for number in range(500))
+    assert all(wheel.sha256 in left for wheel in locked("acme-package-499", "1.1").wheels)
+    assert time.monotonic() - start < 20
+    check_whole(body, room)
+    length, most = (
+        (len(body), 65_536) if host == "github" else (len(body.encode("utf-16-le")) // 2, 4000)
+    )
+    assert most * 0.9 < length <= most
+    assert body.endswith(CLOSING)
+    assert body.startswith("Pins `acme-package-0 1.1`, ")
+    assert "**150 unproven, 150 resolved**" in body
+    shown = rows(body, "package")
+    assert shown[0] == ["`acme-package-0`", "`1.0`", "`1.1`", "newer"]
+    assert len(shown) > (490 if host == "github" else 3)
+    if len(shown) < 500:
+        assert shown[-1][0] == f"... and {501 - len(shown)} more"
+
+
+@pytest.mark.parametrize("host", ROOMS)
+def test_one_endless_line_hides_no_other(page: Page, host: str) -> None:
+    page.files(
+        {"a.yml": conda("acme==1")}, {"a.yml": conda("acme==2", f"x # {'y' * 100_000}", "z")}
+    )
+    page.versions = [("acme", "2")]
+    body = page.body(ROOMS[host])
+    assert "+      - acme==2\n+      - x # yyy" in body
+    assert "yyy\u2026\n+      - z\n```" in body
+    assert CLOSING not in body
+
+
+def test_azure_counts_as_net_does(page: Page) -> None:
+    page.files({}, {f"{WHEEL * 100}{number}.yml": "x" for number in range(40)})
+    body = page.body(ROOMS["azure"])
+    assert 3500 < len(body.encode("utf-16-le")) // 2 <= 4000
+
+
+@pytest.mark.parametrize("host", ROOMS)
+def test_at_the_limit_one_below_and_one_above(page: Page, host: str) -> None:
+    large(page, 3, 3, f"x # {WHEEL * 30}")
+    room = ROOMS[host]
+    whole = page.body(Room(10**9, room.count))
+    size = room.count(whole)
+    assert page.body(Room(size, room.count)) == whole
+    assert page.report.page == ""
+    assert page.body(Room(size + 1, room.count)) == whole
+    for limit in (*range(size - 40, size), *range(1200, size, 97)):
+        short = page.body(tight := Room(limit, room.count))
+        check_whole(short, tight)
+        assert short.endswith(CLOSING)
+        assert "**1 unproven, 2 resolved**" in short
+
+
+def test_without_a_run_the_closing_names_its_report(page: Page) -> None:
+    large(page, 3, 30, "x")
+    page.environment = {}
+    body = page.body(Room(3000))
+    assert body.endswith("files of this pull request, and the hashes in its record.*")
+    assert "Proposed by wheelstep;" in body
