@@ -61,7 +61,7 @@ def tests(session: nox.Session) -> None:
     _node_modules(session)
     with _in_memory() as place:
         # the order of tests/conftest.py: by itself it begins with the files that have most tests
-        options = ("--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+        options = ("--numprocesses", "3", "--dist", "loadfile", "--no-loadscope-reorder")
         session.run("pytest", *options, *session.posargs, env=place)
 
 
