@@ -12,7 +12,6 @@ from tests.repositories.azure_kit import NAME, Azure, azure
 from tests.servers.azure_repos import Trouble
 from wheelstep.errors import Refused, ServiceRefused, ServiceUnavailable
 from wheelstep.ground.clock import SystemClock
-from wheelstep.repositories.azure_repository import AzureAddress
 from wheelstep.repositories.identity import made_by_us
 
 NEW = b"dependencies:\r\n- acme==2.0\r\n\xff"
@@ -142,7 +141,7 @@ def test_a_branch_is_made_and_replaced_as_a_whole(there: Azure, clone: Path) -> 
 
 
 @pytest.mark.parametrize("trouble", ["503", "503-after", "drop-request", "drop-reply"])
-@pytest.mark.parametrize("nth", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("nth", [1, 2, 3, 4])
 def test_trouble_at_any_request_leaves_nothing_half_done(
     there: Azure, clone: Path, trouble: Trouble, nth: int
 ) -> None:
@@ -152,15 +151,14 @@ def test_trouble_at_any_request_leaves_nothing_half_done(
     assert second is not None
     assert there.at(STABLE) == second
     assert there.show("conda.yml", STABLE) == "two"
-    left = [name for name in there.server.branches(NAME) if name not in {"main", STABLE}]
-    assert len(left) <= (1 if nth == 4 else 0), "a branch of a lost removal is swept later"
+    assert there.server.branches(NAME) == ["main", STABLE]
 
 
 def test_what_a_killed_run_left_is_swept_after_an_hour(there: Azure, clone: Path) -> None:
     for stamp in ("19690101T000000Z-0123456789ab", "19700101T000000Z-0123456789ab"):
         there.world.git(there.bare, "branch", f"wheelstep-next/{stamp}", "main")
     there.world.git(there.bare, "branch", "wheelstep-next/of-somebody", "main")
-    proposed(there, clone, None, "one")
+    proposed(there, clone, proposed(there, clone, None, "one"), "two")
     left = {name for name in there.server.branches(NAME) if name.startswith("wheelstep-next/")}
     assert left == {
         "wheelstep-next/19700101T000000Z-0123456789ab", "wheelstep-next/of-somebody"
@@ -263,50 +261,10 @@ ODD: tuple[object, ...] = (
 def test_an_answer_of_another_shape_is_no_traceback(
     there: Azure, clone: Path, odd: object, part: str
 ) -> None:
-    draft = there.draft(clone, {"conda.yml": NEW})
+    first = proposed(there, clone, None, "one")
     there.server.odd = odd
     for _ in range(3):
         there.server.trouble("odd", part)
     with pytest.raises(ServiceRefused):
-        there.way(clone).replace(STABLE, None, draft, nothing)
-    assert STABLE not in there.server.branches(NAME)
-
-
-@pytest.mark.parametrize(
-    ("url", "base", "project", "repository"),
-    [
-        ("https://dev.azure.com/acme/Train/_git/tools", "https://dev.azure.com/acme", "Train",
-         "tools"),
-        ("https://acme@dev.azure.com/acme/My%20Train/_git/t%20s", "https://dev.azure.com/acme",
-         "My Train", "t s"),
-        ("https://dev.azure.com/acme/_git/tools", "https://dev.azure.com/acme", "tools", "tools"),
-        ("https://acme.visualstudio.com/Train/_git/tools", "https://acme.visualstudio.com", "Train",
-         "tools"),
-        ("https://acme.visualstudio.com/DefaultCollection/Train/_git/tools",
-         "https://acme.visualstudio.com/DefaultCollection", "Train", "tools"),
-        ("https://acme.visualstudio.com/_git/tools", "https://acme.visualstudio.com", "tools",
-         "tools"),
-        ("git@ssh.dev.azure.com:v3/acme/Train/tools", "https://dev.azure.com/acme", "Train",
-         "tools"),
-        ("https://tfs.acme.example/tfs/Main/Train/_git/tools", "https://tfs.acme.example/tfs/Main",
-         "Train", "tools"),
-    ],
-)  # fmt: skip
-def test_addresses(url: str, base: str, project: str, repository: str) -> None:
-    assert AzureAddress.of(url) == AzureAddress(base, project, repository)
-
-
-@pytest.mark.parametrize("url", ["https://github.com/acme/tools", "../tools", "git@x:y/z"])
-def test_other_addresses(url: str) -> None:
-    assert AzureAddress.of(url) is None
-
-
-def test_where_people_are_known() -> None:
-    def people(url: str) -> str:
-        address = AzureAddress.of(url)
-        assert address is not None
-        return address.people
-
-    assert people("https://dev.azure.com/acme/T/_git/t") == "https://vssps.dev.azure.com/acme"
-    assert people("https://acme.visualstudio.com/T/_git/t") == "https://acme.vssps.visualstudio.com"
-    assert people("https://tfs.acme.example/Main/T/_git/t") == "https://tfs.acme.example/Main"
+        proposed(there, clone, first, "two")
+    assert there.at(STABLE) == first
