@@ -36,6 +36,10 @@ LARGE = (
     "TF402462: This push was rejected because its size is greater than the 5120 MB limit for "
     "pushes in this repository."
 )
+LIMITED = (
+    "TF400733: The request has been canceled: Request was blocked due to exceeding usage of "
+    "resource 'Concurrency' in namespace 'User'."
+)
 SECRET = "VS403654: The push was rejected because it contains one or more secrets."
 RIGHT = (
     "TF401027: You need the Git 'GenericContribute' permission to perform this action. Details: "
@@ -79,6 +83,7 @@ CASE = (
         (400, "", CASE, "push-refused", "A policy of the repository at {}", "Policies"),
         (400, "", LARGE, "commit-too-large", "larger than {} takes", "`pin: url`"),
         (400, "", SECRET, "secret-refused", "{} found a secret", "invalid"),
+        (403, "RequestBlockedException", LIMITED, "rate-limited", "{} limits how often", "later"),
         (400, "InvalidArgumentValueException", "Invalid argument value.", "remote-refused",
          "{} refused: Invalid argument value.", "by hand"),
     ],
@@ -92,7 +97,7 @@ def test_each_refusal_says_what_it_is_and_what_to_do(  # noqa: PLR0917 - columns
         no = SaysNo(status, said, kind)
         error = at.error(no, "main")
     assert not no.is_lost_race
-    assert (error.code, error.exit_code) == (code, 5)
+    assert (error.code, error.exit_code) == (code, 6 if code == "rate-limited" else 5)
     assert message.format(URL) in error.message
     assert error.message.endswith(said)
     assert cure in error.cure

@@ -11,7 +11,7 @@ import pytest
 
 from tests.repositories.azure_kit import NAME, Azure, azure
 from tests.repositories.support import add_line, pin
-from tests.servers.azure_repos import Trouble
+from tests.servers.azure_repos import SaysNo, Trouble
 from wheelstep.errors import SettingError
 from wheelstep.ground.clock import SystemClock
 from wheelstep.repositories.interface import Committed
@@ -111,6 +111,20 @@ def test_a_new_branch_takes_one_request_and_another_commit_on_it_four(
     assert there.server.branches(NAME) == ["main", STABLE]
 
 
+def test_an_update_of_a_branch_that_is_refused_as_a_whole_is_a_lost_race(
+    there: Azure, clone: Path
+) -> None:
+    way = there.way(clone)
+    first = way.replace(STABLE, None, there.draft(clone, {"conda.yml": NEW}), nothing)
+
+    def stale() -> None:
+        raise SaysNo(409, "TF401028: The reference has changed.", "GitReferenceStaleException")
+
+    there.server.meanwhile(REFS, stale)
+    assert way.replace(STABLE, first, there.draft(clone, {"conda.yml": b"3"}), nothing) is None
+    assert (there.at(STABLE), there.server.branches(NAME)) == (first, ["main", STABLE])
+
+
 def test_a_branch_that_appears_meanwhile_keeps_its_commit(there: Azure, clone: Path) -> None:
     draft = there.draft(clone, {"conda.yml": NEW})
     there.server.meanwhile("pushes", lambda: commit_by_hand(there, STABLE, "main"))
@@ -121,12 +135,15 @@ def test_a_branch_that_appears_meanwhile_keeps_its_commit(there: Azure, clone: P
 def test_a_branch_that_appears_without_a_commit_of_its_own_is_noticed(
     there: Azure, clone: Path
 ) -> None:
-    repository = there.proposal(clone)
+    draft = there.draft(clone, {"conda.yml": b"1"})
     there.server.meanwhile("pushes", lambda: branch_at(there, STABLE))
-    done = land(repository, pin(), "Pin", clock=there.clock)
+    assert there.way(clone).replace(STABLE, None, draft, nothing) is None
+    branch_gone(there, STABLE)
+    there.server.meanwhile("pushes", lambda: branch_at(there, STABLE))
+    done = land(there.proposal(clone), pin(), "Pin", clock=there.clock)
     assert (done.status, done.sha) == ("pull-request", there.at(STABLE))
     assert there.world.git(there.bare, "rev-list", "--count", f"main..{STABLE}") == "1"
-    assert there.server.labels().count(PUSHES) == 1, "what is there is what is wished"
+    assert there.server.labels().count(PUSHES) == 2, "what is there is what is wished"
 
 
 def test_a_proposal_replaced_by_another_run_meanwhile_keeps_both(there: Azure, clone: Path) -> None:

@@ -28,16 +28,27 @@ def test_an_older_server_is_asked_what_it_knows(tmp_path: Path, seed: Path, vers
         assert there.server.branches(NAME) == ["main", STABLE]
 
 
-def test_a_project_with_a_new_name_is_told(tmp_path: Path, seed: Path) -> None:
+@pytest.mark.parametrize(
+    ("leads_to", "code", "said"),
+    [("/acme/Trains/_apis/git", "remote-moved", r"leads to http://127\.0\.0\.1:\d+/acme/Trains/_apis"),
+     ("https://sps.invalid/_signin?realm=dev.azure.com", "not-authenticated", "people to sign in"),
+     ("https://login.invalid/common/oauth2/authorize?x=y", "not-authenticated", "to sign in")],
+)  # fmt: skip
+def test_where_a_redirect_leads_is_told_and_not_followed(
+    tmp_path: Path, seed: Path, leads_to: str, code: str, said: str
+) -> None:
     with azure(tmp_path, seed) as there:
         clone = there.clone("clone", "--depth=1")
         draft = there.draft(clone, {"conda.yml": b"1"})
-        there.server.leads_to = there.server.url + "/acme/Trains/_apis/git"
-        there.server.trouble("moved", "pushes")
-        with pytest.raises(ServiceRefused, match=r"leads to http://.*/Trains/_apis/") as caught:
+        there.server.leads_to = leads_to
+        for part in ("pushes", "pullRequests"):
+            there.server.trouble("moved", part)
+        with pytest.raises(ServiceRefused, match=said) as caught:
             there.way(clone).commit("main", draft, print)
-        assert caught.value.code == "remote-moved"
-        assert "git remote set-url" in caught.value.cure
+        assert caught.value.code == code
+        with pytest.raises(ServiceRefused, match=said) as caught:
+            there.pulls().latest(STABLE, "main")
+        assert caught.value.code == code
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,11 @@ from tests.repositories.azure_kit import NAME, Azure, azure
 from tests.servers.azure_repos import Trouble
 from wheelstep.errors import Refused, ServiceRefused, ServiceUnavailable
 from wheelstep.ground.clock import SystemClock
+from wheelstep.model import Change
+from wheelstep.repositories import azure_repository, azure_way
 from wheelstep.repositories.identity import made_by_us
+from wheelstep.repositories.interface import Snapshot
+from wheelstep.repositories.land import land
 
 NEW = b"dependencies:\r\n- acme==2.0\r\n\xff"
 STABLE = "wheelstep/main"
@@ -268,3 +272,68 @@ def test_an_answer_of_another_shape_is_no_traceback(
     with pytest.raises(ServiceRefused):
         proposed(there, clone, first, "two")
     assert there.at(STABLE) == first
+
+
+NAMES = ("b\u00fccher \u2603/#1 100%.yml", ".hidden/.env", "a b/c+d&e?.yml", "Windows.txt")
+
+
+def test_any_name_that_is_text_is_committed_and_links_stay(there: Azure, clone: Path) -> None:
+    before = there.world.git(there.bare, "ls-tree", "main", "link.yml", "linked", "tool.sh")
+    files: dict[str, bytes | None] = dict.fromkeys(NAMES, NEW)
+    draft = there.draft(clone, {**files, "windows.txt": None})  # one differs in case alone
+    made = there.way(clone).commit("main", draft, nothing)
+    assert there.world.git(there.bare, "rev-parse", f"{made}^{{tree}}") == draft.tree
+    listed = there.world.git(there.bare, "ls-tree", "main", "link.yml", "linked", "tool.sh")
+    assert listed == before
+    assert there.world.git(there.bare, "ls-tree", "--name-only", "main").count("indows.txt") == 1
+
+
+ODD_NAME = "caf\udce9.yml"
+
+
+@pytest.mark.parametrize(
+    ("path", "code"), [(ODD_NAME, "path-not-possible"), ("tool.sh", "mode-not-possible")]
+)
+def test_what_the_api_cannot_be_told_is_pushed_or_refused(
+    there: Azure, clone: Path, path: str, code: str
+) -> None:
+    def decide(head: Snapshot) -> list[Change]:
+        now = head.read(path)
+        return [] if now == b"2" else [Change(path, now, b"2")]
+
+    with pytest.raises(Refused) as caught:
+        land(there.push(clone, "azure-repos"), decide, "Pin", clock=there.clock)
+    assert (caught.value.code, "commit-with: git" in caught.value.cure) == (code, True)
+    assert there.server.labels() == []
+    done = land(there.push(clone), decide, "Pin", clock=there.clock)
+    assert (done.status, done.sha) == ("pushed", there.at())
+    assert there.show(path) == "2"
+    assert there.server.labels() == [], "git's push"
+
+
+def test_the_request_is_measured_as_it_is_sent(
+    there: Azure, clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: dict[str, bytes | None] = {f"n\u00fcr {number}.yml": b"\xff" for number in range(40)}
+    way, draft = there.way(clone), there.draft(clone, files, "Pin \u2603")
+    assert way.commit("main", draft, nothing)
+    sent = max(there.server.sizes)
+    there.server.calls.clear()
+    draft = there.draft(clone, dict.fromkeys(files, b"\xfe"), "Pin \u2603")
+    edited = sent + 40  # "edit" is longer than "add"
+    monkeypatch.setattr(azure_way, "LARGEST", edited - len("main") + azure_way.ROOM - 1)
+    with pytest.raises(Refused, match="more than Azure Repos takes at once") as caught:
+        way.commit("main", draft, nothing)
+    assert (caught.value.code, there.server.calls) == ("commit-too-large", [])
+    monkeypatch.setattr(azure_way, "LARGEST", edited - len("main") + azure_way.ROOM)
+    assert way.commit("main", draft, nothing)
+
+
+def test_a_request_that_is_too_large_all_the_same_is_told(
+    there: Azure, clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = there.draft(clone, {"conda.yml": NEW})
+    monkeypatch.setattr(azure_repository, "LARGEST", 100)
+    with pytest.raises(Refused, match="more than Azure Repos takes at once"):
+        there.way(clone).commit("main", draft, nothing)
+    assert "POST git/repositories/tools/pushes" not in there.server.labels()

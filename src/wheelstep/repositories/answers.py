@@ -56,6 +56,13 @@ ROWS: Final = (
         " push to.",
     ),
     _row(
+        r"TF400733|VS402962|exceeding usage of resource",
+        ServiceUnavailable,
+        "rate-limited",
+        "{remote} limits how often it may be asked: {quote}",
+        "Run it again later.",
+    ),
+    _row(
         r"VS403702",
         ServiceRefused,
         "author-refused",

@@ -187,7 +187,7 @@ class AzureRepository:
                 headers=headers,
                 credentials=who,
                 body=body,
-                ok=OK if method in {"GET", "OPTIONS"} else (*OK, *REDIRECTS),
+                ok=(*OK, *REDIRECTS),  # not followed: most lead to where people sign in
                 accept_statuses=SEEN,
                 repeatable=repeatable or method in {"GET", "OPTIONS"},
             )
