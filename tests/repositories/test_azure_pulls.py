@@ -11,7 +11,8 @@ import pytest
 from tests.repositories.azure_kit import NAME, Azure, azure
 from tests.servers.azure_repos import Pull, Trouble
 from wheelstep.errors import ServiceRefused
-from wheelstep.repositories.pulls import Merge, PullWish
+from wheelstep.repositories.interface import Wording
+from wheelstep.repositories.pulls import Merge, PullSettings, PullWish
 
 BRANCH = "wheelstep/main"
 ANN = "11111111-2222-3333-4444-555555555555"
@@ -284,3 +285,11 @@ def test_an_answer_of_another_shape_is_no_traceback(there: Azure, odd: object) -
     there.server.trouble("odd", "POST git/repositories/tools/pullRequests")
     with pytest.raises(ServiceRefused):
         there.pulls().create(BRANCH, "main", WISH)
+
+
+def test_a_name_that_is_no_text_reaches_the_page_as_text(there: Azure) -> None:
+    wish = PullSettings().wish(Wording("Pin caf\udce9.yml", "", "`caf\udce9.yml` b\u00fccher"))
+    there.pulls().create(BRANCH, "main", wish)
+    [pull] = pulls_of(there)
+    assert pull.title == "Pin caf\ufffd.yml"
+    assert pull.description == "`caf\ufffd.yml` b\u00fccher"
