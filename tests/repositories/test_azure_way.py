@@ -70,6 +70,9 @@ def test_a_branch_that_has_moved_is_left_alone(there: Azure, clone: Path) -> Non
 
 def test_racing_commits_all_end_on_the_branch(there: Azure) -> None:
     clones = [there.clone(f"clone-{number}", "--depth=1") for number in range(10)]
+    lost: list[Trouble] = ["drop-reply", "503-after", "drop-request", "429"]
+    for number, trouble in enumerate(lost):
+        there.server.trouble(trouble, "pushes", nth=3 * number + 1)
 
     def run(number: int) -> None:
         clone = clones[number]

@@ -52,7 +52,8 @@ def push(state: AzureReposServer, token: Token, name: str, body: Any) -> Any:
         path = change["item"]["path"].removeprefix("/")
         there = read(bare, "cat-file", "-e", f"{old}:{path}") is not None
         if there != (change["changeType"] != "add"):
-            raise SaysNo(400, f"TF401028: The path '{path}' does not fit the change.")
+            message = f"TF401174: The item '/{path}' is there already, or could not be found."
+            raise SaysNo(400, message, "GitItemNotFoundException")
         if change["changeType"] == "delete":
             deletions.append(path)
             continue
