@@ -146,6 +146,18 @@ def test_a_branch_that_appears_without_a_commit_of_its_own_is_noticed(
     assert there.server.labels().count(PUSHES) == 2, "what is there is what is wished"
 
 
+def test_a_service_that_does_not_tell_what_is_new_is_no_endless_race(
+    there: Azure, clone: Path
+) -> None:
+    there.server.tells_new = False
+    repository = there.proposal(clone)
+    for version in ("2.0", "3.0"):
+        assert land(repository, pin(version=version), "Pin", clock=there.clock).sha == there.at(
+            STABLE
+        )
+    assert there.server.labels().count(PUSHES) == 2
+
+
 def test_a_proposal_replaced_by_another_run_meanwhile_keeps_both(there: Azure, clone: Path) -> None:
     other = there.clone("other")
     repository = there.proposal(clone)

@@ -128,6 +128,8 @@ class AzureReposServer(GitServer):
     """Ways to complete a pull request that a policy forbids."""
     completes: bool = True
     """A pull request can be set to complete by itself."""
+    tells_new: bool = True
+    """A push's answer tells by zeros that it made its branch: observed, and not documented."""
     pushes: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     """Repository -> what the API's pushes did, oldest first."""
     sizes: list[int] = field(default_factory=list)

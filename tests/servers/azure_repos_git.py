@@ -73,7 +73,8 @@ def push(state: AzureReposServer, token: Token, name: str, body: Any) -> Any:
             "cannot update it. Please try again."
         )
         raise SaysNo(409, message, "GitReferenceStaleException") from error
-    done = {"name": ref, "oldObjectId": ZEROS if new else old, "newObjectId": made}
+    was = ZEROS if new and state.tells_new else old
+    done = {"name": ref, "oldObjectId": was, "newObjectId": made}
     state.pushes.setdefault(name, []).append(done)
     return {"pushId": 7, "commits": [{"commitId": made}], "refUpdates": [done]}
 

@@ -79,10 +79,7 @@ class AzureWay:
         check_names(draft, "Azure Repos")
         # content is sent in base64, which takes a third more
         whole = sum(len(content) for content in draft.contents.values())
-        if (
-            whole > LARGEST
-            or len(json.dumps(self._document("", draft).serialize())) > LARGEST - ROOM
-        ):
+        if whole > LARGEST or self._size(draft) > LARGEST - ROOM:
             raise _too_large()
 
     def commit(self, branch: str, draft: Draft, noted: Noted) -> str | None:
@@ -186,9 +183,9 @@ class AzureWay:
             else:
                 made, created = self._at.read(partial(_made, done))
                 if new:
-                    # made by somebody else meanwhile, at that very commit: nothing is lost, and
+                    # else somebody made it meanwhile, at that very commit: nothing is lost, and
                     # the caller looks at what is there
-                    return made if created else None
+                    return made if created or branch.startswith(NEXT) else None
                 return self._undone(branch, made) if created else made
         raise AssertionError("the last attempt returns or raises")
 
