@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.repositories.conftest import ME, World
@@ -17,8 +17,13 @@ from wheelstep.model import Change
 from wheelstep.repositories.azure_pulls import AzurePulls
 from wheelstep.repositories.azure_repository import AzureRepository
 from wheelstep.repositories.azure_way import AzureWay
+from wheelstep.repositories.hosting import WayName
+from wheelstep.repositories.identity import Identity
+from wheelstep.repositories.interface import Repository
 from wheelstep.repositories.objects import GitSnapshot, write_blobs
+from wheelstep.repositories.pulls import PullSettings
 from wheelstep.repositories.remote import Remote
+from wheelstep.repositories.table import Wish, repository_of
 from wheelstep.repositories.way import Draft, draft_of
 
 __all__ = ["NAME", "Azure", "azure"]
@@ -70,6 +75,22 @@ class Azure:
         return AzureWay(
             self.repository(), self.git(clone), self.remote(clone), ME if author else None
         )
+
+    def push(
+        self, clone: Path, way: WayName = "auto", author: Identity | None = None
+    ) -> Repository:
+        """What `commit: push` commits to."""
+        return repository_of("push", replace(self._wish(clone, way), given=author))
+
+    def proposal(self, clone: Path, pull: PullSettings | None = None) -> Repository:
+        """What `commit: pull-request` commits to."""
+        return repository_of("pull-request", replace(self._wish(clone, "auto"), pull=pull))
+
+    def _wish(self, clone: Path, way: WayName) -> Wish:
+        return Wish(
+            git=self.git(clone), host="terminal", environment=self.world.environment,
+            branch="main", token=Secret(self.password), way=way, clock=self.clock,
+        )  # fmt: skip
 
     def pulls(self) -> AzurePulls:
         return AzurePulls(self.repository())

@@ -12,8 +12,11 @@ from tests.repositories.azure_kit import NAME, Azure, azure
 from tests.servers.azure_repos import Trouble
 from wheelstep.errors import Refused, ServiceRefused, ServiceUnavailable
 from wheelstep.ground.clock import SystemClock
-from wheelstep.repositories.azure_repository import AzureAddress
+from wheelstep.model import Change
+from wheelstep.repositories import azure_repository, azure_way
 from wheelstep.repositories.identity import made_by_us
+from wheelstep.repositories.interface import Snapshot
+from wheelstep.repositories.land import land
 
 NEW = b"dependencies:\r\n- acme==2.0\r\n\xff"
 STABLE = "wheelstep/main"
@@ -67,6 +70,9 @@ def test_a_branch_that_has_moved_is_left_alone(there: Azure, clone: Path) -> Non
 
 def test_racing_commits_all_end_on_the_branch(there: Azure) -> None:
     clones = [there.clone(f"clone-{number}", "--depth=1") for number in range(10)]
+    lost: list[Trouble] = ["drop-reply", "503-after", "drop-request", "429"]
+    for number, trouble in enumerate(lost):
+        there.server.trouble(trouble, "pushes", nth=3 * number + 1)
 
     def run(number: int) -> None:
         clone = clones[number]
@@ -142,7 +148,7 @@ def test_a_branch_is_made_and_replaced_as_a_whole(there: Azure, clone: Path) -> 
 
 
 @pytest.mark.parametrize("trouble", ["503", "503-after", "drop-request", "drop-reply"])
-@pytest.mark.parametrize("nth", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("nth", [1, 2, 3, 4])
 def test_trouble_at_any_request_leaves_nothing_half_done(
     there: Azure, clone: Path, trouble: Trouble, nth: int
 ) -> None:
@@ -152,15 +158,14 @@ def test_trouble_at_any_request_leaves_nothing_half_done(
     assert second is not None
     assert there.at(STABLE) == second
     assert there.show("conda.yml", STABLE) == "two"
-    left = [name for name in there.server.branches(NAME) if name not in {"main", STABLE}]
-    assert len(left) <= (1 if nth == 4 else 0), "a branch of a lost removal is swept later"
+    assert there.server.branches(NAME) == ["main", STABLE]
 
 
 def test_what_a_killed_run_left_is_swept_after_an_hour(there: Azure, clone: Path) -> None:
     for stamp in ("19690101T000000Z-0123456789ab", "19700101T000000Z-0123456789ab"):
         there.world.git(there.bare, "branch", f"wheelstep-next/{stamp}", "main")
     there.world.git(there.bare, "branch", "wheelstep-next/of-somebody", "main")
-    proposed(there, clone, None, "one")
+    proposed(there, clone, proposed(there, clone, None, "one"), "two")
     left = {name for name in there.server.branches(NAME) if name.startswith("wheelstep-next/")}
     assert left == {
         "wheelstep-next/19700101T000000Z-0123456789ab", "wheelstep-next/of-somebody"
@@ -263,50 +268,75 @@ ODD: tuple[object, ...] = (
 def test_an_answer_of_another_shape_is_no_traceback(
     there: Azure, clone: Path, odd: object, part: str
 ) -> None:
-    draft = there.draft(clone, {"conda.yml": NEW})
+    first = proposed(there, clone, None, "one")
     there.server.odd = odd
     for _ in range(3):
         there.server.trouble("odd", part)
     with pytest.raises(ServiceRefused):
-        there.way(clone).replace(STABLE, None, draft, nothing)
-    assert STABLE not in there.server.branches(NAME)
+        proposed(there, clone, first, "two")
+    assert there.at(STABLE) == first
+
+
+NAMES = ("b\u00fccher \u2603/#1 100%.yml", ".hidden/.env", "a b/c+d&e?.yml", "Windows.txt")
+
+
+def test_any_name_that_is_text_is_committed_and_links_stay(there: Azure, clone: Path) -> None:
+    before = there.world.git(there.bare, "ls-tree", "main", "link.yml", "linked", "tool.sh")
+    files: dict[str, bytes | None] = dict.fromkeys(NAMES, NEW)
+    draft = there.draft(clone, {**files, "windows.txt": None})  # one differs in case alone
+    made = there.way(clone).commit("main", draft, nothing)
+    assert there.world.git(there.bare, "rev-parse", f"{made}^{{tree}}") == draft.tree
+    listed = there.world.git(there.bare, "ls-tree", "main", "link.yml", "linked", "tool.sh")
+    assert listed == before
+    assert there.world.git(there.bare, "ls-tree", "--name-only", "main").count("indows.txt") == 1
+
+
+ODD_NAME = "caf\udce9.yml"
 
 
 @pytest.mark.parametrize(
-    ("url", "base", "project", "repository"),
-    [
-        ("https://dev.azure.com/acme/Train/_git/tools", "https://dev.azure.com/acme", "Train",
-         "tools"),
-        ("https://acme@dev.azure.com/acme/My%20Train/_git/t%20s", "https://dev.azure.com/acme",
-         "My Train", "t s"),
-        ("https://dev.azure.com/acme/_git/tools", "https://dev.azure.com/acme", "tools", "tools"),
-        ("https://acme.visualstudio.com/Train/_git/tools", "https://acme.visualstudio.com", "Train",
-         "tools"),
-        ("https://acme.visualstudio.com/DefaultCollection/Train/_git/tools",
-         "https://acme.visualstudio.com/DefaultCollection", "Train", "tools"),
-        ("https://acme.visualstudio.com/_git/tools", "https://acme.visualstudio.com", "tools",
-         "tools"),
-        ("git@ssh.dev.azure.com:v3/acme/Train/tools", "https://dev.azure.com/acme", "Train",
-         "tools"),
-        ("https://tfs.acme.example/tfs/Main/Train/_git/tools", "https://tfs.acme.example/tfs/Main",
-         "Train", "tools"),
-    ],
-)  # fmt: skip
-def test_addresses(url: str, base: str, project: str, repository: str) -> None:
-    assert AzureAddress.of(url) == AzureAddress(base, project, repository)
+    ("path", "code"), [(ODD_NAME, "path-not-possible"), ("tool.sh", "mode-not-possible")]
+)
+def test_what_the_api_cannot_be_told_is_pushed_or_refused(
+    there: Azure, clone: Path, path: str, code: str
+) -> None:
+    def decide(head: Snapshot) -> list[Change]:
+        now = head.read(path)
+        return [] if now == b"2" else [Change(path, now, b"2")]
+
+    with pytest.raises(Refused) as caught:
+        land(there.push(clone, "azure-repos"), decide, "Pin", clock=there.clock)
+    assert (caught.value.code, "commit-with: git" in caught.value.cure) == (code, True)
+    assert there.server.labels() == []
+    done = land(there.push(clone), decide, "Pin", clock=there.clock)
+    assert (done.status, done.sha) == ("pushed", there.at())
+    assert there.show(path) == "2"
+    assert there.server.labels() == [], "git's push"
 
 
-@pytest.mark.parametrize("url", ["https://github.com/acme/tools", "../tools", "git@x:y/z"])
-def test_other_addresses(url: str) -> None:
-    assert AzureAddress.of(url) is None
+def test_the_request_is_measured_as_it_is_sent(
+    there: Azure, clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: dict[str, bytes | None] = {f"n\u00fcr {number}.yml": b"\xff" for number in range(40)}
+    way, draft = there.way(clone), there.draft(clone, files, "Pin \u2603")
+    assert way.commit("main", draft, nothing)
+    sent = max(there.server.sizes)
+    there.server.calls.clear()
+    draft = there.draft(clone, dict.fromkeys(files, b"\xfe"), "Pin \u2603")
+    edited = sent + 40  # "edit" is longer than "add"
+    monkeypatch.setattr(azure_way, "LARGEST", edited - len("main") + azure_way.ROOM - 1)
+    with pytest.raises(Refused, match="more than Azure Repos takes at once") as caught:
+        way.commit("main", draft, nothing)
+    assert (caught.value.code, there.server.calls) == ("commit-too-large", [])
+    monkeypatch.setattr(azure_way, "LARGEST", edited - len("main") + azure_way.ROOM)
+    assert way.commit("main", draft, nothing)
 
 
-def test_where_people_are_known() -> None:
-    def people(url: str) -> str:
-        address = AzureAddress.of(url)
-        assert address is not None
-        return address.people
-
-    assert people("https://dev.azure.com/acme/T/_git/t") == "https://vssps.dev.azure.com/acme"
-    assert people("https://acme.visualstudio.com/T/_git/t") == "https://acme.vssps.visualstudio.com"
-    assert people("https://tfs.acme.example/Main/T/_git/t") == "https://tfs.acme.example/Main"
+def test_a_request_that_is_too_large_all_the_same_is_told(
+    there: Azure, clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = there.draft(clone, {"conda.yml": NEW})
+    monkeypatch.setattr(azure_repository, "LARGEST", 100)
+    with pytest.raises(Refused, match="more than Azure Repos takes at once"):
+        there.way(clone).commit("main", draft, nothing)
+    assert "POST git/repositories/tools/pushes" not in there.server.labels()

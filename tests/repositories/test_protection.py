@@ -148,13 +148,21 @@ def test_a_blocking_policy_of_azure_repos_protects_its_branch(
     assert isinstance(told, Protected if protected else Unprotected)
 
 
-def test_the_short_address_of_a_projects_main_repository_is_understood() -> None:
-    told, _ = asked(
-        {"/org/repo/_apis/git/repositories/repo": {"id": ID},
-         "/org/repo/_apis/policy/configurations": {"value": []}},
-        "{server}/org/_git/repo",
+@pytest.mark.parametrize(
+    ("place", "before"),
+    [("/org/_git/repo", "/org/repo"), ("/tfs/Main/_git/repo", "/tfs/Main/repo"),
+     ("/tfs/Main/Train/_git/repo", "/tfs/Main/Train")],
+)  # fmt: skip
+def test_a_short_address_and_a_server_are_asked_in_a_version_that_each_has(
+    place: str, before: str
+) -> None:
+    told, web = asked(
+        {f"{before}/_apis/git/repositories/repo": {"id": ID},
+         f"{before}/_apis/policy/configurations": {"value": []}},
+        f"{{server}}{place}",
     )  # fmt: skip
     assert told == Unprotected()
+    assert {one.path.partition("?")[2] for one in web.asked} == {"api-version=5.0"}
 
 
 def test_policies_that_are_not_shown_are_not_known() -> None:

@@ -7,7 +7,7 @@ can be ordered of it is here; what it answers is in azure_repos_rest.py.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,9 +17,11 @@ from tests.servers.git_http import USERS, GitServer, git, served
 
 __all__ = ["TOKENS", "AzureReposServer", "Call", "Pull", "SaysNo", "Token", "azure_repos_server"]
 
-Trouble = Literal["503", "503-after", "drop-request", "drop-reply", "429", "sign-in", "odd"]
-"""What goes wrong: before the work, or "after" it; "sign-in" is the page for people, "odd" what
-`odd` says."""
+Trouble = Literal[
+    "503", "503-after", "drop-request", "drop-reply", "429", "sign-in", "moved", "odd"
+]
+"""What goes wrong: before the work, or "after" it; "sign-in" is the page for people, "moved"
+leads where `leads_to` says, "odd" is what `odd` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +117,44 @@ class AzureReposServer(GitServer):
     pulls: dict[str, list[Pull]] = field(default_factory=dict)
     people: dict[str, str] = field(default_factory=dict)
     """What somebody is looked for by -> their id."""
+    namesakes: dict[str, list[str]] = field(default_factory=dict)
+    """What several are looked for by -> their ids."""
+    version: float = 7.2
+    """The newest of the API that it knows."""
+    email: str = ""
+    """How the address of each commit's author has to end."""
+    no_work_items: set[int] = field(default_factory=set)
+    no_strategies: set[str] = field(default_factory=set)
+    """Ways to complete a pull request that a policy forbids."""
+    completes: bool = True
+    """A pull request can be set to complete by itself."""
+    tells_new: bool = True
+    """A push's answer tells by zeros that it made its branch: observed, and not documented."""
+    pushes: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    """Repository -> what the API's pushes did, oldest first."""
+    sizes: list[int] = field(default_factory=list)
+    """Bytes of each request."""
+    events: list[tuple[str, Callable[[], object]]] = field(default_factory=list)
     ordered: list[_Ordered] = field(default_factory=list)
+    leads_to: str = ""
     odd: Any = None
     """The document of an "odd" answer."""
 
     def trouble(self, trouble: Trouble, part: str = "", *, nth: int = 1) -> None:
         """Order what goes wrong with the nth of the next calls whose label has `part` in it."""
         self.ordered.append(_Ordered(trouble, part, nth - 1))
+
+    def meanwhile(self, part: str, act: Callable[[], object]) -> None:
+        """Let something happen just before the next call whose label has `part` in it is heard."""
+        self.events.append((part, act))
+
+    def take_event(self, call: Call) -> None:
+        with self.lock:
+            found = next((one for one in self.events if one[0] in call.label), None)
+            if found is None:
+                return
+            self.events.remove(found)
+        found[1]()  # it may ask this server, too
 
     def take_trouble(self, call: Call) -> Trouble | None:
         with self.lock:

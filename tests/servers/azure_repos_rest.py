@@ -12,10 +12,13 @@ from urllib.parse import parse_qs, unquote
 
 from tests.servers import azure_repos_specs, git_http
 from tests.servers.azure_repos import TOKENS, AzureReposServer, Call, Pull, SaysNo, Token
-from tests.servers.github_git import Moved, Update, commit_of, commit_on, move, read, ref_at
+from tests.servers.azure_repos_git import list_pushes, list_refs, push, update_ref
+from tests.servers.github_git import ref_at
 
 __all__ = ["Handler", "Server"]
 
+LARGEST = 26_214_400
+VERSION = re.compile(r"api-version=(\d+\.\d)")
 ZEROS = "0" * 40
 PLACE = re.compile(
     r"/(?P<organization>[^/]+)/(?P<project>[^/]+)/_apis/git/repositories/(?P<name>[^/]+)"
@@ -75,6 +78,7 @@ class Handler(git_http._Handler):
         time.sleep(self.state.latency)
         path, _, query = self.path.partition("?")
         call = Call(self.command, unquote(path), json.loads(body) if body else None)
+        self.state.sizes.append(len(body))
         with self.state.lock:
             self.state.calls.append(call)
         match self.state.take_trouble(call):
@@ -84,6 +88,8 @@ class Handler(git_http._Handler):
                 self._document(429, {"message": "TF400733: delayed"}, {"Retry-After": "2"})
             case "sign-in":
                 self._say(203, b"<html>Sign in</html>", {"Content-Type": "text/html"})
+            case "moved":
+                self._say(302, b"", {"Location": self.state.leads_to})
             case "odd":
                 self._document(200, self.state.odd)
             case "drop-request":
@@ -98,8 +104,15 @@ class Handler(git_http._Handler):
 
     def _worked(self, call: Call, query: str, body: bytes) -> tuple[int, Any]:
         try:
+            self.state.take_event(call)
             token = _who(self.headers.get("Authorization") or "")
             headers = dict(self.headers.items())
+            if self.command != "OPTIONS":
+                self._check_version(headers["Accept"])
+            if len(body) > LARGEST:
+                raise SaysNo(
+                    413, "The page was not displayed because the request entity is too large."
+                )
             found = azure_repos_specs.violations(self.command, self.path, headers, body)
             self.state.violations += [f"{self.command} {self.path}: {one}" for one in found]
             with self.state.lock:
@@ -110,6 +123,16 @@ class Handler(git_http._Handler):
         except Exception:  # noqa: BLE001 - a mistake of this stand-in, which a test is to show
             self.state.violations.append(traceback.format_exc())
             return 500, {"message": "a mistake of the stand-in"}
+
+    def _check_version(self, accepted: str) -> None:
+        """Refuse a version that is newer than this server."""
+        asked = VERSION.search(accepted)
+        if asked and float(asked[1]) > self.state.version:
+            message = (
+                f"The requested REST API version of {asked[1]} is out of range for this server. "
+                f"The latest REST API version this server supports is {self.state.version}."
+            )
+            raise SaysNo(400, message, "VssVersionOutOfRangeException")
 
     def _document(self, status: int, document: Any, headers: dict[str, str] | None = None) -> None:
         kind = {"Content-Type": "application/json; charset=utf-8; api-version=7.1"}
@@ -132,8 +155,8 @@ def _answer(  # noqa: PLR0911 - a return for each route
     if call.method == "OPTIONS":
         value = [
             {"id": id_, "area": area, "resourceName": name, "routeTemplate": template,
-             "resourceVersion": version, "minVersion": 1.0, "maxVersion": 7.2,
-             "releasedVersion": "7.1"}
+             "resourceVersion": version, "minVersion": 1.0, "maxVersion": state.version,
+             "releasedVersion": f"{min(7.1, state.version)}"}
             for id_, area, name, version, template in LOCATIONS
         ]  # fmt: skip
         return 200, {"count": len(value), "value": value}
@@ -141,8 +164,8 @@ def _answer(  # noqa: PLR0911 - a return for each route
         return 200, {"authenticatedUser": {"id": token.id, "providerDisplayName": token.name}}
     if call.path.lower().endswith("/_apis/identities"):
         wanted = query["filterValue"][0]
-        found = [{"id": id_, "isActive": True, "providerDisplayName": name}
-                 for name, id_ in state.people.items() if name == wanted]  # fmt: skip
+        ids = state.namesakes.get(wanted, [state.people[wanted]] if wanted in state.people else [])
+        found = [{"id": id_, "isActive": True, "providerDisplayName": wanted} for id_ in ids]
         return 200, {"count": len(found), "value": found}
     place = PLACE.fullmatch(call.path)
     name = f"{place['organization']}/{place['project']}/_git/{place['name']}" if place else ""
@@ -155,11 +178,13 @@ def _answer(  # noqa: PLR0911 - a return for each route
     parts = (place["rest"] or "").strip("/").split("/")
     match [call.method, *parts]:
         case ["POST", "pushes"]:
-            return 201, _push(state, token, name, call.body)
+            return 201, push(state, token, name, call.body)
+        case ["GET", "pushes"]:
+            return 200, list_pushes(state, name, query)
         case ["GET", "refs"]:
-            return 200, _refs(state, name, query.get("filter", [""])[0])
+            return 200, list_refs(state, name, query.get("filter", [""])[0])
         case ["POST", "refs"]:
-            value = [_update(state, token, name, one) for one in call.body]
+            value = [update_ref(state, token, name, one) for one in call.body]
             return 200, {"count": len(value), "value": value}
         case [_, "pullRequests", *rest]:
             return _pulls(state, token, name, call, query, rest)
@@ -167,104 +192,10 @@ def _answer(  # noqa: PLR0911 - a return for each route
             raise SaysNo(404, "TF400898: no such route")
 
 
-# -- pushes and refs
-
-
-def _may_write(token: Token, permission: str) -> None:
-    message = (
-        f"TF401027: You need the Git '{permission}' permission to perform this action. Details: "
-        f"identity 'Build\\{token.id}', scope 'repository'."
-    )
-    if not token.contributes:
-        raise SaysNo(403, message, "GitNeedsPermissionException")
-
-
-def _guard(state: AzureReposServer, name: str, ref: str) -> None:
-    if (name, ref.removeprefix("refs/heads/")) in state.policies:
-        message = (
-            "TF402455: Pushes to this branch are not permitted; you must use a pull request to "
-            "update this branch."
-        )
-        raise SaysNo(403, message, "GitRefUpdateRejectedByPolicyException")
-
-
-def _push(state: AzureReposServer, token: Token, name: str, body: Any) -> Any:
-    _may_write(token, "GenericContribute")
-    [update], [commit] = body["refUpdates"], body["commits"]
-    ref, old, bare = update["name"], update["oldObjectId"], state.bare(name)
-    _guard(state, name, ref)
-    additions: dict[str, bytes] = {}
-    deletions = []
-    for change in commit["changes"]:
-        path = change["item"]["path"].removeprefix("/")
-        there = read(bare, "cat-file", "-e", f"{old}:{path}") is not None
-        if there != (change["changeType"] != "add"):
-            raise SaysNo(400, f"TF401028: The path '{path}' does not fit the change.")
-        if change["changeType"] == "delete":
-            deletions.append(path)
-            continue
-        given = change["newContent"]
-        assert given["contentType"] == "base64Encoded"
-        additions[path] = base64.b64decode(given["content"])
-    author = (commit.get("author") or {}).get("name") or token.name
-    try:
-        made = commit_on(
-            bare, ref.removeprefix("refs/heads/"), old, author=author,
-            message=commit["comment"], additions=additions, deletions=deletions,
-        )  # fmt: skip
-    except Moved as error:
-        message = (
-            f"TF401028: The reference '{ref}' has already been updated by another client, so you "
-            "cannot update it. Please try again."
-        )
-        raise SaysNo(409, message, "GitReferenceStaleException") from error
-    return {
-        "pushId": 7,
-        "commits": [{"commitId": made}],
-        "refUpdates": [{"name": ref, "oldObjectId": old, "newObjectId": made}],
-    }
-
-
-def _refs(state: AzureReposServer, name: str, start: str) -> Any:
-    listed = read(state.bare(name), "for-each-ref", "--format=%(refname) %(objectname)") or ""
-    value = [
-        {"name": ref, "objectId": oid}
-        for ref, oid in (line.split(" ") for line in listed.splitlines())
-        if ref.startswith(f"refs/{start}")
-    ]
-    return {"count": len(value), "value": value}
-
-
-def _update(state: AzureReposServer, token: Token, name: str, one: Any) -> Any:
-    bare, ref = state.bare(name), one["name"]
-    old, new = one["oldObjectId"], one["newObjectId"]
-    said = {"name": ref, "oldObjectId": old, "newObjectId": new, "success": False}
-    _may_write(token, "CreateBranch")
-    if (name, ref.removeprefix("refs/heads/")) in state.policies:
-        return {**said, "updateStatus": "rejectedByPolicy"}
-    now = ref_at(bare, ref) or ZEROS
-    if now != old:
-        return {**said, "updateStatus": "staleOldObjectId"}
-    if new != ZEROS and commit_of(bare, new) is None:
-        return {**said, "updateStatus": "unresolvableToCommit"}
-    forward = old == ZEROS or read(bare, "merge-base", "--is-ancestor", old, new) is not None
-    if not token.forces and (new == ZEROS or not forward):
-        return {**said, "updateStatus": "forcePushRequired"}
-    try:
-        move(bare, [Update(ref, old, new, force=True)])
-    except Moved:
-        return {**said, "updateStatus": "staleOldObjectId"}
-    if new == ZEROS:
-        for pull in state.pulls.get(name, []):
-            if pull.source == ref and pull.status == "active":
-                pull.title += " (source branch deleted)"
-    return {**said, "success": True, "updateStatus": "succeeded"}
-
-
 # -- pull requests
 
 
-def _pulls(  # noqa: PLR0911, PLR0917 - a return for each route
+def _pulls(  # noqa: C901, PLR0911, PLR0917 - a return for each route
     state: AzureReposServer, token: Token, name: str, call: Call, query: Any, rest: list[str]
 ) -> tuple[int, Any]:
     pulls = state.pulls.setdefault(name, [])
@@ -281,7 +212,10 @@ def _pulls(  # noqa: PLR0911, PLR0917 - a return for each route
             if wanted["status"] in {"all", pull.status}
             and (pull.source, pull.target) == (wanted["sourceRefName"], wanted["targetRefName"])
         ]  # fmt: skip
-        return 200, {"count": len(found), "value": [_shown(state, name, one) for one in found]}
+        rows = [_shown(state, name, one) for one in found]
+        for row in rows:
+            row["description"] = row["description"][:400]
+        return 200, {"count": len(rows), "value": rows}
     if not rest:
         return 201, _created(state, name, pulls, call.body)
     pull = pulls[int(rest[0]) - 1]
@@ -289,22 +223,34 @@ def _pulls(  # noqa: PLR0911, PLR0917 - a return for each route
         case ["GET"]:
             return 200, _shown(state, name, pull)
         case ["PATCH"]:
-            _changed(pull, call.body)
+            _changed(state, name, pull, call.body)
             return 200, _shown(state, name, pull)
         case ["GET", "labels"]:
             value = [{"id": ZEROS, "name": one, "active": True} for one in pull.labels]
             return 200, {"count": len(value), "value": value}
         case ["POST", "labels"]:
-            pull.labels.append(call.body["name"])
+            _labelled(pull, call.body["name"])
             return 200, {"id": ZEROS, "name": call.body["name"], "active": True}
         case ["PUT", "reviewers", id_]:
-            pull.reviewers.append(id_)
+            _reviewed(state, pull, id_)
             return 200, {"id": id_, "vote": 0}
         case ["POST", "threads"]:
             pull.comments += [one["content"] for one in call.body["comments"]]
             return 200, {"id": 1}
         case _:
             raise SaysNo(404, "TF400898: no such route")
+
+
+def _labelled(pull: Pull, name: str) -> None:
+    if "," in name:
+        raise SaysNo(400, "The label has a character that it cannot have.", "InvalidTagName")
+    pull.labels.append(name)
+
+
+def _reviewed(state: AzureReposServer, pull: Pull, id_: str) -> None:
+    if id_ not in state.people.values():
+        raise SaysNo(404, f"The identity {id_} is not found.", "IdentityNotFoundException")
+    pull.reviewers.append(id_)
 
 
 def _created(state: AzureReposServer, name: str, pulls: list[Pull], body: Any) -> Any:
@@ -318,6 +264,13 @@ def _created(state: AzureReposServer, name: str, pulls: list[Pull], body: Any) -
             "TF401179: An active pull request for the source and target branch already exists."
         )
         raise SaysNo(409, message, "GitPullRequestExistsException")
+    for item in body.get("workItemRefs") or ():
+        if int(item["id"]) in state.no_work_items:
+            message = (
+                f"TF401232: Work item {item['id']} does not exist, or you do not have permissions "
+                "to read it."
+            )
+            raise SaysNo(404, message, "WorkItemUnauthorizedAccessException")
     pull = Pull(
         len(pulls) + 1, source, target, body["title"], body.get("description") or "",
         draft=bool(body.get("isDraft")),
@@ -333,18 +286,25 @@ def _check_description(body: Any) -> None:
         raise SaysNo(400, "Invalid argument value. Parameter name: description is too long.")
 
 
-def _changed(pull: Pull, body: Any) -> None:
+def _changed(state: AzureReposServer, name: str, pull: Pull, body: Any) -> None:
     _check_description(body)
+    if "autoCompleteSetBy" in body and pull.draft:
+        raise SaysNo(400, "A draft pull request cannot complete.", "InvalidArgumentValueException")
+    strategy = (body.get("completionOptions") or {}).get("mergeStrategy")
+    if strategy in state.no_strategies:
+        message = f"TF402469: The merge strategy {strategy} is not allowed by the branch's policy."
+        raise SaysNo(409, message, "GitPullRequestCompletionException")
     pull.title = body.get("title", pull.title)
     pull.description = body.get("description", pull.description)
     pull.status = body.get("status", pull.status)
-    if "autoCompleteSetBy" in body:
+    if "autoCompleteSetBy" in body and state.completes:
         pull.completed_by = body["autoCompleteSetBy"]["id"]
     pull.completes = body.get("completionOptions", pull.completes)
 
 
 def _shown(state: AzureReposServer, name: str, pull: Pull) -> Any:
     head = ref_at(state.bare(name), pull.source)
+    by = {"id": pull.completed_by, "displayName": "Ann"}
     return {
         "pullRequestId": pull.id,
         "status": pull.status,
@@ -355,7 +315,7 @@ def _shown(state: AzureReposServer, name: str, pull: Pull) -> Any:
         "targetRefName": pull.target,
         "lastMergeSourceCommit": {"commitId": head} if head else None,
         "reviewers": [{"id": one, "vote": 0} for one in pull.reviewers],
-        "autoCompleteSetBy": {"id": pull.completed_by} if pull.completed_by else None,
+        "autoCompleteSetBy": by if pull.completed_by else None,
         "completionOptions": pull.completes,
         "forkSource": {"name": pull.source} if pull.fork else None,
     }

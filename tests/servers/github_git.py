@@ -87,8 +87,11 @@ def commit_on(
     message: str,
     additions: Mapping[str, bytes],
     deletions: Sequence[str],
+    email: str = "",
+    new: bool = False,
 ) -> str:
-    """Commit on a branch's head. A file is a regular one, whatever it was: that is GitHub's way.
+    """Commit on a branch's head, or (new) let there be a branch. A file is a regular one, whatever
+    it was: that is GitHub's way.
 
     Raises:
         Moved: The branch is not where it is expected.
@@ -104,18 +107,20 @@ def commit_on(
                          environment=index)  # fmt: skip
         assert code == 0, said
         _, tree = run(bare, "write-tree", environment=index)
-    made = made_commit(bare, tree.decode().strip(), [expected], author, message)
-    move(bare, [Update(f"refs/heads/{branch}", expected, made)])
+    made = made_commit(bare, tree.decode().strip(), [expected], author, message, email)
+    move(bare, [Update(f"refs/heads/{branch}", "0" * 40 if new else expected, made)])
     return made
 
 
-def made_commit(bare: Path, tree: str, parents: Sequence[str], author: str, message: str) -> str:
+def made_commit(  # noqa: PLR0917 - as git has it
+    bare: Path, tree: str, parents: Sequence[str], author: str, message: str, email: str = ""
+) -> str:
     named = [part for parent in parents for part in ("-p", parent)]
     code, out = run(
         bare, "commit-tree", tree, *named, "-F", "-", stdin=message.encode(),
         environment={
             "GIT_AUTHOR_NAME": author,
-            "GIT_AUTHOR_EMAIL": f"{author}@users.noreply.github.com",
+            "GIT_AUTHOR_EMAIL": email or f"{author}@users.noreply.github.com",
             "GIT_COMMITTER_NAME": WEB_FLOW[0],
             "GIT_COMMITTER_EMAIL": WEB_FLOW[1],
         },

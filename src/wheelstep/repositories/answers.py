@@ -47,13 +47,52 @@ ROWS: Final = (
         "Free some disk space, here or on the server, whichever the text names.",
     ),
     _row(
-        r"TF401027|TF401019.*permission|GenericContribute",
+        r"TF401027|GenericContribute",
         ServiceRefused,
         "push-forbidden",
         "The account that pushes has no right to push to {branch} at {remote}: {quote}",
         "Give the identity that the text names (on Azure Pipelines usually the project's build"
         " service) the permission Contribute on the repository, or set `branch` to one that it may"
         " push to.",
+    ),
+    _row(
+        r"TF400733|VS402962|exceeding usage of resource",
+        ServiceUnavailable,
+        "rate-limited",
+        "{remote} limits how often it may be asked: {quote}",
+        "Run it again later.",
+    ),
+    _row(
+        r"VS403702",
+        ServiceRefused,
+        "author-refused",
+        "{remote} takes no commits by this author: {quote}",
+        "Set `commit-author` to a name and an address that the repository's policy Commit author"
+        " email validation allows (Project settings, Repositories, Policies).",
+    ),
+    _row(
+        r"VS403654",
+        ServiceRefused,
+        "secret-refused",
+        "{remote} found a secret in what is committed: {quote}",
+        "Take the secret out of the file that the text names, and make it invalid: it may have been"
+        " read. Where it is none, whoever may do so lets it through.",
+    ),
+    _row(
+        r"TF402462|exceeds GitHub's file size limit|GH001",
+        ServiceRefused,
+        "commit-too-large",
+        "What is committed is larger than {remote} takes: {quote}",
+        "Commit less: vendored wheels may go to a mirror instead (`pin: url`). Or let the limit be"
+        " raised, in the repository's policies.",
+    ),
+    _row(
+        r"VS403729|The push was rejected because",
+        ServiceRefused,
+        "push-refused",
+        "A policy of the repository at {remote} refused the push: {quote}",
+        "Change what the text names, or the policy (Project settings, Repositories, Policies);"
+        " a pull request from a branch of the same repository is held to it, too.",
     ),
     _row(
         r"GH006|GH013|TF402455|protected branch|pre-receive hook declined"

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Final, Literal, final
 
-from wheelstep.errors import ServiceRefused
+from wheelstep.errors import ServiceRefused, ServiceUnavailable
 from wheelstep.ground.azure_devops import models_of
 from wheelstep.ground.page import Room, shortened, utf16_units
 from wheelstep.repositories.azure_repository import AzureRepository, SaysNo
@@ -24,7 +24,11 @@ ROOM: Final = Room(4000, utf16_units)
 """Of a description: more are refused. .NET counts the units of UTF-16."""
 TITLE: Final = Room(400, utf16_units)
 THERE: Final = "TF401179"
+THERE_KIND: Final = "GitPullRequestExistsException"
 """An active pull request for the source and target branch exists already."""
+NO_WORK_ITEM: Final = "TF401232"
+"""A work item does not exist, or whoever asks may not see it."""
+NOT_BY_ITSELF: Final = "The pull request does not complete by itself"
 GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 STRATEGIES: Final[Mapping[Merge, str]] = {
     "merge": "noFastForward",
@@ -72,27 +76,22 @@ class AzurePulls:
             is_draft=wish.draft or None,
             work_item_refs=[models.ResourceRef(id=str(one)) for one in wish.work_items] or None,
         )
+        notes: list[str] = []
         with self._refusals(branch):
             try:
-                # a reply that is lost is no harm: a second one of the same branches is refused
-                made = self._at.ask(
-                    lambda client: client.create_pull_request(wanted, **self._at.place)
-                )
+                made = self._created(branch, base, wanted)
             except SaysNo as no:
-                made = self._open(branch, base) if THERE in no.said else None
-                if made is None:
+                if NO_WORK_ITEM not in no.said or not wish.work_items:
                     raise
-            return self._brought(made, wish)
+                notes.append(f"The pull request is linked to no work item: {_ended(no.said)}")
+                wanted.work_item_refs = None
+                made = self._created(branch, base, wanted)
+            return self._brought(made, wish, notes)
 
     def update(self, there: PullRequest, wish: PullWish) -> tuple[PullRequest, list[str]]:
         """Let an open pull request be as wished, as far as it is not."""
         with self._refusals(f"pull request {there.number}"):
-            found = self._at.ask(
-                lambda client: client.get_pull_request(
-                    pull_request_id=there.number, **self._at.place
-                )
-            )
-            return self._brought(found, wish)
+            return self._brought(self._whole(there.number), wish, [])
 
     def close(self, there: PullRequest, comment: str) -> None:
         """Abandon an open pull request, with a comment that says why."""
@@ -127,8 +126,24 @@ class AzurePulls:
         # a fork's branch of the same name is another one
         return self._at.read(lambda: [one for one in found if one.fork_source is None])
 
-    def _open(self, branch: str, base: str) -> Any | None:
-        return next(iter(self._listed(branch, base, "active")), None)
+    def _created(self, branch: str, base: str, wanted: Any) -> Any:
+        """Open one; where there is one open already, return that."""
+        try:
+            # a reply that is lost is no harm: a second one of the same branches is refused
+            return self._at.ask(lambda client: client.create_pull_request(wanted, **self._at.place))
+        except SaysNo as no:
+            if THERE not in no.said and no.kind != THERE_KIND:
+                raise
+            rows = self._listed(branch, base, "active")
+            if not rows:
+                raise
+        return self._whole(self._at.read(lambda: int(rows[0].pull_request_id)))
+
+    def _whole(self, number: int) -> Any:
+        """Return a pull request with all of its description: a list's rows have 400 characters."""
+        return self._at.ask(
+            lambda client: client.get_pull_request(pull_request_id=number, **self._at.place)
+        )
 
     def _told(self, one: Any) -> PullRequest:
         commit = one.last_merge_source_commit
@@ -141,11 +156,18 @@ class AzurePulls:
             str(one.description or ""),
         )
 
-    def _brought(self, there: Any, wish: PullWish) -> tuple[PullRequest, list[str]]:
-        """Send what differs, and only that."""
+    def _brought(
+        self, there: Any, wish: PullWish, notes: list[str]
+    ) -> tuple[PullRequest, list[str]]:
+        """Send what differs, and only that; what is refused of what is beside the text is noted.
+
+        Args:
+            there: It as a whole, no row of a list.
+            wish: What it is to be.
+            notes: For the user; added to.
+        """
         models = models_of("git")
         number = self._at.read(lambda: self._told(there)).number
-        notes: list[str] = []
         title, body = _title(wish.title), wish.body.strip()
         was = str(there.description or "").replace("\r\n", "\n").strip()
         if (there.title, was) != (title, body):
@@ -167,79 +189,90 @@ class AzurePulls:
         if not wish.labels:
             return
         place = {"pull_request_id": number, **self._at.place}
-        there = self._at.ask(lambda client: client.get_pull_request_labels(**place))
-        known = {str(one.name).lower() for one in there or ()}
+        known: set[str] = set()
+        with _or_noted(notes, "The labels of the pull request are not known"):
+            there = self._at.ask(lambda client: client.get_pull_request_labels(**place))
+            known = self._at.read(lambda: {str(one.name).lower() for one in there or ()})
         for name in wish.labels:
             if name.lower() in known:
                 continue
+            known.add(name.lower())
             label = models_of("git").WebApiCreateTagRequestData(name=name)
-            try:
+            with _or_noted(notes, f"The pull request did not get the label {name}"):
                 self._at.ask(partial(_create_label, label=label, place=place))
-            except SaysNo as no:
-                notes.append(f"The pull request did not get the label {name}: {no.said}.")
 
     def _ask_reviewers(self, there: Any, wish: PullWish, notes: list[str]) -> None:
         number = int(there.pull_request_id)
         asked = {str(one.id).lower() for one in there.reviewers or ()}
         for name in wish.reviewers:
-            try:
-                identity = self._identity(name)
-            except SaysNo as no:
-                notes.append(f"{name} is not asked to review: {no.said}.")
-                continue
-            if identity is None:
-                notes.append(
-                    f"{name} is not asked to review: the organization knows nobody by that name."
-                )
-            elif identity.lower() not in asked:
-                asked.add(identity.lower())
-                self._ask_reviewer(number, name, identity, notes)
+            with _or_noted(notes, f"{name} is not asked to review"):
+                found = self._identities(name)
+                if len(found) != 1:
+                    known = (
+                        "several by that name: use an address or an id"
+                        if found
+                        else ("nobody by that name")
+                    )
+                    notes.append(f"{name} is not asked to review: the organization knows {known}.")
+                    continue
+                identity = found.pop()
+                if identity.lower() not in asked:
+                    asked.add(identity.lower())
+                    self._ask_reviewer(number, identity)
 
-    def _ask_reviewer(self, number: int, name: str, identity: str, notes: list[str]) -> None:
+    def _ask_reviewer(self, number: int, identity: str) -> None:
         reviewer = models_of("git").IdentityRefWithVote(id=identity, vote=0)
-        try:
-            self._at.ask(
-                lambda client: client.create_pull_request_reviewer(
-                    reviewer, pull_request_id=number, reviewer_id=identity, **self._at.place
-                )
+        self._at.ask(
+            lambda client: client.create_pull_request_reviewer(
+                reviewer, pull_request_id=number, reviewer_id=identity, **self._at.place
             )
-        except SaysNo as no:
-            notes.append(f"{name} is not asked to review: {no.said}.")
+        )
 
-    def _identity(self, name: str) -> str | None:
-        """Return the id of a person or a group; None where it is not one for certain."""
+    def _identities(self, name: str) -> set[str]:
+        """Return the ids of the people and groups of a name."""
         if GUID.fullmatch(name):
-            return name
+            return {name}
         found = self._at.ask(
             lambda client: client.read_identities(search_filter="General", filter_value=name),
             area="identity",
         )
-        ids = {str(one.id) for one in found or () if one.is_active is not False}
-        return ids.pop() if len(ids) == 1 else None
+        return self._at.read(
+            lambda: {str(one.id) for one in found or () if one.is_active is not False}
+        )
 
     def _complete(self, there: Any, merge: Merge, notes: list[str]) -> Any:
-        """Let it complete by itself, as whoever asks."""
-        options = there.completion_options
+        """Let it complete by itself, as whoever asks; a draft does not, and what somebody else has
+        set stays."""
+        options, by = there.completion_options, there.auto_complete_set_by
         strategy = STRATEGIES[merge]
-        if there.auto_complete_set_by is not None and (
-            options is not None and options.merge_strategy == strategy
-        ):
+        present = options.merge_strategy if options is not None else None
+        if by is not None and present == strategy:
+            return there
+        if there.is_draft:
+            notes.append(f"{NOT_BY_ITSELF}: it is a draft. Publish it, and set that there.")
             return there
         models = models_of("git")
-        try:
-            me = self._at.ask(lambda client: client.get_connection_data(), area="location")
+        with _or_noted(notes, NOT_BY_ITSELF):
+            user = self._at.ask(lambda client: client.get_connection_data(), area="location")
+            me = self._at.read(lambda: str(user.authenticated_user.id))
+            if by is not None and str(by.id).lower() != me.lower():
+                notes.append(
+                    f"{by.display_name or by.id} has set the pull request to complete by itself "
+                    f"({present or 'the usual way'}): that stays."
+                )
+                return there
             change = models.GitPullRequest(
-                auto_complete_set_by=models.IdentityRef(id=str(me.authenticated_user.id)),
+                auto_complete_set_by=models.IdentityRef(id=me),
                 completion_options=models.GitPullRequestCompletionOptions(
                     merge_strategy=strategy,
                     delete_source_branch=True,
                     transition_work_items=True,
                 ),
             )
-            return self._change(int(there.pull_request_id), change)
-        except SaysNo as no:
-            notes.append(f"The pull request does not complete by itself: {no.said}.")
-            return there
+            there = self._change(int(there.pull_request_id), change)
+            if there.auto_complete_set_by is None and there.status == "active":
+                notes.append(f"{NOT_BY_ITSELF}: Azure Repos has taken the wish and not set it.")
+        return there
 
     @contextlib.contextmanager
     def _refusals(self, what: str) -> Iterator[None]:
@@ -256,6 +289,22 @@ class AzurePulls:
                     "project's build service) the permission Contribute to pull requests.",
                 ) from no
             raise error from no
+
+
+@contextlib.contextmanager
+def _or_noted(notes: list[str], what: str) -> Iterator[None]:
+    """Note what is refused, or does not answer, where that is not worth ending the run."""
+    try:
+        yield
+    except SaysNo as no:
+        notes.append(f"{what}: {_ended(no.said)}")
+    except (ServiceRefused, ServiceUnavailable) as error:
+        notes.append(f"{what}: {_ended(error.message)}")
+
+
+def _ended(text: str) -> str:
+    """Return a text as the end of a sentence."""
+    return f"{text.rstrip('.')}."
 
 
 def _create_label(client: Any, *, label: Any, place: Mapping[str, Any]) -> None:

@@ -7,33 +7,52 @@ begins with a TF code, and a `typeKey`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from wheelstep.errors import ServiceRefused, StepError
 from wheelstep.ground.azure_devops import Area, client_for
-from wheelstep.ground.secret import Secret, redact
-from wheelstep.ground.transport import Credentials, Response, Transport
-from wheelstep.repositories.answers import error_for, meaning, quoted
+from wheelstep.ground.secret import Secret, redact, without_credentials
+from wheelstep.ground.transport import REDIRECTS, Credentials, Response, Transport
+from wheelstep.repositories.answers import error_for, lost_race, meaning, quoted
 from wheelstep.repositories.urls import served_url
 
-__all__ = ["BY_GIT", "AzureAddress", "AzureRepository", "SaysNo"]
+__all__ = ["LARGEST", "AzureAddress", "AzureRepository", "SaysNo"]
 
-BY_GIT: Final = "Set `commit-with: git`: then the commit is made here and pushed."
 USER: Final = "x-access-token"
 """Azure DevOps takes any user beside a token."""
-SEEN: Final = (203, 302, 400, 401, 403, 404, 409, 413)
-"""Statuses that are answers, or the page where people sign in."""
-SIGN_IN: Final = frozenset({HTTPStatus.NON_AUTHORITATIVE_INFORMATION, HTTPStatus.FOUND})
+OK: Final = range(200, 300)
+SEEN: Final = (400, 401, 403, 404, 409, 413)
+"""Statuses that are answers."""
+SIGN_IN: Final = HTTPStatus.NON_AUTHORITATIVE_INFORMATION
+"""Comes with the page where people sign in; others lead there."""
+SIGN_IN_PAGE: Final = re.compile(r"sign-?in|login|oauth|adfs", re.IGNORECASE)
 MEANS: Final[Mapping[int, str]] = {
     401: "not-authenticated",
     403: "push-forbidden",
     404: "repository-not-found",  # also for who has no right to see it
 }
 """What a status means whose text says nothing that is known."""
+MOVED: Final = "moved"
+KINDS: Final[Mapping[str, str]] = {
+    MOVED: "remote-moved",
+    "UnauthorizedRequestException": "not-authenticated",
+    "GitNeedsPermissionException": "push-forbidden",
+    "GitRepositoryNotFoundException": "repository-not-found",
+    "ProjectDoesNotExistWithNameException": "repository-not-found",
+    "ProjectDoesNotExistException": "repository-not-found",
+}
+"""What a `typeKey` means whose text says nothing that is known: a server may speak any language."""
+STALE: Final = re.compile(r"stale|GitReferenceUpdate", re.IGNORECASE)
+"""Kinds of what Azure Repos says of a ref that is elsewhere: GitReferenceStaleException, which a
+push is answered with (409), and staleOldObjectId, of "Refs - Update Refs"."""
+CODED: Final = re.compile(r"(TF|VS)\d{4,}:")
+LARGEST: Final = 26_214_400
+"""Bytes of a request: 25 MiB, as the reference of "Pushes - Create" has it."""
 UNREADABLE: Final = (AttributeError, LookupError, TypeError, ValueError)
 """What msrest, and whoever reads what it made, raises for answers of another shape."""
 OLDER: Final = ".visualstudio.com"
@@ -43,16 +62,26 @@ T = TypeVar("T")
 class SaysNo(Exception):
     """Azure Repos answered, and the answer is no."""
 
-    def __init__(self, status: int, said: str) -> None:
+    def __init__(self, status: int, said: str, kind: str = "") -> None:
         """Keep what it said.
 
         Args:
             status: HTTP's; 200 where a part of the answer says no.
             said: Its own words, on one line, without secrets.
+            kind: The answer's `typeKey`, or a ref's `updateStatus`.
         """
         super().__init__(said)
         self.status = status
         self.said = said
+        self.kind = kind
+
+    @property
+    def is_lost_race(self) -> bool:
+        """True where it means that a ref is not where it was seen."""
+        if lost_race(self.said):
+            return True
+        # a policy's refusal may be of such a kind, and has a code of its own
+        return STALE.search(self.kind) is not None and CODED.match(self.said) is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +109,8 @@ class AzureAddress:
         names = [name for name in parts.path.split("/") if name]
         # a project's main repository has a short address, without the project
         least = 0 if (parts.hostname or "").lower().endswith(OLDER) else 1
-        if least == 0 and names[:1] and names[0].lower() == "defaultcollection":
-            least = 1
+        if names[:1] and names[0].lower() == ("tfs" if least else "defaultcollection"):
+            least += 1  # a server's usual virtual folder, before the collection
         project = unquote(names.pop()) if len(names) > least else repository
         if not repository:
             return None
@@ -150,16 +179,19 @@ class AzureRepository:
         who = Credentials(base, USER, self.token) if self.token else None
 
         def send(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Response:
+            if len(body or b"") > LARGEST:
+                raise SaysNo(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the request is too large")
             response = self.transport.request(
                 method,
                 url,
                 headers=headers,
                 credentials=who,
                 body=body,
+                ok=(*OK, *REDIRECTS),  # not followed: most lead to where people sign in
                 accept_statuses=SEEN,
                 repeatable=repeatable or method in {"GET", "OPTIONS"},
             )
-            if response.status >= HTTPStatus.BAD_REQUEST or response.status in SIGN_IN:
+            if response.status not in OK or response.status == SIGN_IN:
                 raise _no(response)
             if "html" in response.headers.get("Content-Type", "").lower():
                 raise SaysNo(HTTPStatus.UNAUTHORIZED, "a page for people to sign in")
@@ -199,7 +231,7 @@ class AzureRepository:
             no: What the service said.
             branch: Short name of the branch or tag that was meant.
         """
-        code = MEANS.get(no.status)
+        code = KINDS.get(no.kind) or MEANS.get(no.status)
         told = error_for(no.said, remote=self.shown, branch=branch)
         known = told.code != "remote-refused" and no.status != HTTPStatus.NOT_FOUND
         if code is None or known:
@@ -208,13 +240,22 @@ class AzureRepository:
 
 
 def _no(response: Response) -> SaysNo:
-    if response.status in SIGN_IN:
+    if response.status in REDIRECTS:
+        target = without_credentials(urljoin(response.url, response.headers.get("Location", "")))
+        if SIGN_IN_PAGE.search(target) is None:
+            return SaysNo(response.status, f"it leads to {target}", MOVED)
+    if response.status in {SIGN_IN, *REDIRECTS}:
         return SaysNo(HTTPStatus.UNAUTHORIZED, "a page for people to sign in")
     text = response.body.decode("utf-8-sig", "replace")
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
         document = None
-    message = document.get("message") if isinstance(document, dict) else None
+    about = document if isinstance(document, dict) else {}
+    message = about.get("message")
     said = str(message) if message else "" if "<" in text else text
-    return SaysNo(response.status, quoted(redact(said)) or f"status {response.status}")
+    return SaysNo(
+        response.status,
+        quoted(redact(said)) or f"status {response.status}",
+        str(about.get("typeKey") or ""),
+    )

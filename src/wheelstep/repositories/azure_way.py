@@ -1,40 +1,41 @@
 """`commit-with: azure-repos`: commits that Azure Repos makes, by its API.
 
-Sources: Azure DevOps REST reference 7.1, "Pushes - Create" (`oldObjectId` is the head that a push
-needs; a commit without a clone) and "Refs - Update Refs" (each on condition of its `oldObjectId`;
-the answer tells of each how it went).
+Sources: Azure DevOps REST reference 7.1, "Pushes - Create" (a commit without a clone, on condition
+that the branch is at `oldObjectId`), "Pushes - List" and "Refs - Update Refs" (each on condition of
+its `oldObjectId`; the answer tells of each how it went). Observed: where there is no branch of the
+name that a push names, the push makes it, with the commit on top of `oldObjectId`; the answer tells
+by an `oldObjectId` of zeros. Not documented: a file that is edited keeps its mode, and one that is
+added is not executable.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
-import re
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, final
 
-from wheelstep.errors import Refused, ServiceUnavailable, StepError
+from wheelstep.errors import Refused, ServiceUnavailable, SettingError, StepError
 from wheelstep.ground.azure_devops import models_of
 from wheelstep.ground.clock import backoff
 from wheelstep.ground.git import Git
-from wheelstep.repositories.answers import lost_race
-from wheelstep.repositories.azure_repository import BY_GIT, AzureRepository, SaysNo
+from wheelstep.repositories.azure_repository import LARGEST, AzureRepository, SaysNo
 from wheelstep.repositories.identity import Identity
 from wheelstep.repositories.next_branch import NEXT, is_abandoned, next_branch
 from wheelstep.repositories.objects import COMMIT_ID
 from wheelstep.repositories.remote import Remote
-from wheelstep.repositories.way import Draft, Noted
+from wheelstep.repositories.way import BY_GIT, Draft, Noted, check_names
 
 __all__ = ["AzureWay"]
 
 ATTEMPTS: Final = 3
 """How often something is sent whose answer does not come."""
-LARGEST: Final = 18_000_000
-"""Bytes that one commit may bring: a third more in base64, and a request may have 25 MB."""
+ROOM: Final = 4096
+"""Bytes of a push that are kept for the branch's name."""
 RECENT: Final = 20
 """Commits below a branch's head among which one is looked for whose answer was lost."""
-STALE: Final = re.compile(r"stale|already exists|TF401028", re.IGNORECASE)
 FORCE: Final = "GenericContribute / ForcePush"
 
 
@@ -61,16 +62,43 @@ class AzureWay:
         self._author = author
         self._clock = repository.transport.clock
 
+    def check(self, draft: Draft) -> None:
+        """Refuse what Azure Repos cannot commit as it is meant; see `HostWay`.
+
+        An executable file that is only edited is refused, too: that it keeps its mode is nowhere
+        promised.
+        """
+        if executable := draft.executable:
+            raise Refused(
+                f"{executable[0]} is executable, and a commit that Azure Repos makes cannot be told"
+                " to keep that.",
+                code="mode-not-possible",
+                cure=BY_GIT,
+                file=executable[0],
+            )
+        check_names(draft, "Azure Repos")
+        # content is sent in base64, which takes a third more
+        whole = sum(len(content) for content in draft.contents.values())
+        if whole > LARGEST or self._size(draft) > LARGEST - ROOM:
+            raise _too_large()
+
     def commit(self, branch: str, draft: Draft, noted: Noted) -> str | None:
         """Put a commit on a branch's head; see `Way`.
 
+        A branch that somebody deletes meanwhile stays deleted: it is looked for before, and one
+        that the push has made anew is removed again, on condition that nobody built on it.
+
         Raises:
-            Refused: Azure Repos cannot make such a commit: an executable file, too much at once.
+            Refused: As `check`.
+            SettingError: The branch was deleted meanwhile, made anew by this push, and cannot be
+                removed.
             ServiceRefused, ServiceUnavailable: As `Way`.
         """
-        _check(draft)
+        self.check(draft)
         with self._refusals(branch):
-            made = self._push(branch, draft)
+            if self._remote.look(branch).get(branch) != draft.on.head:
+                return None
+            made = self._push(branch, draft, new=False)
         if made is not None:
             noted(made)
         return made
@@ -78,26 +106,31 @@ class AzureWay:
     def replace(self, branch: str, was: str | None, draft: Draft, noted: Noted) -> str | None:
         """Let a branch be the draft's parent with this commit on it; see `Way`.
 
-        The commit is made on a branch of its own, whose name nobody else has; then the branch is
-        moved to it, on condition, and the other one removed.
+        One push makes a branch that is not there. Where it is, the commit is made on a branch of
+        its own, whose name nobody else has; then the branch is moved to it, on condition, and the
+        other one removed.
 
         Raises:
-            As `commit`.
+            Refused, ServiceRefused, ServiceUnavailable: As `commit`.
         """
-        _check(draft)
+        self.check(draft)
         with self._refusals(branch):
             if self._remote.look(branch).get(branch) != was:
                 return None
-            temporary = next_branch(self._clock)
+            if was is None:
+                made = self._push(branch, draft, new=True)
+                if made is not None:
+                    noted(made)
+                return made
+            temporary, made = next_branch(self._clock), None
             try:
-                self._move(temporary, None, draft.on.head)
-                made = self._push(temporary, draft)
+                made = self._push(temporary, draft, new=True)
                 if made is None:
-                    return None  # somebody tidied up: once more
+                    return None
                 noted(made)
                 moved = self._move(branch, was, made)
             finally:
-                self._drop(temporary)
+                self._drop(temporary, made)
             self._sweep()
             return made if moved else None
 
@@ -119,7 +152,15 @@ class AzureWay:
 
     # -- commits
 
-    def _push(self, branch: str, draft: Draft) -> str | None:
+    def _push(self, branch: str, draft: Draft, *, new: bool) -> str | None:
+        """Send a commit; None where the branch is not as expected meanwhile.
+
+        Args:
+            branch: Short name.
+            draft: What to commit.
+            new: There is no such branch, and the push makes it; else it is at the draft's parent.
+        """
+        expected = None if new else draft.on.head
         push = self._document(branch, draft)
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -127,21 +168,69 @@ class AzureWay:
                     lambda client: client.create_push(push, **self._at.place), repeatable=False
                 )
             except SaysNo as no:
-                if lost_race(no.said) or STALE.search(no.said):
+                if no.is_lost_race:
                     # a reply that was lost on the way may have been of this very push
-                    return self._landed(branch, draft)
+                    return self._found(branch, draft, new=new)
                 raise
             except ServiceUnavailable:
                 # no answer: what counts is what the branch has now
-                made = self._landed(branch, draft)
-                if made is not None or self._remote.look(branch).get(branch) != draft.on.head:
+                made = self._found(branch, draft, new=new)
+                if made is not None or self._remote.look(branch).get(branch) != expected:
                     return made
                 if attempt == ATTEMPTS:
                     raise
                 self._clock.sleep(backoff(attempt))
             else:
-                return self._at.read(partial(_made, done))
+                made, created = self._at.read(partial(_made, done))
+                if new:
+                    # else somebody made it meanwhile, at that very commit: nothing is lost, and
+                    # the caller looks at what is there
+                    return made if created or branch.startswith(NEXT) else None
+                return self._undone(branch, made) if created else made
         raise AssertionError("the last attempt returns or raises")
+
+    def _found(self, branch: str, draft: Draft, *, new: bool) -> str | None:
+        """Return our commit where the branch has it, after a reply that was lost."""
+        made = self._landed(branch, draft)
+        if made is None or new or not self._was_created(branch, made):
+            return made
+        return self._undone(branch, made)
+
+    def _was_created(self, branch: str, made: str) -> bool:
+        """Tell whether the push of a commit made its branch, as far as the service tells."""
+        criteria = models_of("git").GitPushSearchCriteria(
+            ref_name=f"refs/heads/{branch}", include_ref_updates=True
+        )
+        try:
+            pushes = self._at.ask(
+                lambda client: client.get_pushes(
+                    top=RECENT, search_criteria=criteria, **self._at.place
+                )
+            )
+            updates = self._at.read(lambda: [one for push in pushes for one in push.ref_updates])
+            return any(
+                str(one.new_object_id) == made and _is_none(one.old_object_id) for one in updates
+            )
+        except (SaysNo, StepError):
+            return False  # a moment ago it was there
+
+    def _undone(self, branch: str, made: str) -> str | None:
+        """Remove a branch that was deleted, and that our push made anew; return our commit where
+        somebody has built on it since."""
+        try:
+            gone = self._move(branch, made, None)
+        except (SaysNo, ServiceUnavailable) as error:
+            raise SettingError(
+                f"{branch} at {self._at.shown} was deleted while this run committed, the commit "
+                f"made it anew, and it cannot be removed: {error}",
+                code="no-branch",
+                cure=f"Delete the branch {branch}, or keep it, and run it again.",
+            ) from error
+        return None if gone else made
+
+    def _size(self, draft: Draft) -> int:
+        """Return the bytes of a push's request, but for its branch's name."""
+        return len(json.dumps(self._document("", draft).serialize()))
 
     def _document(self, branch: str, draft: Draft) -> Any:
         models = models_of("git")
@@ -192,6 +281,10 @@ class AzureWay:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 results = self._update([(ref, was or none, to or none)])
+            except SaysNo as no:
+                if not no.is_lost_race:
+                    raise
+                return self._remote.refs(ref).get(ref) == to
             except ServiceUnavailable:
                 there = self._remote.refs(ref).get(ref)
                 if there != was:
@@ -205,9 +298,10 @@ class AzureWay:
             if done.success or self._remote.refs(ref).get(ref) == to:
                 return True
             status = str(done.update_status or "")
-            if STALE.search(status):
+            refusal = SaysNo(200, _why(status, str(done.custom_message or "")), status)
+            if refusal.is_lost_race:
                 return False
-            raise SaysNo(200, _why(status, str(done.custom_message or "")))
+            raise refusal
         raise AssertionError("the last attempt returns or raises")
 
     def _update(self, wanted: Sequence[tuple[str, str, str]]) -> Sequence[Any]:
@@ -221,10 +315,10 @@ class AzureWay:
         )
         return found
 
-    def _drop(self, temporary: str) -> None:
+    def _drop(self, temporary: str, made: str | None) -> None:
         """Remove a branch of ours that nobody needs; one that stays is swept by a later run."""
         with contextlib.suppress(SaysNo, StepError):
-            there = self._remote.look(temporary).get(temporary)
+            there = made or self._remote.look(temporary).get(temporary)
             if there is not None:
                 self._move(temporary, there, None)
 
@@ -248,11 +342,17 @@ class AzureWay:
             raise self._at.error(no, branch) from no
 
 
-def _made(push: Any) -> str:
-    made = push.ref_updates[0].new_object_id
-    if not COMMIT_ID.fullmatch(made):
+def _made(push: Any) -> tuple[str, bool]:
+    """Return the commit of a push, and whether the push made its branch."""
+    [update] = push.ref_updates
+    if not COMMIT_ID.fullmatch(update.new_object_id):
         raise ValueError("no commit's id")
-    return str(made)
+    return str(update.new_object_id), _is_none(update.old_object_id)
+
+
+def _is_none(oid: object) -> bool:
+    """Tell whether an id is the one that stands for no commit."""
+    return set(str(oid or "")) == {"0"}
 
 
 def _only(results: Any) -> Any:
@@ -274,28 +374,9 @@ def _why(status: str, said: str) -> str:
     return " ".join(part for part in (known.get(status, status), said) if part)
 
 
-def _check(draft: Draft) -> None:
-    """Refuse what may be committed otherwise than it is meant, or not at all.
-
-    Raises:
-        Refused: With the reason.
-    """
-    if executable := draft.executable:
-        raise Refused(
-            f"{executable[0]} is executable, and a commit that Azure Repos makes cannot be told to "
-            "keep that.",
-            code="mode-not-possible",
-            cure=BY_GIT,
-            file=executable[0],
-        )
-    if sum(len(content) for content in draft.contents.values()) > LARGEST:
-        raise _too_large()
-
-
 def _too_large() -> Refused:
     return Refused(
-        f"The commit brings more than {LARGEST // 1_000_000} MB, which Azure Repos does not take "
-        "at once.",
+        f"The commit is more than Azure Repos takes at once: {LARGEST >> 20} MiB in base64.",
         code="commit-too-large",
         cure=BY_GIT,
     )

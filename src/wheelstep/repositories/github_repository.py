@@ -15,10 +15,9 @@ from wheelstep.ground.secret import Secret
 from wheelstep.ground.transport import Transport
 from wheelstep.repositories.answers import meaning
 from wheelstep.repositories.urls import served_url
+from wheelstep.repositories.way import BY_GIT
 
-__all__ = ["BY_GIT", "GitHubRepository"]
-
-BY_GIT: Final = "Set `commit-with: git`: then the commit is made here and pushed."
+__all__ = ["GitHubRepository"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from typing import Any, Final, final
 from wheelstep.errors import Refused, ServiceRefused, ServiceUnavailable
 from wheelstep.ground.clock import backoff
 from wheelstep.ground.github import LIMITED, SaysNo
-from wheelstep.repositories.github_repository import BY_GIT, GitHubRepository
+from wheelstep.repositories.github_repository import GitHubRepository
 from wheelstep.repositories.next_branch import NEXT, is_abandoned, next_branch
 from wheelstep.repositories.objects import Touched
-from wheelstep.repositories.way import Draft, Noted
+from wheelstep.repositories.way import BY_GIT, Draft, Noted, check_names
 
 __all__ = ["GitHubWay"]
 
@@ -73,6 +73,10 @@ class GitHubWay:
         """
         self._at = repository
         self._clock = repository.calls.transport.clock
+
+    def check(self, draft: Draft) -> None:
+        """Refuse what GitHub cannot commit as it is meant; see `HostWay`."""
+        _check(draft)
 
     def commit(self, branch: str, draft: Draft, noted: Noted) -> str | None:
         """Put a commit on a branch's head; see `Way`.
@@ -364,16 +368,7 @@ def _check(draft: Draft) -> None:
             cure=BY_GIT,
             file=executable[0],
         )
-    for each in draft.touched:
-        try:
-            each.path.encode()
-        except UnicodeEncodeError:
-            shown = each.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-            raise Refused(
-                f"The name {shown!r} is no UTF-8, and GitHub's API cannot be told such a name.",
-                code="path-not-possible",
-                cure=BY_GIT,
-            ) from None
+    check_names(draft, "GitHub")
     if sum(len(content) for content in draft.contents.values()) > LARGEST:
         raise _too_large()
 

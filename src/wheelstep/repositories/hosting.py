@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Final, Literal, final
 
-from wheelstep.errors import SettingError
+from wheelstep.errors import Refused, SettingError
 from wheelstep.ground.clock import Clock
 from wheelstep.ground.git import Git
 from wheelstep.ground.secret import Secret
@@ -22,7 +22,7 @@ from wheelstep.repositories.github_way import GitHubWay
 from wheelstep.repositories.identity import Identity
 from wheelstep.repositories.pulls import PullRequests
 from wheelstep.repositories.remote import Remote
-from wheelstep.repositories.way import Draft, Noted, Way
+from wheelstep.repositories.way import Draft, HostWay, Noted, Way
 
 __all__ = ["Hosting", "WayName"]
 
@@ -175,7 +175,7 @@ class Hosting:
     def _azure(self) -> AzureRepository | None:
         return AzureRepository.at(self._remote.url, transport=self._transport, token=self._token)
 
-    def _own_way(self) -> Way | None:
+    def _own_way(self) -> HostWay | None:
         if self._azure is not None:
             author = self._identity if self._own_author else None
             return AzureWay(self._azure, self._git, self._remote, author)
@@ -185,7 +185,7 @@ class Hosting:
 class _Either:
     """The host's own way, and git's where the host could not make such a commit."""
 
-    def __init__(self, own: Way, by_git: Way) -> None:
+    def __init__(self, own: HostWay, by_git: Way) -> None:
         self.name = own.name
         self._own = own
         self._by_git = by_git
@@ -203,4 +203,8 @@ class _Either:
         return self._own.tag(name, commit)
 
     def _for(self, draft: Draft) -> Way:
-        return self._by_git if draft.executable else self._own
+        try:
+            self._own.check(draft)
+        except Refused:
+            return self._by_git
+        return self._own

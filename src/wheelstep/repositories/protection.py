@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, urlsplit
 
 from wheelstep.errors import StepError
 from wheelstep.ground.github_address import github_api
 from wheelstep.ground.secret import Secret
 from wheelstep.ground.transport import Credentials, Transport
+from wheelstep.repositories.azure_repository import AzureAddress
 from wheelstep.repositories.urls import served_url
 
 __all__ = ["NotTold", "Protected", "Protection", "Unprotected", "protection_of"]
@@ -24,6 +25,9 @@ __all__ = ["NotTold", "Protected", "Protection", "Unprotected", "protection_of"]
 SEEN: Final = (301, 302, 303, 307, 308, 401, 403, 404, 410)
 USER: Final = "x-access-token"
 """Beside a token GitHub wants this user, and Azure DevOps takes any."""
+VERSION: Final = "?api-version=5.0"
+"""What both questions have been since Azure DevOps Server 2019: each server refuses newer ones than
+its own (VssVersionOutOfRangeException)."""
 REFUSING: Final = frozenset(
     {"pull_request", "required_status_checks", "update", "required_signatures", "merge_queue",
      "workflows", "required_deployments", "code_scanning"}
@@ -127,17 +131,14 @@ def _github(base: str, branch: str, ask: Callable[[str], Any]) -> Protection:
 
 
 def _azure(served: str, branch: str, ask: Callable[[str], Any]) -> Protection:
-    before, _, after = served.partition("/_git/")
-    repository = unquote(after.strip("/").partition("/")[0])
-    parts = urlsplit(before)
-    depth = len([part for part in parts.path.split("/") if part])
-    older = (parts.hostname or "").lower().endswith(".visualstudio.com")
-    if depth == (0 if older else 1):
-        before = f"{before}/{quote(repository)}"  # a project's main repository has a short address
+    address = AzureAddress.of(served)
+    if address is None:
+        return NotTold("The remote's URL names no repository.")
+    before = f"{address.base}/{quote(address.project)}/_apis"
     with ThreadPoolExecutor(2) as pool:
-        place = f"{before}/_apis/git/repositories/{quote(repository, safe='')}?api-version=7.1"
+        place = f"{before}/git/repositories/{quote(address.repository, safe='')}{VERSION}"
         asked = pool.submit(ask, place)
-        listed = pool.submit(ask, f"{before}/_apis/policy/configurations?api-version=7.1")
+        listed = pool.submit(ask, f"{before}/policy/configurations{VERSION}")
         found, policies = asked.result(), listed.result()
     value = policies.get("value") if isinstance(policies, dict) else None
     if not isinstance(found, dict) or not isinstance(found.get("id"), str):

@@ -52,8 +52,8 @@ class PullSettings:
         """Return what a pull request with these words is to be."""
         title = wording.title or wording.message.strip().partition("\n")[0]
         return PullWish(
-            title,
-            wording.body,
+            _as_text(title),
+            _as_text(wording.body),
             self.labels,
             self.reviewers,
             self.draft,
@@ -74,6 +74,11 @@ class PullRequest:
     """Full id of the commit that it proposes, as far as the host has noticed."""
     title: str = ""
     body: str = ""
+
+
+def _as_text(text: str) -> str:
+    """Return a text that JSON can say: a file's name may be no UTF-8."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 class PullRequests(Protocol):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
+from wheelstep.errors import Refused
 from wheelstep.ground.git import Git
 from wheelstep.repositories.identity import marked
 from wheelstep.repositories.objects import (
@@ -20,7 +21,9 @@ from wheelstep.repositories.objects import (
     tree_with,
 )
 
-__all__ = ["Draft", "Noted", "Way", "draft_of"]
+__all__ = ["BY_GIT", "Draft", "HostWay", "Noted", "Way", "check_names", "draft_of"]
+
+BY_GIT: Final = "Set `commit-with: git`: then the commit is made here and pushed."
 
 Noted = Callable[[str], None]
 """Is told a commit's id as soon as it is known: before it is sent where git makes it, with the
@@ -46,6 +49,28 @@ class Draft:
     def executable(self) -> list[str]:
         """Paths of files that are executable after it."""
         return [each.path for each in self.touched if _is_executable(each.new)]
+
+
+def check_names(draft: Draft, service: str) -> None:
+    """Refuse a draft with a name that JSON cannot say: to git it is any bytes.
+
+    Args:
+        draft: What is to be committed.
+        service: Whose API is told it.
+
+    Raises:
+        Refused: "path-not-possible".
+    """
+    for each in draft.touched:
+        try:
+            each.path.encode()
+        except UnicodeEncodeError:
+            shown = each.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            raise Refused(
+                f"The name {shown!r} is no UTF-8, and {service}'s API cannot be told such a name.",
+                code="path-not-possible",
+                cure=BY_GIT,
+            ) from None
 
 
 def draft_of(
@@ -139,4 +164,16 @@ class Way(Protocol):
 
         Returns:
             The commit that the tag is at now, which may be another one.
+        """
+
+
+class HostWay(Way, Protocol):
+    """A host's own way, which cannot make every commit."""
+
+    def check(self, draft: Draft) -> None:
+        """Refuse a commit that the host would make otherwise than it is meant, or not at all;
+        nothing is asked.
+
+        Raises:
+            Refused: With the reason: git can make it.
         """
