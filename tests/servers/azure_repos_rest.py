@@ -338,7 +338,8 @@ def _changed(pull: Pull, body: Any) -> None:
 
 
 def _shown(state: AzureReposServer, name: str, pull: Pull) -> Any:
-    head = ref_at(state.bare(name), pull.source)
+    if pull.status == "active":  # of one that is closed, no push is noticed any more
+        pull.head = ref_at(state.bare(name), pull.source) or pull.head
     return {
         "pullRequestId": pull.id,
         "status": pull.status,
@@ -347,7 +348,7 @@ def _shown(state: AzureReposServer, name: str, pull: Pull) -> Any:
         "isDraft": pull.draft,
         "sourceRefName": pull.source,
         "targetRefName": pull.target,
-        "lastMergeSourceCommit": {"commitId": head} if head else None,
+        "lastMergeSourceCommit": {"commitId": pull.head} if pull.head else None,
         "reviewers": [{"id": one, "vote": 0} for one in pull.reviewers],
         "autoCompleteSetBy": {"id": pull.completed_by} if pull.completed_by else None,
         "completionOptions": pull.completes,

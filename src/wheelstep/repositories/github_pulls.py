@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, Final, final
 
 from wheelstep.errors import ServiceRefused, ServiceUnavailable, StepError
@@ -75,6 +76,10 @@ class GitHubPulls:
         with self._refusals(there.url):
             try:
                 self._at.rest("POST", comments, {"body": comment}, repeatable=False)
+            except SaysNo as no:
+                # a conversation that is locked, or a right that closing does not need
+                if no.status == HTTPStatus.UNAUTHORIZED:
+                    raise
             except ServiceUnavailable:
                 # its answer may be lost, and nobody wants to read it twice
                 listed = self._at.rest("GET", comments, query={"per_page": str(PAGE)}, many=True)

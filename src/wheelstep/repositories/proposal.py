@@ -122,6 +122,8 @@ class ProposalRepository:
         self._pulls = pulls
         self._wish = wish
         self._sources = sources
+        self._closed: set[int] = set()
+        """Numbers of the pull requests that this run has closed."""
 
     def prove(self) -> None:
         """Ask for the right to push the branch and to see pull requests.
@@ -214,6 +216,11 @@ class ProposalRepository:
         there = self._pulls.latest(self._branch, self._base)
         if there is None or there.state == "merged":
             return self._opened(head, wording, ())
+        if there.state == "closed" and (
+            there.number in self._closed or there.head not in {"", head}
+        ):
+            # nobody has said no to what is there now: it came after the closing
+            return self._opened(head, wording, ())
         if there.state == "closed":
             note = (
                 f"Somebody has closed the pull request {there.url}, and what it proposes is what "
@@ -229,14 +236,26 @@ class ProposalRepository:
         )
 
     def _nothing_left(self, standing: _Standing) -> Committed | None:
-        """Take the branch away, and the pull request with it."""
-        if standing.was is None:
-            return Committed("none")
+        """Take the branch away, and then the pull request.
+
+        In this order nothing is lost: the branch goes only while it is where it was seen, and a
+        commit that somebody pushes meanwhile keeps its pull request. GitHub closes the pull request
+        by itself then; on Azure Repos it stays open, also where a run was killed in between.
+        """
         there = self._pulls.latest(self._branch, self._base)
-        if there is not None and there.state == "open":
-            self._pulls.close(there, f"Nothing is left to propose: {self._base} has all of it.")
-        gone = self._way.remove(self._branch, standing.was)
-        return Committed("none") if gone else None
+        if standing.was is not None and not self._way.remove(self._branch, standing.was):
+            return None
+        if there is None or there.state != "open":
+            return Committed("none")
+        if self._is_back():
+            return None
+        self._closed.add(there.number)
+        self._pulls.close(there, f"Nothing is left to propose: {self._base} has all of it.")
+        return None if self._is_back() else Committed("none")
+
+    def _is_back(self) -> bool:
+        """Tell whether another run proposes by the branch meanwhile."""
+        return self._branch in self._remote.look(self._branch)
 
     def _at(self, commit: str, branch: str) -> GitSnapshot:
         return GitSnapshot(
