@@ -282,6 +282,35 @@ def test_a_token_of_the_job_goes_to_its_own_host_alone(world: World) -> None:
     assert (ran.code, ran.codes[-1]) == (2, "no-token"), ran.said
 
 
+@pytest.mark.parametrize("commit", ["push", "pull-request"])
+def test_an_enterprise_server_is_known_by_what_it_is_committed_with(
+    released: Repo, tmp_path: Path, commit: str
+) -> None:
+    with github_server(tmp_path / "served") as server:
+        world = github_world(server, released)
+        # a job of another service, which knows nothing of that server
+        world.environment = {
+            name: value for name, value in world.environment.items() if "GITHUB" not in name
+        } | {
+            "TF_BUILD": "True",
+            "BUILD_REASON": "IndividualCI",
+            "BUILD_SOURCEBRANCH": "refs/heads/main",
+            "SYSTEM_COLLECTIONURI": "https://dev.azure.com/acme/",
+            "WHEELSTEP_REPOSITORY_TOKEN": TOKEN,
+            "WHEELSTEP_COMMIT": commit,
+        }
+        del world.environment["INPUT_JOB_TOKEN"]
+        if commit == "pull-request":
+            refused = world.release()
+            assert (refused.code, refused.codes) == (2, ["no-pull-requests"]), refused.said
+            assert "`commit-with: github`" in refused.problem("no-pull-requests")["cure"]
+        ran = world.release(WHEELSTEP_COMMIT_WITH="github")
+        assert ran.code == 0, ran.said
+        assert "createCommitOnBranch" in server.labels()
+        assert "1.1.0" in world.show(CONDA, BRANCH if commit == "pull-request" else "main")
+        assert len(world.pulls) == (commit == "pull-request")
+
+
 def test_tags_are_made_by_the_host(world: World) -> None:
     ran = world.release(WHEELSTEP_TAG="{name}-v{version}")
     assert ran.code == 0, ran.said

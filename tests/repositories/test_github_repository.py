@@ -12,10 +12,13 @@ from wheelstep.repositories.github_repository import GitHubRepository
 JOB = {"GITHUB_SERVER_URL": "https://git.example.org"}
 
 
-def at(url: str, environment: dict[str, str] | None = None) -> GitHubRepository | None:
+def at(
+    url: str, environment: dict[str, str] | None = None, *, outright: bool = False
+) -> GitHubRepository | None:
     return GitHubRepository.at(
-        url, transport=Transport({}), token=Secret("made-up-token"), environment=environment or {}
-    )
+        url, transport=Transport({}), token=Secret("made-up-token"), environment=environment or {},
+        outright=outright,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -25,7 +28,9 @@ def at(url: str, environment: dict[str, str] | None = None) -> GitHubRepository 
         ("https://someone:secret@github.com/acme/tools", "https://api.github.com"),
         ("git@github.com:acme/tools.git", "https://api.github.com"),
         ("ssh://git@github.com/acme/tools.git", "https://api.github.com"),
+        ("ssh://git@ssh.github.com:443/acme/tools.git", "https://api.github.com"),
         ("https://acme.ghe.com/acme/tools/", "https://api.acme.ghe.com"),
+        ("git@acme.ghe.com:acme/tools.git", "https://api.acme.ghe.com"),
         ("https://git.example.org/acme/tools.git", "https://git.example.org/api/v3"),
     ],
 )
@@ -34,6 +39,41 @@ def test_a_remote_on_a_github_is_known(url: str, api: str) -> None:
     assert found is not None
     assert (found.full_name, found.calls.api) == ("acme/tools", api)
     assert "secret" not in found.shown
+
+
+@pytest.mark.parametrize(
+    ("url", "api"),
+    [
+        ("https://git.example.com/acme/tools.git", "https://git.example.com/api/v3"),
+        ("https://git.example.com:8443/acme/tools", "https://git.example.com:8443/api/v3"),
+        ("git@git.example.com:acme/tools.git", "https://git.example.com/api/v3"),
+        ("ssh://git@git.example.com:122/acme/tools.git", "https://git.example.com/api/v3"),
+        ("https://git.example.org/acme/tools.git", "https://git.example.org/api/v3"),
+        ("https://github.com/acme/tools.git", "https://api.github.com"),
+        ("git@acme.ghe.com:acme/tools.git", "https://api.acme.ghe.com"),
+    ],
+)
+def test_who_says_that_it_is_a_github_is_believed(url: str, api: str) -> None:
+    found = at(url, JOB, outright=True)
+    assert found is not None
+    assert (found.full_name, found.calls.api) == ("acme/tools", api)
+    assert found.shown.startswith("https://")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://gitlab.com/acme/tools.git",
+        "git@bitbucket.org:acme/tools.git",
+        "https://dev.azure.com/acme/tools/_git/tools",
+        "https://azure.example.com/acme/tools/_git/tools",
+        "git@ssh.dev.azure.com:v3/acme/tools/tools",
+        "https://git.example.com/group/acme/tools.git",
+        "/srv/git/tools.git",
+    ],
+)
+def test_nobody_makes_a_github_of_what_is_none(url: str) -> None:
+    assert at(url, JOB, outright=True) is None
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from wheelstep.ground.transport import Transport
 from wheelstep.repositories.answers import meaning
 from wheelstep.repositories.urls import served_url
 
-__all__ = ["BY_GIT", "GitHubRepository"]
+__all__ = ["BY_GIT", "GitHubAddress", "GitHubRepository"]
 
 BY_GIT: Final = "Set `commit-with: git`: then the commit is made here and pushed."
 
@@ -75,6 +75,41 @@ repository is there, and to fine-grained tokens that lack a right."""
 
 
 @dataclass(frozen=True, slots=True)
+class GitHubAddress:
+    """Where a repository is."""
+
+    api: str
+    """The base of the REST API, without a final slash."""
+    owner: str
+    name: str
+    shown: str
+    """The remote's address by HTTPS, without credentials."""
+
+    @classmethod
+    def of(
+        cls, url: str, environment: Mapping[str, str], *, outright: bool = False
+    ) -> GitHubAddress | None:
+        """Return the address that a remote's URL says; None where it cannot be known to be on a
+        GitHub.
+
+        Args:
+            url: As git has it; in one of ssh's forms too.
+            environment: This process's: it names the API of the GitHub that the job runs on.
+            outright: The user says that it is on a GitHub, which may be an Enterprise Server that
+                nothing names.
+        """
+        served = served_url(url, same_path=outright)
+        if served is None or "/_git/" in served:
+            return None
+        parts = urlsplit(served)
+        api = github_api(parts.scheme, parts.netloc, environment, outright=outright)
+        names = parts.path.strip("/").removesuffix(".git").split("/")
+        if api is None or len(names) != 2 or not all(names):  # noqa: PLR2004 - owner and name
+            return None
+        return cls(api, names[0], names[1], served)
+
+
+@dataclass(frozen=True, slots=True)
 class GitHubRepository:
     """A repository and who asks; safe to use from several threads."""
 
@@ -92,6 +127,7 @@ class GitHubRepository:
         transport: Transport,
         token: Secret | None,
         environment: Mapping[str, str],
+        outright: bool = False,
     ) -> GitHubRepository | None:
         """Return the repository that a remote is; None where it cannot be known to be on a GitHub.
 
@@ -99,17 +135,11 @@ class GitHubRepository:
             url: The remote's, as git has it; in one of ssh's forms too.
             transport: The HTTP policy.
             token: Who asks.
-            environment: This process's: it names the API of the GitHub that the job runs on.
+            environment: See `GitHubAddress.of`, as for `outright`.
+            outright: The user says that it is on a GitHub.
         """
-        served = served_url(url)
-        if served is None or "/_git/" in served:
-            return None
-        parts = urlsplit(served)
-        api = github_api(parts.scheme, parts.netloc, environment)
-        names = parts.path.strip("/").removesuffix(".git").split("/")
-        if api is None or len(names) != 2 or not all(names):  # noqa: PLR2004 - owner and name
-            return None
-        return cls(GitHub(transport, api, token), names[0], names[1], served)
+        at = GitHubAddress.of(url, environment, outright=outright)
+        return cls(GitHub(transport, at.api, token), at.owner, at.name, at.shown) if at else None
 
     @property
     def full_name(self) -> str:
