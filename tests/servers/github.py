@@ -8,7 +8,7 @@ github_git.py.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,6 +140,8 @@ class GitHubServer(GitServer):
     reset_at: int = 0
     """When the rate's limit ends, seconds since 1970."""
     ordered: list[_Ordered] = field(default_factory=list)
+    meanwhile: dict[str, Callable[[], object]] = field(default_factory=dict)
+    """Part of a call's label -> what is done once just before the first such call."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -149,6 +151,12 @@ class GitHubServer(GitServer):
     def trouble(self, trouble: Trouble, part: str = "", *, nth: int = 1, times: int = 1) -> None:
         """Order what goes wrong with the nth of the next calls whose label has `part` in it."""
         self.ordered.append(_Ordered(trouble, part, nth - 1, times))
+
+    def let_happen(self, call: Call) -> None:
+        """Do what was ordered to happen before this call."""
+        with self.lock:
+            for part in [one for one in self.meanwhile if one in call.label]:
+                self.meanwhile.pop(part)()
 
     def take_trouble(self, call: Call) -> Trouble | None:
         with self.lock:

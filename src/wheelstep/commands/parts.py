@@ -20,7 +20,7 @@ from wheelstep.stages.building import build
 from wheelstep.stages.definitions import check_place, edits_for, find_definitions, show_edits
 from wheelstep.stages.git_source import with_sources
 from wheelstep.stages.landing import note_commit, wanted_pins
-from wheelstep.stages.proving import concerned
+from wheelstep.stages.proving import concerned, merged
 from wheelstep.stages.records import pin_of
 from wheelstep.stages.registering import registered
 from wheelstep.stages.registrable import check_register, say_next_steps
@@ -116,6 +116,7 @@ def pin(run: Run, released: Sequence[str]) -> None:
                 for one in subjects_of(edit.path, edit.reading)
             ]
             read = read_after(snapshot, edits, vendoring.content)
+            subjects += merged(run, snapshot, edits, read, subjects)
             with lines_as_they_are(edits):
                 rehearse_subjects(run, read, subjects, (), names)
         return edits

@@ -69,6 +69,12 @@ class ProposedSnapshot(GitSnapshot):
         """The files of the base that the open proposal changes."""
         return [each.path for each in self.standing.carried]
 
+    @property
+    def merged_paths(self) -> Sequence[str]:
+        """Those of them that somebody has changed on the base since: they are here with both."""
+        files = self.standing.files or {}
+        return [each.path for each in self.standing.carried if files.get(each.path) != each.new]
+
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
