@@ -96,8 +96,6 @@ def test_another_remote_is_not_taken_for_one(url: str) -> None:
     ("status", "kind", "said", "code"),
     [
         (401, "", "Requires authentication", "not-authenticated"),
-        (403, "", "Repository was archived so is read-only.", "push-forbidden"),
-        (403, "", "Resource protected by organization SAML enforcement.", "push-forbidden"),
         (200, "INSUFFICIENT_SCOPES", "Your token has not the scopes", "push-forbidden"),
         (422, "", "refusing to allow a GitHub App to update x.yml without `workflows` permission",
          "push-forbidden"),
@@ -111,6 +109,8 @@ def test_another_remote_is_not_taken_for_one(url: str) -> None:
         (200, "NOT_FOUND", "Could not resolve to a Repository", "repository-not-found"),
         (307, "", "It has moved to https://api.github.com/repositories/7.", "remote-moved"),
         (422, "", "Something that nobody has seen", "remote-refused"),
+        (200, "FORBIDDEN", "Resource not accessible by integration", "push-forbidden"),
+        (403, "", "Must have push access to repository", "push-forbidden"),
     ],
 )  # fmt: skip
 def test_a_refusal_has_its_meaning(status: int, kind: str, said: str, code: str) -> None:
@@ -121,3 +121,23 @@ def test_a_refusal_has_its_meaning(status: int, kind: str, said: str, code: str)
     assert said in error.message
     assert error.exit_code == 5
     assert error.cure
+
+
+SSO = "https://github.com/orgs/acme/sso?authorization_request=A1B2"
+
+
+@pytest.mark.parametrize(
+    ("authorize", "needs", "cure"),
+    [
+        (SSO, "", f"Authorize the token for the organization: {SSO}"),
+        ("", "`contents: write`", "GitHub names what it takes: `contents: write`."),
+    ],
+)
+def test_what_github_says_beside_a_refusal_is_what_to_do(
+    authorize: str, needs: str, cure: str
+) -> None:
+    found = at("https://github.com/acme/tools")
+    assert found is not None
+    said = "Resource protected by organization SAML enforcement." if authorize else "Forbidden"
+    error = found.error(SaysNo(403, "", said, authorize=authorize, needs=needs), "main")
+    assert error.cure.endswith(cure)

@@ -15,7 +15,7 @@ from typing import Any, Final, final
 from wheelstep.errors import ServiceRefused, ServiceUnavailable, StepError
 from wheelstep.ground.clock import backoff
 from wheelstep.ground.github import LIMITED, SaysNo
-from wheelstep.repositories.github_repository import GitHubRepository
+from wheelstep.repositories.github_repository import GitHubRepository, lacking
 from wheelstep.repositories.pulls import Merge, PullRequest, PullWish
 
 __all__ = ["LONGEST_BODY", "GitHubPulls", "fitted"]
@@ -332,7 +332,7 @@ class GitHubPulls:
         return ServiceRefused(
             f"The account that asks may not work on pull requests at {self._at.shown}: {no.said}",
             code="pull-request-forbidden",
-            cure=cure,
+            cure=f"{cure}{lacking(no)}",
         )
 
 

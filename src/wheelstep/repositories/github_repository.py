@@ -14,9 +14,10 @@ from wheelstep.ground.github_address import github_api
 from wheelstep.ground.secret import Secret
 from wheelstep.ground.transport import Transport
 from wheelstep.repositories.answers import meaning
+from wheelstep.repositories.spoken import spoken
 from wheelstep.repositories.urls import served_url
 
-__all__ = ["BY_GIT", "GitHubAddress", "GitHubRepository"]
+__all__ = ["BY_GIT", "GitHubAddress", "GitHubRepository", "lacking"]
 
 BY_GIT: Final = "Set `commit-with: git`: then the commit is made here and pushed."
 
@@ -196,7 +197,20 @@ class GitHubRepository:
             branch: Short name of the branch or tag that was meant.
             cure: What to do where nothing is known but its words.
         """
-        for row in ROWS:
-            if row.fits(no):
-                return meaning(row.code, quote=no.said, remote=self.shown, branch=branch)
-        return ServiceRefused(f"{self.shown} refused: {no.said}", code="remote-refused", cure=cure)
+        error = spoken(no.said, quote=no.said, remote=self.shown, branch=branch)
+        code = next((row.code for row in ROWS if row.fits(no)), None)
+        if error is None and code is not None:
+            error = meaning(code, quote=no.said, remote=self.shown, branch=branch)
+        if error is None:
+            error = ServiceRefused(
+                f"{self.shown} refused: {no.said}", code="remote-refused", cure=cure
+            )
+        if no.authorize:
+            error.cure = f"Authorize the token for the organization: {no.authorize}"
+        error.cure += lacking(no)
+        return error
+
+
+def lacking(no: SaysNo) -> str:
+    """Return a sentence that names the permission which GitHub says is lacking; "" without one."""
+    return f" GitHub names what it takes: {no.needs}." if no.needs else ""
