@@ -133,6 +133,16 @@ class GitHubServer(GitServer):
     auto_merge: bool = True
     waits: bool = True
     """A rule has to be met before a pull request can be merged."""
+    checks: str = "clean"
+    """How a pull request stands for which nothing required is left to wait: "clean", "unstable"."""
+    locked: set[int] = field(default_factory=set)
+    """Numbers of the pull requests whose conversation is locked."""
+    passing: int = 0
+    """How often a merge is refused because its base has just moved."""
+    queues: set[tuple[str, str]] = field(default_factory=set)
+    """(repository, branch) that only a merge queue changes."""
+    queued: list[int] = field(default_factory=list)
+    """Numbers of the pull requests in it."""
     methods: set[str] = field(default_factory=lambda: {"merge", "squash", "rebase"})
     collaborators: set[str] = field(default_factory=lambda: {"ann", "bob", "ci"})
     teams: set[str] = field(default_factory=lambda: {"platform"})

@@ -1,7 +1,7 @@
 """Pull requests on a GitHub.
 
-Sources: GitHub's REST reference, "Pull requests", "Review requests", "Labels"; its GraphQL
-reference, enablePullRequestAutoMerge.
+Sources: GitHub's REST reference, "Pull requests", "Review requests", "Labels". How they are merged
+is github_completion.py.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import Any, Final, final
 from wheelstep.errors import ServiceRefused, ServiceUnavailable, StepError
 from wheelstep.ground.clock import backoff
 from wheelstep.ground.github import LIMITED, SaysNo
+from wheelstep.repositories.github_completion import complete, sentence
 from wheelstep.repositories.github_repository import GitHubRepository, lacking
-from wheelstep.repositories.pulls import Merge, PullRequest, PullWish
+from wheelstep.repositories.pulls import PullRequest, PullWish
 
 __all__ = ["LONGEST_BODY", "GitHubPulls", "fitted"]
 
@@ -28,14 +29,11 @@ MEND: Final = "Mend what GitHub names, then run it again."
 PAGE: Final = 100
 """Pull requests in one answer, the most that there are."""
 CUT: Final = "*The text is cut here: it is longer than GitHub takes.*"
-METHODS: Final[Mapping[Merge, str]] = {"merge": "MERGE", "squash": "SQUASH", "rebase": "REBASE"}
 
 EXISTS: Final = re.compile(r"pull request already exists", re.IGNORECASE)
 EMPTY: Final = re.compile(r"no commits between", re.IGNORECASE)
 NO_DRAFTS: Final = re.compile(r"draft pull requests are not supported", re.IGNORECASE)
 NO_ACTIONS: Final = re.compile(r"GitHub Actions is not permitted", re.IGNORECASE)
-AT_ONCE: Final = re.compile(r"in clean status", re.IGNORECASE)
-NO_AUTO_MERGE: Final = re.compile(r"auto.?merge is not allowed", re.IGNORECASE)
 NO_TEAMS: Final = re.compile(r"could not resolve to a node|not accessible", re.IGNORECASE)
 
 
@@ -164,7 +162,7 @@ class GitHubPulls:
         """Do what of a wish is not the pull request itself; what cannot be done is noted."""
         self._label(there, wish, notes)
         self._ask_for_reviews(there, wish, notes, new=new)
-        merged = bool(wish.merge) and self._complete(there, wish, notes)
+        merged = wish.merge is not None and complete(self._at, there, wish.merge, notes)
         pull = _pull(there)
         if merged:
             pull = PullRequest(pull.number, pull.url, "merged", pull.head, pull.title, pull.body)
@@ -234,57 +232,12 @@ class GitHubPulls:
             do(names)
         except SaysNo as no:
             if len(names) == 1:
-                notes.append(note(names[0], _sentence(no.said)))
+                notes.append(note(names[0], sentence(no.said)))
                 return
             for name in names:
                 self._each([name], do, note, notes)
         except (ServiceRefused, ServiceUnavailable) as error:
-            notes += [note(name, _sentence(error.message)) for name in names]
-
-    def _complete(self, there: Mapping[str, Any], wish: PullWish, notes: list[str]) -> bool:
-        """Let a pull request be merged as soon as the rules allow; True where it is merged now."""
-        assert wish.merge is not None  # noqa: S101 - asked before
-        method = METHODS.get(wish.merge)
-        if method is None:
-            notes.append(
-                f"The pull request is not set to complete by itself: GitHub has no {wish.merge}"
-                f" merge. It has {', '.join(METHODS)}."
-            )
-            return False
-        if there.get("auto_merge"):
-            return False
-        given = {"pullRequestId": there["node_id"], "mergeMethod": method}
-        try:
-            self._at.calls.mutation("enablePullRequestAutoMerge", given, "clientMutationId")
-        except SaysNo as no:
-            if AT_ONCE.search(no.said):
-                # nothing is left to wait for, and then GitHub does not begin to wait
-                return self._merge(there, method, notes)
-            hint = ""
-            if NO_AUTO_MERGE.search(no.said):
-                hint = ' Switch "Allow auto-merge" on in the repository\'s settings, under General.'
-            why = f"{_sentence(no.said)}{hint}"
-            notes.append(f"The pull request is not set to complete by itself: {why}")
-        except (ServiceRefused, ServiceUnavailable) as error:
-            notes.append(f"Whether it completes by itself is not known: {_sentence(error.message)}")
-        return False
-
-    def _merge(self, there: Mapping[str, Any], method: str, notes: list[str]) -> bool:
-        body = {"sha": there["head"]["sha"], "merge_method": method.lower()}
-        place = f"pulls/{there['number']}/merge"
-        try:
-            self._at.rest("PUT", place, body)
-        except SaysNo as no:
-            with contextlib.suppress(SaysNo, ServiceRefused, ServiceUnavailable):
-                # an attempt whose answer was lost
-                if self._at.rest("GET", f"pulls/{there['number']}").get("merged_at"):
-                    return True
-            notes.append(f"The pull request was not completed: {_sentence(no.said)}")
-        except (ServiceRefused, ServiceUnavailable) as error:
-            notes.append(f"Whether it was completed is not known: {_sentence(error.message)}")
-        else:
-            return True
-        return False
+            notes += [note(name, sentence(error.message)) for name in names]
 
     # -- errors
 
@@ -361,10 +314,6 @@ def _same(there: object, wished: str) -> bool:
 
 def _team(name: str) -> str:
     return name.rpartition("/")[2].lower()
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _pull(found: Mapping[str, Any]) -> PullRequest:
