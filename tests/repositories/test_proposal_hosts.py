@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.repositories.proposal_kit import BRANCH, HOSTS, Proposing, proposing
-from tests.repositories.support import pin
+from tests.repositories.support import NoWait, add_line, pin
 from wheelstep.errors import StoppedBySignal
+from wheelstep.ground.clock import SystemClock
+from wheelstep.repositories.interface import Committed, Wording
+from wheelstep.repositories.land import land
 
 GONE = "Nothing is left to propose: main has all of it."
 CLOSED = {"closed", "abandoned"}
@@ -89,3 +94,67 @@ def test_a_run_that_was_killed_before_it_opened_a_new_one_is_made_up_for(host: P
     # what is on the branch now is not what somebody closed
     assert host.propose(pin(version="3.0")).status == "pull-request"
     assert len([one for one in host.states if one in OPEN]) == 1
+
+
+def test_ten_runs_at_once_end_in_one_pull_request_with_everyones_pins(host: Proposing) -> None:
+    names = [f"p{number}" for number in range(10)]
+
+    def run(name: str) -> Committed:
+        return host.propose(add_line("pins.txt", name), f"Pin {name}", clock=SystemClock())
+
+    with ThreadPoolExecutor(10) as pool:
+        done = list(pool.map(run, names))
+    assert {one.status for one in done} == {"pull-request"}
+    assert len({one.url for one in done}) == 1
+    assert host.show("pins.txt", BRANCH).splitlines() == names
+    assert host.git("rev-list", "--count", f"main..{BRANCH}") == "1"
+    assert host.branches == ["main", BRANCH], "and nothing is left lying about"
+    assert len(host.states) == 1
+
+
+def test_two_that_open_one_at_the_same_time_end_with_the_same(host: Proposing) -> None:
+    host.propose(pin())
+    host.server.pulls.clear()
+    both = threading.Barrier(2)
+    repositories = [host.repository(host.world.root / "checkout") for _ in range(2)]
+    for one in repositories:
+        # both have looked, and there was none
+        one._pulls.before = {"create": both.wait}  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(2) as pool:
+        words = Wording("Pin", "Pin", "Body")
+        done = list(
+            pool.map(lambda one: land(one, pin(), lambda: words, clock=NoWait()), repositories)
+        )
+    assert len({one.url for one in done}) == 1
+    assert {one.status for one in done} == {"pull-request"}
+    assert len(host.states) == 1
+
+
+def test_the_same_again_writes_nothing(host: Proposing) -> None:
+    host.propose(pin())
+    host.server.calls.clear()
+    host.server.seen.clear()
+    for title in ("Pin", "Said in other words"):
+        assert host.propose(pin(), title).status == "pull-request"
+    writing = [one for one in host.server.calls if one.method not in {"GET", "OPTIONS"}]
+    assert [one.label for one in writing] == []
+    assert [one.path for one in host.server.seen if "receive-pack" in one.path] == []
+
+
+def test_what_a_person_wrote_stays_as_long_as_the_content_does(host: Proposing) -> None:
+    host.propose(pin())
+    [there] = host.server.pulls[host.listed]
+    there.title = "By hand"
+    host.propose(pin(), "Anew")
+    assert there.title == "By hand"
+    host.propose(pin(version="3.0"), "Pin 3")
+    assert there.title == "Pin 3"
+
+
+def test_what_a_faster_run_says_of_both_is_not_overwritten(host: Proposing) -> None:
+    host.propose(pin())
+    host.before["latest"] = lambda: host.propose(add_line("pins.txt", "b==1"), "Of both")
+    assert host.propose(add_line("pins.txt", "a==1"), "Of one").status == "pull-request"
+    [there] = host.server.pulls[host.listed]
+    assert there.title == "Of both"
+    assert host.show("pins.txt", BRANCH).splitlines() == ["a==1", "b==1"]

@@ -196,7 +196,7 @@ class ProposalRepository:
         text = full_message(wording.message, skip_ci=False)
         draft = draft_of(self._git, on, touched, text, mark=False, extra=self._remote.extra)
         commit = self._way.commit(self._branch, draft, _unnoted)
-        return None if commit is None else self._opened(commit, wording, ())
+        return None if commit is None else self._opened(commit, standing.was, wording)
 
     def _replaced(
         self, standing: _Standing, final: Sequence[Touched], wording: Wording
@@ -205,28 +205,35 @@ class ProposalRepository:
         text = full_message(wording.message, skip_ci=False)
         draft = draft_of(self._git, standing.base, final, text, extra=self._remote.extra)
         commit = self._way.replace(self._branch, standing.was, draft, _unnoted)
-        return None if commit is None else self._opened(commit, wording, ())
+        return None if commit is None else self._opened(commit, standing.was, wording)
 
-    def _opened(self, head: str, wording: Wording, notes: Sequence[str]) -> Committed:
-        """Open the pull request, or bring the open one up to date."""
+    def _opened(self, head: str, was: str | None, wording: Wording) -> Committed:
+        """Open the pull request, or bring the open one up to date.
+
+        Args:
+            head: The commit that the branch is at by us.
+            was: Where it was before that.
+            wording: What is said of it.
+        """
         there = self._pulls.latest(self._branch, self._base)
-        wish = self._wish(wording)
-        if there is not None and there.state == "open":
-            there, more = self._pulls.update(there, wish)
-        else:
-            there, more = self._pulls.create(self._branch, self._base, wish)
-        return self._committed(there, head, (*notes, *more))
+        notes: list[str] = []
+        if there is None or there.state != "open":
+            there, notes = self._pulls.create(self._branch, self._base, self._wish(wording))
+        elif there.head in {"", head, was}:  # a host may notice a push late
+            there, notes = self._pulls.update(there, self._wish(wording))
+        # else another run has gone on from there: what it says of both is not overwritten
+        return self._committed(there, head, notes)
 
     def _stands(self, head: str, wording: Wording) -> Committed:
         """Leave a branch as it is; its pull request may be missing where a run was killed."""
         there = self._pulls.latest(self._branch, self._base)
         if there is None or there.state == "merged":
-            return self._opened(head, wording, ())
+            return self._opened(head, head, wording)
         if there.state == "closed" and (
             there.number in self._closed or there.head not in {"", head}
         ):
             # nobody has said no to what is there now: it came after the closing
-            return self._opened(head, wording, ())
+            return self._opened(head, head, wording)
         if there.state == "closed":
             note = (
                 f"Somebody has closed the pull request {there.url}, and what it proposes is what "
