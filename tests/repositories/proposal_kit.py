@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -63,6 +63,8 @@ class Proposing:
     """What the server calls the repository."""
     way: Callable[[Git, Remote], Way]
     pulls: Callable[[], PullRequests]
+    wish: PullWish = field(default_factory=lambda: PullWish("", ""))
+    """What pull requests are to be, beside their words."""
     before: dict[str, Callable[[], object]] = field(default_factory=dict)
     """Name of a method of the way or of the pull requests -> what is done once just before it."""
 
@@ -76,7 +78,7 @@ class Proposing:
             git, base="main", branch=BRANCH, remote=remote,
             way=Between(self.way(git, remote), self.before),
             pulls=Between(self.pulls(), self.before),
-            wish=lambda wording: PullWish(wording.title, wording.body),
+            wish=lambda wording: replace(self.wish, title=wording.title, body=wording.body),
         )  # fmt: skip
 
     def propose(

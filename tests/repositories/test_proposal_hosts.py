@@ -15,6 +15,7 @@ from wheelstep.errors import StoppedBySignal
 from wheelstep.ground.clock import SystemClock
 from wheelstep.repositories.interface import Committed, Wording
 from wheelstep.repositories.land import land
+from wheelstep.repositories.pulls import PullWish
 
 GONE = "Nothing is left to propose: main has all of it."
 CLOSED = {"closed", "abandoned"}
@@ -158,3 +159,20 @@ def test_what_a_faster_run_says_of_both_is_not_overwritten(host: Proposing) -> N
     [there] = host.server.pulls[host.listed]
     assert there.title == "Of both"
     assert host.show("pins.txt", BRANCH).splitlines() == ["a==1", "b==1"]
+
+
+def test_what_a_run_that_was_killed_left_undone_of_a_pull_request_is_made_up_for(
+    host: Proposing,
+) -> None:
+    host.propose(pin())  # and it was killed here
+    [there] = host.server.pulls[host.listed]
+    there.title = "By hand"
+    host.wish = PullWish("", "", labels=("pins",), merge="squash")
+    for _ in range(2):
+        assert host.propose(pin()).status == "pull-request"
+        completes = getattr(there, "auto_merge", "") or getattr(there, "completed_by", "")
+        assert (there.title, there.labels, bool(completes)) == ("By hand", ["pins"], True)
+    host.server.calls.clear()
+    host.propose(pin())
+    writing = [one for one in host.server.calls if one.method not in {"GET", "OPTIONS"}]
+    assert [one.label for one in writing] == []

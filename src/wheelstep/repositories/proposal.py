@@ -8,7 +8,7 @@ committed on the branch, the head is the branch's own, and each run adds a commi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 from packaging.version import InvalidVersion, Version
@@ -225,7 +225,8 @@ class ProposalRepository:
         return self._committed(there, head, notes)
 
     def _stands(self, head: str, wording: Wording) -> Committed:
-        """Leave a branch as it is; its pull request may be missing where a run was killed."""
+        """Leave a branch as it is; its pull request may be missing, or be less than it is to be,
+        where a run was killed."""
         there = self._pulls.latest(self._branch, self._base)
         if there is None or there.state == "merged":
             return self._opened(head, head, wording)
@@ -241,7 +242,13 @@ class ProposalRepository:
                 f"{self._branch} for a new one."
             )
             return Committed("none", branch=self._branch, notes=(note,))
-        return self._committed(there, head, ())
+        # what it says stays as it is; a run that was killed may have left the rest undone, and
+        # settings may wish more by now
+        wish = replace(self._wish(wording), title=there.title, body=there.body)
+        notes: list[str] = []
+        if wish.labels or wish.reviewers or wish.merge:
+            there, notes = self._pulls.update(there, wish)
+        return self._committed(there, head, notes)
 
     def _committed(self, there: PullRequest, head: str, notes: Sequence[str]) -> Committed:
         return Committed(
