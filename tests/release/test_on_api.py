@@ -20,6 +20,7 @@ from wheelstep.ground.markdown import quiet
 TOKEN = "ci-pass-22"
 PULL = {"WHEELSTEP_COMMIT": "pull-request"}
 BRANCH = "wheelstep/main"
+NAME = "acme/tools"
 
 
 def project(version: str) -> str:
@@ -96,7 +97,7 @@ def released(_released: Repo, tmp_path: Path) -> Repo:
 
 
 def github_world(server: GitHubServer, released: Repo) -> World:
-    name = "acme/tools"
+    name = NAME
     (server.root / "acme").mkdir()
     bare = server.create(f"{name}.git")
     environment = {
@@ -309,6 +310,8 @@ def test_an_enterprise_server_is_known_by_what_it_is_committed_with(
         assert "createCommitOnBranch" in server.labels()
         assert "1.1.0" in world.show(CONDA, BRANCH if commit == "pull-request" else "main")
         assert len(world.pulls) == (commit == "pull-request")
+        page = "pull/1" if commit == "pull-request" else f"commit/{world.server.head(NAME, 'main')}"
+        assert ran.report["commit"]["url"] == f"{server.url}/{NAME}/{page}"
 
 
 def test_tags_are_made_by_the_host(world: World) -> None:

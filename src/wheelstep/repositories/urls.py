@@ -83,13 +83,19 @@ def usual_remote(git: Git, branch: str) -> str:
     )
 
 
-def commit_page(url: str, commit: str) -> str | None:
-    """Return the address of a commit's page on GitHub or Azure Repos, from the remote's URL."""
-    if not is_http(url):
+def commit_page(url: str, commit: str, *, github: bool = False) -> str | None:
+    """Return the address of a commit's page on GitHub or Azure Repos; None elsewhere.
+
+    Args:
+        url: The remote's, as git has it; in one of ssh's forms too.
+        commit: Full id.
+        github: It is known to be on a GitHub, whatever its host is called.
+    """
+    served = served_url(url, same_path=github)
+    if served is None:
         return None
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    if host != "github.com" and "/_git/" not in parts.path:
+    parts = urlsplit(served)
+    if not github and parts.netloc != "github.com" and "/_git/" not in parts.path:
         return None
     path = parts.path.rstrip("/").removesuffix(".git")
-    return urlunsplit((parts.scheme, host, f"{path}/commit/{commit}", "", ""))
+    return urlunsplit((parts.scheme, parts.netloc, f"{path}/commit/{commit}", "", ""))
