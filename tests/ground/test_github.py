@@ -152,6 +152,12 @@ def test_what_a_refusal_has_in_its_headers_is_kept() -> None:
     assert (raised.value.authorize, raised.value.needs) == ("", "")
 
 
+def test_the_last_request_that_is_left_may_be_refused_for_another_reason() -> None:
+    said, spent = "Resource not accessible by integration", {"X-RateLimit-Remaining": "0"}
+    with answered({"message": said}, 403, **spent) as web, pytest.raises(SaysNo, match=said):
+        ask(github(web))
+
+
 GAVE_UP = {
     "data": None,
     "errors": [{"message": "Something went wrong while executing your query. This may be the ..."}],

@@ -130,6 +130,20 @@ def test_where_another_run_was_faster_that_one_is_brought_up_to_date(github: AtG
     assert len(github.server.pulls[NAME]) == 1
 
 
+@pytest.mark.parametrize("behind", [1, 9])
+def test_one_that_is_there_and_not_listed_yet_is_waited_for(github: AtGitHub, behind: int) -> None:
+    theirs = opened(github)
+    github.server.unlisted = behind
+    if behind == 1:
+        pull, notes = github.pulls().create(STABLE, "main", WISH)
+        assert (pull, notes) == (theirs, [])
+    else:
+        with pytest.raises(ServiceRefused, match="A pull request already exists") as raised:
+            github.pulls().create(STABLE, "main", WISH)
+        assert raised.value.code == "pull-request-refused"
+    assert len(github.server.pulls[NAME]) == 1
+
+
 def test_without_drafts_it_is_opened_all_the_same(github: AtGitHub) -> None:
     github.server.drafts = False
     pull, notes = github.pulls().create(STABLE, "main", PullWish("Update", "Text", draft=True))

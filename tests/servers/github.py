@@ -135,6 +135,8 @@ class GitHubServer(GitServer):
     """A rule has to be met before a pull request can be merged."""
     checks: str = "clean"
     """How a pull request stands for which nothing required is left to wait: "clean", "unstable"."""
+    unlisted: int = 0
+    """How many times more pull requests are looked for in a list that is behind."""
     locked: set[int] = field(default_factory=set)
     """Numbers of the pull requests whose conversation is locked."""
     passing: int = 0

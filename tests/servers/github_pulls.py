@@ -80,6 +80,9 @@ def _list(asked: Asked, _: re.Match[str]) -> tuple[int, Any]:
     wanted = asked.parameters
     owner, colon, branch = wanted.get("head", "").partition(":")
     found = []
+    if asked.state.unlisted:
+        asked.state.unlisted -= 1
+        return 200, []
     for pull in reversed(asked.state.pulls.get(asked.repository, [])):
         fits = wanted.get("state", "open") in {"all", pull.state}
         fits &= wanted.get("base", pull.base) == pull.base

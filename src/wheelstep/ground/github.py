@@ -44,6 +44,8 @@ LIMITS: Final = ("rate_limited", "rate limit", "abuse detection", "was submitted
 GAVE_UP: Final = b"omething went wrong while executing your query"
 UNNAMED_PAUSE: Final = 60.0
 """Seconds to wait where a limit names no time: "wait for at least one minute"."""
+DENIED: Final = ("not accessible by", "must have ", "saml", "archived", "suspended")
+"""What it says where waiting changes nothing."""
 LONGEST_QUOTE: Final = 600
 """Characters of GitHub's own words that are repeated."""
 
@@ -252,7 +254,12 @@ def _pause(response: Response, now: float) -> float | None:
     limited = any(sign in text for sign in LIMITS)
     spent = headers.get("x-ratelimit-remaining") == "0"
     if status in LIMITING:
-        named = spent or status == HTTPStatus.TOO_MANY_REQUESTS or "retry-after" in headers
+        # the last request that was left may be refused for a reason of its own
+        named = (
+            (spent and not any(sign in text for sign in DENIED))
+            or status == HTTPStatus.TOO_MANY_REQUESTS
+            or "retry-after" in headers
+        )
         if not limited and not named:
             return None  # a 403 for another reason
     elif not limited or (graphql and '"errors"' not in text):

@@ -128,8 +128,11 @@ class GitHubPulls:
                         " ones of a free plan)."
                     )
                     continue
-                there = self._open(branch, base) if EXISTS.search(no.said) else None
-                if there is None:
+                exists = EXISTS.search(no.said) is not None
+                there = self._open(branch, base) if exists else None
+                failed += 1
+                # one that was opened a moment ago may not be listed yet
+                if there is None and (not exists or failed == ATTEMPTS):
                     raise self._not_opened(no, branch, base) from no
             except ServiceUnavailable as late:
                 failed += 1
@@ -266,7 +269,9 @@ class GitHubPulls:
             f"GitHub does not open a pull request from {branch} to {base} at {self._at.shown}:"
             f" {no.said}",
             code="pull-request-refused",
-            cure="Check that both branches are there.",
+            cure="Run it again: GitHub does not list the other one yet."
+            if EXISTS.search(no.said)
+            else "Check that both branches are there.",
         )
 
     def _forbidden(self, no: SaysNo) -> ServiceRefused:
