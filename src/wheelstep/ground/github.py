@@ -255,11 +255,8 @@ def _pause(response: Response, now: float) -> float | None:
     spent = headers.get("x-ratelimit-remaining") == "0"
     if status in LIMITING:
         # the last request that was left may be refused for a reason of its own
-        named = (
-            (spent and not any(sign in text for sign in DENIED))
-            or status == HTTPStatus.TOO_MANY_REQUESTS
-            or "retry-after" in headers
-        )
+        over = spent and not any(sign in text for sign in DENIED)
+        named = over or status == HTTPStatus.TOO_MANY_REQUESTS or "retry-after" in headers
         if not limited and not named:
             return None  # a 403 for another reason
     elif not limited or (graphql and '"errors"' not in text):
