@@ -159,7 +159,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
            "`x86_64-manylinux_2_28`", DEFINING, placeholder="PLATFORM"),
     Option("commit", "Where the definitions are committed.", "choice", "`none`; `push` on a CI host",
            COMMITTING, choices=("none", "local", "push", "pull-request")),
-    Option("commit-with", "How the commit gets to the remote: `git` pushes, `github` and `azure-repos` ask the host to make it (on GitHub it is signed then, and no key is needed).", "choice",
+    Option("commit-with", "How the commit gets to the remote: `git` pushes, `github` and `azure-repos` ask the host to make it (on GitHub it is signed then, and no key is needed). `github` also says that a host which is not known is a GitHub Enterprise Server.", "choice",
            "`auto`: as the remote's host offers, where there is a token for it; else `git`", COMMITTING, choices=("auto", "git", "github", "azure-repos")),
     Option("branch", "The branch to commit to.", "text",
            "the branch that triggered the run (on a tag or a pull request there is none)",

@@ -230,7 +230,7 @@ class Release:
                 edits = edits_for(run, snapshot, pins)
                 wheels = self._published_wheels({one.name for one in pins})
                 read = self._read_after(snapshot, edits)
-                self.proving.after(edits, read, wheels, promoted=False)
+                self.proving.after(snapshot, edits, read, wheels, promoted=False)
         with run.stage("promote"):
             self.promoting.promote(self.published)
 
@@ -359,7 +359,7 @@ class Release:
 
     def _prove(self, snapshot: Snapshot, edits: Edits, wheels: Sequence[Wheel]) -> None:
         commits = {one.package.name: one.package.sources.commit for one in self.built.values()}
-        self.proving.before(edits, self._read_after(snapshot, edits), wheels, commits)
+        self.proving.before(snapshot, edits, self._read_after(snapshot, edits), wheels, commits)
 
     def _read_after(self, snapshot: Snapshot, edits: Edits) -> Read:
         return read_after(snapshot, edits, self.vendoring.content)
@@ -405,7 +405,7 @@ class Release:
         if self.published and self.proving.can_see():
             served = self._published_wheels(names)
             with run.stage("rehearse-served"):
-                self.proving.after(edits, self._read_after(snapshot, edits), served)
+                self.proving.after(snapshot, edits, self._read_after(snapshot, edits), served)
         else:
             built = [one for name, one in self.built.items() if name in names]
             with run.stage("rehearse"):

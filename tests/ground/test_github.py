@@ -137,6 +137,64 @@ def test_a_refusal_is_kept_in_githubs_words(
     assert (raised.value.status, raised.value.kind, raised.value.said) == expected
 
 
+def test_what_a_refusal_has_in_its_headers_is_kept() -> None:
+    headers = {
+        "X-GitHub-SSO": "required; url=https://github.com/orgs/acme/sso?authorization_request=A1",
+        "X-Accepted-GitHub-Permissions": "pull_requests=write,contents=read; contents=write",
+    }
+    with answered({"message": "No"}, 403, **headers) as web, pytest.raises(SaysNo) as raised:
+        ask(github(web))
+    assert raised.value.authorize == "https://github.com/orgs/acme/sso?authorization_request=A1"
+    assert raised.value.needs == "`pull-requests: write`, `contents: read`"
+    odd = {"X-GitHub-SSO": "partial-results; organizations=1", "X-Accepted-GitHub-Permissions": "x"}
+    with answered({"message": "No"}, 403, **odd) as web, pytest.raises(SaysNo) as raised:
+        ask(github(web))
+    assert (raised.value.authorize, raised.value.needs) == ("", "")
+
+
+def test_the_last_request_that_is_left_may_be_refused_for_another_reason() -> None:
+    said, spent = "Resource not accessible by integration", {"X-RateLimit-Remaining": "0"}
+    with answered({"message": said}, 403, **spent) as web, pytest.raises(SaysNo, match=said):
+        ask(github(web))
+
+
+GAVE_UP = {
+    "data": None,
+    "errors": [{"message": "Something went wrong while executing your query. This may be the ..."}],
+}
+
+
+@pytest.mark.parametrize("often", [1, 99])
+def test_a_question_that_github_gives_up_on_is_asked_again_and_a_commit_is_not(often: int) -> None:
+    left = [often]
+
+    def answer(_: Asked) -> Answer:
+        left[0] -= 1
+        document = GAVE_UP if left[0] >= 0 else {"data": {"viewer": {"login": "me"}}}
+        return Answer(200, JSON, json.dumps(document).encode())
+
+    with Web(answer=answer) as web:
+        transport = Transport({}, clock=InstantClock(), budget=RetryBudget(60, attempts=3))
+        it = GitHub(transport, f"{web.url}/api/v3", Secret("ghs-made-up-7"))
+        if often == 1:
+            assert it.graphql("query Q { viewer { login } }", {}) == {"viewer": {"login": "me"}}
+        else:
+            with pytest.raises(ServiceUnavailable, match="GitHub gave up on it") as raised:
+                it.graphql("query Q { viewer { login } }", {})
+            assert raised.value.exit_code == 6
+        asked, left[0] = len(web.asked), 1
+        with pytest.raises(ServiceUnavailable, match="GitHub gave up on it"):
+            it.mutation("createRef", {"name": "x"}, "clientMutationId")
+        assert len(web.asked) == asked + 1
+
+
+def test_a_page_that_says_too_large_is_a_refusal() -> None:
+    page = Answer(413, {"Content-Type": "text/html"}, b"<html>413</html>")
+    with Web(answer=lambda _: page) as web, pytest.raises(SaysNo) as raised:
+        ask(github(web), graphql=True)
+    assert raised.value.status == 413
+
+
 def test_a_token_that_is_repeated_in_a_refusal_is_not_shown() -> None:
     refused = answered({"message": "no such token: ghs-made-up-7"}, 401)
     with refused as web, pytest.raises(SaysNo) as raised:

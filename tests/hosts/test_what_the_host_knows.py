@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 
@@ -34,11 +35,54 @@ PULL_REQUEST = Trigger(branch=None, pull_request=True)
         ("pull_request", "refs/pull/7/merge", PULL_REQUEST),
         ("pull_request_target", "refs/heads/main", PULL_REQUEST),
         ("merge_group", "refs/heads/gh-readonly-queue/main/pr-7-abc", PULL_REQUEST),
+        ("pull_request_review", "refs/pull/7/merge", PULL_REQUEST),
+        ("pull_request_review_comment", "refs/pull/7/merge", PULL_REQUEST),
+        ("workflow_dispatch", "refs/tags/v1", Trigger(None, tag="v1")),
+        ("workflow_dispatch", "refs/pull/7/head", PULL_REQUEST),
+        ("repository_dispatch", "refs/heads/main", Trigger("main")),
+        ("schedule", "refs/heads/main", Trigger("main")),
+        ("release", "refs/tags/v1.0", Trigger(None, tag="v1.0")),
+        ("create", "refs/heads/topic", Trigger("topic")),
+        ("create", "refs/tags/v2", Trigger(None, tag="v2")),
+        ("deployment", "", Trigger(None)),  # of a commit
+        ("workflow_run", "refs/heads/main", Trigger("main")),
+        ("issue_comment", "refs/heads/main", Trigger("main")),
         ("", "", Trigger(None)),
     ],
 )
 def test_github_trigger(event: str, ref: str, trigger: Trigger) -> None:
     assert github(GITHUB_EVENT_NAME=event, GITHUB_REF=ref).trigger() == trigger
+
+
+def of_run(event: str, head: str = "acme/tools") -> dict[str, object]:
+    run = {"event": event, "head_branch": "main", "head_repository": {"full_name": head}}
+    return {"workflow_run": run, "repository": {"full_name": "acme/tools"}}
+
+
+@pytest.mark.parametrize(
+    ("event", "document", "trigger"),
+    [
+        ("workflow_run", of_run("push"), Trigger("main")),
+        ("workflow_run", of_run("schedule"), Trigger("main")),
+        # these have the secrets, and what is checked out may be a stranger's
+        ("workflow_run", of_run("pull_request"), PULL_REQUEST),
+        ("workflow_run", of_run("pull_request_target"), PULL_REQUEST),
+        ("workflow_run", of_run("push", "stranger/tools"), PULL_REQUEST),
+        ("issue_comment", {"issue": {"number": 7}}, Trigger("main")),
+        ("issue_comment", {"issue": {"number": 7, "pull_request": {"url": "x"}}}, PULL_REQUEST),
+        # a push says nothing of pull requests, whatever its document has
+        ("push", {"issue": {"pull_request": {"url": "x"}}}, Trigger("main", pushed=True)),
+        ("workflow_run", [], Trigger("main")),
+        ("workflow_run", {"workflow_run": None}, Trigger("main")),
+    ],
+)
+def test_github_events_on_the_main_branch(
+    tmp_path: Path, event: str, document: object, trigger: Trigger
+) -> None:
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps(document))
+    main = {"GITHUB_EVENT_NAME": event, "GITHUB_REF": "refs/heads/main"}
+    assert github(**main, GITHUB_EVENT_PATH=str(path)).trigger() == trigger
 
 
 @pytest.mark.parametrize(

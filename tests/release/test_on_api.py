@@ -20,6 +20,7 @@ from wheelstep.ground.markdown import quiet
 TOKEN = "ci-pass-22"
 PULL = {"WHEELSTEP_COMMIT": "pull-request"}
 BRANCH = "wheelstep/main"
+NAME = "acme/tools"
 
 
 def project(version: str) -> str:
@@ -96,7 +97,7 @@ def released(_released: Repo, tmp_path: Path) -> Repo:
 
 
 def github_world(server: GitHubServer, released: Repo) -> World:
-    name = "acme/tools"
+    name = NAME
     (server.root / "acme").mkdir()
     bare = server.create(f"{name}.git")
     environment = {
@@ -302,6 +303,37 @@ def test_a_token_of_the_job_goes_to_its_own_host_alone(world: World) -> None:
     world.repo.git("remote", "set-url", "origin", "https://github.com/acme/elsewhere.git")
     ran = world.release(**PULL)
     assert (ran.code, ran.codes[-1]) == (2, "no-token"), ran.said
+
+
+@pytest.mark.parametrize("commit", ["push", "pull-request"])
+def test_an_enterprise_server_is_known_by_what_it_is_committed_with(
+    released: Repo, tmp_path: Path, commit: str
+) -> None:
+    with github_server(tmp_path / "served") as server:
+        world = github_world(server, released)
+        # a job of another service, which knows nothing of that server
+        world.environment = {
+            name: value for name, value in world.environment.items() if "GITHUB" not in name
+        } | {
+            "TF_BUILD": "True",
+            "BUILD_REASON": "IndividualCI",
+            "BUILD_SOURCEBRANCH": "refs/heads/main",
+            "SYSTEM_COLLECTIONURI": "https://dev.azure.com/acme/",
+            "WHEELSTEP_REPOSITORY_TOKEN": TOKEN,
+            "WHEELSTEP_COMMIT": commit,
+        }
+        del world.environment["INPUT_JOB_TOKEN"]
+        if commit == "pull-request":
+            refused = world.release()
+            assert (refused.code, refused.codes) == (2, ["no-pull-requests"]), refused.said
+            assert "`commit-with: github`" in refused.problem("no-pull-requests")["cure"]
+        ran = world.release(WHEELSTEP_COMMIT_WITH="github")
+        assert ran.code == 0, ran.said
+        assert "createCommitOnBranch" in server.labels()
+        assert "1.1.0" in world.show(CONDA, BRANCH if commit == "pull-request" else "main")
+        assert len(world.pulls) == (commit == "pull-request")
+        page = "pull/1" if commit == "pull-request" else f"commit/{world.server.head(NAME, 'main')}"
+        assert ran.report["commit"]["url"] == f"{server.url}/{NAME}/{page}"
 
 
 def test_tags_are_made_by_the_host(world: World) -> None:

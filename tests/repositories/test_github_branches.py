@@ -22,7 +22,9 @@ from tests.repositories.github_kit import (
     somebody_pushes,
 )
 from wheelstep.errors import ServiceRefused, ServiceUnavailable, StoppedBySignal
+from wheelstep.ground.git import Git
 from wheelstep.repositories.next_branch import NEXT
+from wheelstep.repositories.objects import GitSnapshot
 from wheelstep.repositories.pulls import PullWish
 
 NEW = b"dependencies:\n- acme==2.0\n"
@@ -57,6 +59,14 @@ def test_a_branch_that_is_there_becomes_the_new_commit_alone(github: AtGitHub) -
     assert second == github.head(STABLE)
     assert github.git("rev-list", "--count", f"{draft.on.head}..{STABLE}") == "1"
     assert github.server.branches(NAME) == ["main", STABLE]
+
+
+def test_a_base_that_github_has_not_is_one_that_has_moved(github: AtGitHub) -> None:
+    head = github.snapshot()
+    gone = github.world.git(github.checkout, "commit-tree", f"{head.head}^{{tree}}", "-m", "Gone")
+    on = GitSnapshot(Git.open(github.checkout, github.world.environment), gone, branch="main")
+    assert github.way().replace(STABLE, None, github.draft(on=on), nothing) is None
+    assert github.server.branches(NAME) == ["main"]
 
 
 @pytest.mark.parametrize("was", [None, "0123456789" * 4])

@@ -12,7 +12,7 @@ from tests.repositories.conftest import World
 from tests.repositories.github_kit import FAULTS, NAME, NOW, STABLE, AtGitHub, at_github
 from tests.servers.github import Pull
 from wheelstep.errors import ServiceRefused, ServiceUnavailable, StoppedBySignal
-from wheelstep.repositories.pulls import Merge, PullRequest, PullWish
+from wheelstep.repositories.pulls import PullRequest, PullWish
 
 JOB = "job-token-55"
 WISH = PullWish("Update acme to 2.0", "It is out.\n")
@@ -126,6 +126,20 @@ def test_where_another_run_was_faster_that_one_is_brought_up_to_date(github: AtG
     theirs = opened(github, PullWish("Theirs", "Theirs"))
     pull, notes = github.pulls().create(STABLE, "main", WISH)
     assert (pull.number, pull.title, notes) == (theirs.number, WISH.title, [])
+    assert len(github.server.pulls[NAME]) == 1
+
+
+@pytest.mark.parametrize("behind", [1, 9])
+def test_one_that_is_there_and_not_listed_yet_is_waited_for(github: AtGitHub, behind: int) -> None:
+    theirs = opened(github)
+    github.server.unlisted = behind
+    if behind == 1:
+        pull, notes = github.pulls().create(STABLE, "main", WISH)
+        assert (pull, notes) == (theirs, [])
+    else:
+        with pytest.raises(ServiceRefused, match="A pull request already exists") as raised:
+            github.pulls().create(STABLE, "main", WISH)
+        assert raised.value.code == "pull-request-refused"
     assert len(github.server.pulls[NAME]) == 1
 
 
@@ -282,78 +296,6 @@ def test_a_run_that_is_stopped_stops_there(github: AtGitHub, part: str) -> None:
         github.pulls().update(pull, wish)
 
 
-# -- completion by itself
-
-
-@pytest.mark.parametrize("how", ["merge", "squash", "rebase"])
-def test_it_is_completed_as_soon_as_the_rules_allow(github: AtGitHub, how: Merge) -> None:
-    pull = opened(github, PullWish("Update", "Text", merge=how))
-    assert pull.state == "open"
-    assert github.server.pull(NAME, 1).auto_merge == how
-
-
-@pytest.mark.parametrize(("how", "commits"), [("merge", "2"), ("squash", "1"), ("rebase", "1")])
-def test_with_nothing_to_wait_for_it_is_merged_at_once(
-    github: AtGitHub, how: Merge, commits: str
-) -> None:
-    github.server.waits = False
-    before = github.head()
-    pull = opened(github, PullWish("Update", "Text", merge=how))
-    assert pull.state == "merged"
-    assert github.git("rev-list", "--count", f"{before}..main") == commits
-    assert (github.cloned("clone") / "conda.yml").read_bytes() == b"dependencies:\n- acme==2.0\n"
-
-
-def test_a_lost_answer_about_the_merge_is_looked_after(github: AtGitHub) -> None:
-    github.server.waits = False
-    github.server.trouble("drop-reply", "/merge")
-    assert opened(github, PullWish("Update", "Text", merge="squash")).state == "merged"
-    assert not github.server.ordered
-
-
-def test_a_merge_that_is_refused_is_told(github: AtGitHub) -> None:
-    github.server.waits = False
-    github.server.trouble("502", "/merge", times=1000)
-    pull, notes = github.pulls().create(STABLE, "main", PullWish("Up", "Text", merge="merge"))
-    assert pull.state == "open"
-    assert [note.partition(": ")[0] for note in notes] == ["Whether it was completed is not known"]
-
-
-def test_a_repository_without_auto_merge_is_told_with_the_cure(github: AtGitHub) -> None:
-    github.server.auto_merge = False
-    pull, notes = github.pulls().create(STABLE, "main", PullWish("Up", "Text", merge="merge"))
-    assert pull.state == "open"
-    assert notes == [
-        (
-            "The pull request is not set to complete by itself: Auto merge is not allowed for this"
-            ' repository. Switch "Allow auto-merge" on in the repository\'s settings, under'
-            " General."
-        )
-    ]
-
-
-def test_a_way_of_merging_that_is_not_allowed_is_told(github: AtGitHub) -> None:
-    github.server.methods = {"squash"}
-    _, notes = github.pulls().create(STABLE, "main", PullWish("Up", "Text", merge="rebase"))
-    assert notes == [
-        (
-            "The pull request is not set to complete by itself: Merge method rebase merging is not"
-            " allowed on this repository."
-        )
-    ]
-
-
-def test_a_way_of_merging_that_github_has_not_is_told(github: AtGitHub) -> None:
-    wish = PullWish("Up", "Text", merge="semi-linear")
-    _, notes = github.pulls().create(STABLE, "main", wish)
-    assert notes == [
-        (
-            "The pull request is not set to complete by itself: GitHub has no semi-linear merge. It"
-            " has merge, squash, rebase."
-        )
-    ]
-
-
 # -- bringing up to date
 
 
@@ -437,3 +379,11 @@ def test_a_limit_is_waited_for_and_a_long_one_ends_the_run(github: AtGitHub) -> 
     with pytest.raises(ServiceUnavailable, match="for about 60 minutes more") as raised:
         github.pulls().latest(STABLE, "main")
     assert raised.value.code == "rate-limited"
+
+
+def test_a_conversation_that_is_locked_is_closed_without_a_word(github: AtGitHub) -> None:
+    pull = opened(github)
+    github.server.locked.add(pull.number)
+    github.pulls().close(pull, "Nothing is left to do.")
+    there = github.server.pull(NAME, 1)
+    assert (there.state, there.comments) == ("closed", [])

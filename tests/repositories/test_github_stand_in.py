@@ -14,7 +14,7 @@ from tests.servers.github_specs import FILE
 from wheelstep.ground.github import SaysNo
 from wheelstep.ground.secret import Secret
 from wheelstep.ground.transport import Transport
-from wheelstep.repositories.protection import Protected, Unprotected, protection_of
+from wheelstep.repositories.protection import NotTold, Protected, Unprotected, protection_of
 
 
 @pytest.fixture
@@ -122,3 +122,14 @@ def test_its_protection_is_seen_as_the_doctor_looks(
         environment=github.server.environment,
     )
     assert found == expected
+
+
+@pytest.mark.parametrize(("outright", "expected"), [(True, Unprotected), (False, NotTold)])
+def test_the_protection_of_a_server_that_nothing_names_is_seen_where_it_is_said_what_it_is(
+    github: AtGitHub, outright: bool, expected: type
+) -> None:
+    found = protection_of(
+        github.url, "main", transport=Transport({}), token=Secret(CI), environment={},
+        outright=outright,
+    )  # fmt: skip
+    assert isinstance(found, expected)

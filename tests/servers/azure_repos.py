@@ -74,6 +74,8 @@ class Pull:
     description: str
     draft: bool = False
     status: str = "active"
+    head: str = ""
+    """The commit that it proposes, as far as it was noticed."""
     labels: list[str] = field(default_factory=list)
     reviewers: list[str] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)

@@ -303,7 +303,8 @@ def _changed(state: AzureReposServer, name: str, pull: Pull, body: Any) -> None:
 
 
 def _shown(state: AzureReposServer, name: str, pull: Pull) -> Any:
-    head = ref_at(state.bare(name), pull.source)
+    if pull.status == "active":  # of one that is closed, no push is noticed any more
+        pull.head = ref_at(state.bare(name), pull.source) or pull.head
     by = {"id": pull.completed_by, "displayName": "Ann"}
     return {
         "pullRequestId": pull.id,
@@ -313,7 +314,7 @@ def _shown(state: AzureReposServer, name: str, pull: Pull) -> Any:
         "isDraft": pull.draft,
         "sourceRefName": pull.source,
         "targetRefName": pull.target,
-        "lastMergeSourceCommit": {"commitId": head} if head else None,
+        "lastMergeSourceCommit": {"commitId": pull.head} if pull.head else None,
         "reviewers": [{"id": one, "vote": 0} for one in pull.reviewers],
         "autoCompleteSetBy": by if pull.completed_by else None,
         "completionOptions": pull.completes,

@@ -8,7 +8,7 @@ github_git.py.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,6 +133,18 @@ class GitHubServer(GitServer):
     auto_merge: bool = True
     waits: bool = True
     """A rule has to be met before a pull request can be merged."""
+    checks: str = "clean"
+    """How a pull request stands for which nothing required is left to wait: "clean", "unstable"."""
+    unlisted: int = 0
+    """How many times more pull requests are looked for in a list that is behind."""
+    locked: set[int] = field(default_factory=set)
+    """Numbers of the pull requests whose conversation is locked."""
+    passing: int = 0
+    """How often a merge is refused because its base has just moved."""
+    queues: set[tuple[str, str]] = field(default_factory=set)
+    """(repository, branch) that only a merge queue changes."""
+    queued: list[int] = field(default_factory=list)
+    """Numbers of the pull requests in it."""
     methods: set[str] = field(default_factory=lambda: {"merge", "squash", "rebase"})
     collaborators: set[str] = field(default_factory=lambda: {"ann", "bob", "ci"})
     teams: set[str] = field(default_factory=lambda: {"platform"})
@@ -140,6 +152,8 @@ class GitHubServer(GitServer):
     reset_at: int = 0
     """When the rate's limit ends, seconds since 1970."""
     ordered: list[_Ordered] = field(default_factory=list)
+    meanwhile: dict[str, Callable[[], object]] = field(default_factory=dict)
+    """Part of a call's label -> what is done once just before the first such call."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -149,6 +163,12 @@ class GitHubServer(GitServer):
     def trouble(self, trouble: Trouble, part: str = "", *, nth: int = 1, times: int = 1) -> None:
         """Order what goes wrong with the nth of the next calls whose label has `part` in it."""
         self.ordered.append(_Ordered(trouble, part, nth - 1, times))
+
+    def let_happen(self, call: Call) -> None:
+        """Do what was ordered to happen before this call."""
+        with self.lock:
+            for part in [one for one in self.meanwhile if one in call.label]:
+                self.meanwhile.pop(part)()
 
     def take_trouble(self, call: Call) -> Trouble | None:
         with self.lock:

@@ -100,6 +100,7 @@ class _Root:
             "createCommitOnBranch": self.create_commit,
             "updateRefs": self.update_refs,
             "enablePullRequestAutoMerge": self.auto_merge,
+            "enqueuePullRequest": self.enqueue,
         }
 
     def repository(self, _: Any, owner: str, name: str, **__: Any) -> Any:
@@ -216,6 +217,17 @@ class _Root:
         settle(self.state, full)
         return {"clientMutationId": None}
 
+    def enqueue(self, _: Any, input: dict[str, Any]) -> Any:  # noqa: A002
+        full, _, number = input["pullRequestId"].removeprefix("PR_").partition("#")
+        self._need(full, "contents")
+        pull = self.state.pull(full, int(number))
+        if (full, pull.base) not in self.state.queues:
+            raise refused("UNPROCESSABLE", "Merge queue is not enabled for this branch")
+        if input.get("expectedHeadOid", pull.sha) != pull.sha:
+            raise refused("UNPROCESSABLE", "Head sha didn't match expectedHeadOid")
+        self.state.queued.append(pull.number)
+        return {"clientMutationId": None}
+
     def auto_merge(self, _: Any, input: dict[str, Any]) -> Any:  # noqa: A002
         full, _, number = input["pullRequestId"].removeprefix("PR_").partition("#")
         self._need(full, "pulls")
@@ -229,6 +241,7 @@ class _Root:
         if pull.draft:
             raise refused("UNPROCESSABLE", "Pull request Pull request is in draft state")
         if not self.state.waits:
-            raise refused("UNPROCESSABLE", "Pull request Pull request is in clean status")
+            said = f"Pull request Pull request is in {self.state.checks} status"
+            raise refused("UNPROCESSABLE", said)
         pull.auto_merge = method
         return {"clientMutationId": None}

@@ -72,6 +72,7 @@ class Handler(git_http._Handler):
         call = Call(self.command, path, operation, given, document)
         with self.state.lock:
             self.state.calls.append(call)
+        self.state.let_happen(call)
         trouble = self.state.take_trouble(call)
         if trouble in REFUSING or trouble in LIMITS:
             self._refuse(trouble)

@@ -80,6 +80,9 @@ def _list(asked: Asked, _: re.Match[str]) -> tuple[int, Any]:
     wanted = asked.parameters
     owner, colon, branch = wanted.get("head", "").partition(":")
     found = []
+    if asked.state.unlisted:
+        asked.state.unlisted -= 1
+        return 200, []
     for pull in reversed(asked.state.pulls.get(asked.repository, [])):
         fits = wanted.get("state", "open") in {"all", pull.state}
         fits &= wanted.get("base", pull.base) == pull.base
@@ -171,6 +174,8 @@ def _comments(asked: Asked, found: re.Match[str]) -> tuple[int, Any]:
     if asked.method == "GET":
         return 200, [{"body": text} for text in pull.comments]
     need(asked, "pulls")
+    if pull.number in asked.state.locked:
+        raise SaysNo(403, "Unable to create comment because issue is locked.")
     pull.comments.append(asked.body["body"])
     return 201, {"body": asked.body["body"]}
 
@@ -183,6 +188,12 @@ def _merge(asked: Asked, found: re.Match[str]) -> tuple[int, Any]:
         raise SaysNo(405, f"{method.capitalize()} merges are not allowed on this repository.")
     if asked.body.get("sha", pull.sha) != pull.sha:
         raise SaysNo(409, "Head branch was modified. Review and try the merge again.")
+    if (asked.repository, pull.base) in state.queues:
+        said = "Changes must be made through the merge queue"
+        raise SaysNo(405, f"Repository rule violations found\n\n{said}\n\n")
+    if state.passing:
+        state.passing -= 1
+        raise SaysNo(405, "Base branch was modified. Review and try the merge again.")
     if pull.state != "open" or pull.draft or state.waits:
         raise SaysNo(405, "Pull Request is not mergeable")
     base, head = ref_at(bare, f"refs/heads/{pull.base}"), commit_of(bare, pull.sha)

@@ -21,7 +21,7 @@ from wheelstep.stages.building import build
 from wheelstep.stages.definitions import check_place, edits_for, find_definitions, show_edits
 from wheelstep.stages.git_source import with_sources
 from wheelstep.stages.landing import note_commit, wanted_pins
-from wheelstep.stages.proving import concerned
+from wheelstep.stages.proving import concerned, merged
 from wheelstep.stages.records import pin_of
 from wheelstep.stages.registering import registered
 from wheelstep.stages.registrable import check_register, say_next_steps
@@ -77,14 +77,8 @@ def pin(run: Run, released: Sequence[str]) -> None:
         SettingError: A name or a version is none, or it is released nowhere.
         StepError: As the stages say.
     """
-    check_message(run)
-    check_register(run)
     wanted = named_versions(released)
-    if run.settings.workspaces or run.settings.read_by:
-        projects = discover(run.git, run.settings.packages)
-        known = [project.normalized for project in projects if project.name]
-        check_place(run, find_definitions(run, run.snapshot, known).kinds)
-    refuse_nameless(run)
+    _check_settings(run)
     pins, fresh = _published(run, wanted) if wanted else _latest(run)
     if run.settings.pin == "git":
         projects = discover(run.git, run.settings.packages)
@@ -118,6 +112,7 @@ def pin(run: Run, released: Sequence[str]) -> None:
                 for one in subjects_of(edit.path, edit.reading)
             ]
             read = read_after(snapshot, edits, vendoring.content)
+            subjects += merged(run, snapshot, edits, read, subjects)
             with lines_as_they_are(edits):
                 rehearse_subjects(run, read, subjects, (), names)
         return edits
@@ -147,6 +142,19 @@ def pin(run: Run, released: Sequence[str]) -> None:
             severity="notice",
         )
     run.report.status = "done" if run.report.changed else "nothing-to-do"
+
+
+def _check_settings(run: Run) -> None:
+    """Find out what would end it later.
+
+    Raises:
+        SettingError: A setting is wrong, or does not go with the others.
+    """
+    check_message(run)
+    check_register(run)
+    if run.settings.workspaces or run.settings.read_by:
+        check_place(run, find_definitions(run, run.snapshot, list(_directories(run))).kinds)
+    refuse_nameless(run)
 
 
 def _directories(run: Run) -> dict[str, str]:

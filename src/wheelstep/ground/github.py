@@ -11,6 +11,7 @@ API" of GraphQL (errors come with status 200, and their `type` says what they ar
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from http import HTTPStatus
@@ -40,8 +41,11 @@ LIMITED: Final = "rate-limited"
 LIMITING: Final = frozenset({403, 429})
 LIMITS: Final = ("rate_limited", "rate limit", "abuse detection", "was submitted too quickly")
 """What the body of an answer says that limits the rate, and that no other one says."""
+GAVE_UP: Final = b"omething went wrong while executing your query"
 UNNAMED_PAUSE: Final = 60.0
 """Seconds to wait where a limit names no time: "wait for at least one minute"."""
+DENIED: Final = ("not accessible by", "must have ", "saml", "archived", "suspended")
+"""What it says where waiting changes nothing."""
 LONGEST_QUOTE: Final = 600
 """Characters of GitHub's own words that are repeated."""
 
@@ -49,18 +53,24 @@ LONGEST_QUOTE: Final = 600
 class SaysNo(Exception):
     """GitHub answered, and the answer is no."""
 
-    def __init__(self, status: int, kind: str, said: str) -> None:
+    def __init__(
+        self, status: int, kind: str, said: str, *, authorize: str = "", needs: str = ""
+    ) -> None:
         """Keep what it said.
 
         Args:
             status: HTTP's; 200 for GraphQL.
             kind: The `type` of a GraphQL error, e.g. "STALE_DATA"; "" for REST.
             said: Its own words, on one line, without secrets.
+            authorize: Where the token's owner authorizes it for an organization's single sign-on.
+            needs: The permissions that it takes, as workflows write them.
         """
         super().__init__(said)
         self.status = status
         self.kind = kind
         self.said = said
+        self.authorize = authorize
+        self.needs = needs
 
 
 @final
@@ -174,12 +184,41 @@ class GitHub:
                     repeatable=repeatable,
                 )
                 asked = _pause(response, self.transport.clock.time())
-                if asked is None:
+                if asked is None and not _gave_up(response):
                     return response
                 failed += 1
+                if asked is None:
+                    self._again(url, response, failed if repeatable else None)
+                    continue
                 self._wait(f"{method} {without_credentials(url)}", response, asked, failed)
 
         return send
+
+    def _again(self, url: str, response: Response, failed: int | None) -> None:
+        """Wait a moment before a question is asked once more that GitHub gave up on.
+
+        Args:
+            url: What was asked.
+            response: The answer.
+            failed: How often; None where it is not for asking twice.
+
+        Raises:
+            ServiceUnavailable: That was often enough; it leaves open whether it was done.
+        """
+        clock = self.transport.clock
+        if failed is not None:
+            host = urlsplit(url).netloc
+            wait = self.transport.budget.wait_for(failed, clock.monotonic(), None, host)
+            if wait is not None:
+                clock.sleep(wait)
+                return
+        said = answers.said(response.body, "application/json")
+        raise ServiceUnavailable(
+            f"POST {without_credentials(url)}: GitHub gave up on it, usually because it took too"
+            f' long. It says: "{said}"',
+            code="gave-up",
+            cure="Run it again; GitHub's status page tells of larger trouble.",
+        )
 
     def _wait(self, what: str, response: Response, asked: float, failed: int) -> None:
         """Wait until a limit is over: what it met was not worked on.
@@ -215,7 +254,9 @@ def _pause(response: Response, now: float) -> float | None:
     limited = any(sign in text for sign in LIMITS)
     spent = headers.get("x-ratelimit-remaining") == "0"
     if status in LIMITING:
-        named = spent or status == HTTPStatus.TOO_MANY_REQUESTS or "retry-after" in headers
+        # the last request that was left may be refused for a reason of its own
+        over = spent and not any(sign in text for sign in DENIED)
+        named = over or status == HTTPStatus.TOO_MANY_REQUESTS or "retry-after" in headers
         if not limited and not named:
             return None  # a 403 for another reason
     elif not limited or (graphql and '"errors"' not in text):
@@ -227,6 +268,11 @@ def _pause(response: Response, now: float) -> float | None:
     if spent and reset.isdecimal():
         return max(1.0, int(reset) - now)
     return UNNAMED_PAUSE
+
+
+def _gave_up(response: Response) -> bool:
+    """Tell whether GraphQL ran out of time, which it says with status 200."""
+    return _is_graphql(response) and GAVE_UP in response.body[:4096]
 
 
 def _is_graphql(response: Response) -> bool:
@@ -258,7 +304,31 @@ def _says_no(error: Any) -> SaysNo:
         kind = str(first.get("type") or code or "")
     said = " / ".join(dict.fromkeys(" ".join(redact(each).split()) for each in words if each))
     said = said if len(said) <= LONGEST_QUOTE else f"{said[:LONGEST_QUOTE]}..."
-    return SaysNo(200 if graphql else error.status, kind, said or f"status {error.status}")
+    headers = error.headers or {}
+    return SaysNo(
+        200 if graphql else error.status,
+        kind,
+        said or f"status {error.status}",
+        authorize=_authorize(str(headers.get("x-github-sso") or "")),
+        needs=_needs(str(headers.get("x-accepted-github-permissions") or ""))
+        if error.status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+        else "",
+    )
+
+
+def _authorize(header: str) -> str:
+    """Return the address of `required; url=https://github.com/orgs/acme/sso?...`."""
+    found = re.search(r"\burl=(https://[^\s;]+)", header)
+    # its query says which request of a token waits, and lets nobody in but the token's owner
+    return redact(found[1]) if found else ""
+
+
+def _needs(header: str) -> str:
+    """Return the first of the sets of permissions of `contents=write; contents=write,checks=read`,
+    as a workflow has them."""
+    rights = header.partition(";")[0].split(",")
+    named = [re.fullmatch(r"\s*([a-z_]+)=([a-z]+)\s*", right) for right in rights]
+    return ", ".join(f"`{one[1].replace('_', '-')}: {one[2]}`" for one in named if one)
 
 
 def _words(error: Mapping[str, Any]) -> str:
@@ -287,6 +357,8 @@ def _read(method: str, response: Response) -> str:
     if response.status in REDIRECTS:
         place = without_credentials(response.headers.get("Location", ""))
         raise SaysNo(response.status, "", f"It has moved to {place or 'another address'}.")
+    if response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:  # what is in front of it says so
+        raise SaysNo(response.status, "", "Request Entity Too Large")
     failed = response.status >= HTTPStatus.BAD_REQUEST
     try:
         document = json.loads(text) if text or failed else None

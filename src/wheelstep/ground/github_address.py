@@ -6,22 +6,33 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-__all__ = ["github_api"]
+__all__ = ["RESIDENT", "github_api"]
 
 DOT_COM: Final = frozenset({"github.com", "www.github.com", "ssh.github.com"})
+OTHERS: Final = (
+    "gitlab.com", "bitbucket.org", "codeberg.org", "dev.azure.com", ".visualstudio.com",
+    ".googlesource.com",
+)  # fmt: skip
+"""Services that are no GitHub, whatever anybody says."""
 RESIDENT: Final = ".ghe.com"
 """Enterprise Cloud with data residency: SUBDOMAIN.ghe.com, whose API is api.SUBDOMAIN.ghe.com."""
 
 
-def github_api(scheme: str, netloc: str, environment: Mapping[str, str]) -> str | None:
+def github_api(
+    scheme: str, netloc: str, environment: Mapping[str, str], *, outright: bool = False
+) -> str | None:
     """Return the base of the REST API of the GitHub that serves a remote, without a final slash;
     None where it cannot be known to be a GitHub.
+
+    GraphQL is beside it: /graphql, and /api/graphql on an Enterprise Server.
 
     Args:
         scheme: Of the remote's URL.
         netloc: Host and port of it.
         environment: This process's: a job on GitHub names its server, which may be an Enterprise
             Server, in GITHUB_SERVER_URL, and that one's API in GITHUB_API_URL.
+        outright: The user says that it is a GitHub: a host that is not known is an Enterprise
+            Server then.
     """
     host = netloc.lower()
     server = urlsplit(environment.get("GITHUB_SERVER_URL", ""))
@@ -35,4 +46,6 @@ def github_api(scheme: str, netloc: str, environment: Mapping[str, str]) -> str 
         return "https://api.github.com"
     if host.endswith(RESIDENT):
         return f"https://api.{host.removeprefix('api.')}"
+    if outright and host and not host.endswith(OTHERS):
+        return f"{scheme}://{netloc}/api/v3"
     return None

@@ -6,10 +6,12 @@ docs.github.com, "Workflow commands for GitHub Actions", has them.
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from wheelstep.errors import CannotHere
 from wheelstep.ground.secret import Secret, redact
@@ -49,8 +51,9 @@ FENCE: Final = re.compile(rf" {{0,3}}(`{{3,{LONGEST_FENCE}}})")
 """The start or end of a code block (CommonMark 4.5)."""
 
 PULL_REQUEST_EVENTS: Final = frozenset(
-    {"pull_request", "pull_request_target", "pull_request_review", "merge_group"}
-)
+    {"pull_request", "pull_request_target", "pull_request_review", "pull_request_review_comment",
+     "merge_group"}
+)  # fmt: skip
 """Events that ask whether a change may come in: `pull_request_target` runs on the base branch, and
 `merge_group` on a branch of its own that GitHub deletes again."""
 
@@ -94,12 +97,18 @@ class GitHubActions(CommandHost):
         append(Path(path), text, f"handing on the output {name}")
 
     def trigger(self) -> Trigger:
-        """Return what started the run, from GITHUB_EVENT_NAME, GITHUB_REF and GITHUB_HEAD_REF."""
+        """Return what started the run, from GITHUB_EVENT_NAME, GITHUB_REF, GITHUB_HEAD_REF and,
+        where the event runs on the main branch and may be about a pull request all the same, what
+        GITHUB_EVENT_PATH says of it.
+
+        Source: docs.github.com, "Events that trigger workflows" (each event's GITHUB_REF).
+        """
         ref = self.environment.get("GITHUB_REF", "")
         if (
             self.environment.get("GITHUB_EVENT_NAME") in PULL_REQUEST_EVENTS
             or self.environment.get("GITHUB_HEAD_REF")
             or ref.startswith("refs/pull/")
+            or self._is_about_a_pull_request
         ):
             return Trigger(branch=None, pull_request=True)
         if ref.startswith("refs/tags/"):
@@ -108,6 +117,31 @@ class GitHubActions(CommandHost):
             pushed = self.environment.get("GITHUB_EVENT_NAME") == "push"
             return Trigger(branch=ref.removeprefix("refs/heads/"), pushed=pushed)
         return Trigger(branch=None)
+
+    @cached_property
+    def _is_about_a_pull_request(self) -> bool:
+        """Tell whether the event, which has the secrets and the main branch's ref, is about a pull
+        request: a workflow that another one's run started which a pull request had started, or
+        that is a fork's; a comment on a pull request."""
+        match self.environment.get("GITHUB_EVENT_NAME"):
+            case "workflow_run":
+                event = self._event()
+                run = _inner(event, "workflow_run")
+                fork = _inner(run, "head_repository").get("full_name")
+                own = _inner(event, "repository").get("full_name")
+                return run.get("event") in PULL_REQUEST_EVENTS or (fork or own) != own
+            case "issue_comment":
+                return bool(_inner(self._event(), "issue").get("pull_request"))
+        return False
+
+    def _event(self) -> dict[str, Any]:
+        """Return the event's document; empty where there is none."""
+        try:
+            text = Path(self.environment.get("GITHUB_EVENT_PATH", "")).read_text(encoding="utf-8")
+            found = json.loads(text)
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def job_token(self) -> Secret | None:
         """Return the job's token: action.yml hands it over in INPUT_JOB_TOKEN, a script step in
@@ -121,6 +155,11 @@ class GitHubActions(CommandHost):
         """Return an input: action.yml sets INPUT_PUBLISH_TO for `publish-to`."""
         name = "INPUT_" + option.upper().replace("-", "_")
         return self.environment.get(name, "").strip() or None
+
+
+def _inner(document: dict[str, Any], name: str) -> dict[str, Any]:
+    found = document.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def cut(markdown: str, room: int) -> str:

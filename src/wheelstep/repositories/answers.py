@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from wheelstep.errors import CannotHere, ServiceRefused, ServiceUnavailable, StepError
 from wheelstep.ground.secret import redact
+from wheelstep.repositories.spoken import row, spoken
 
 __all__ = ["error_for", "lost_race", "meaning", "quoted"]
 
@@ -22,31 +22,15 @@ LONGEST_QUOTE: Final = 1200
 """Characters of the remote's own words that an error repeats."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One meaning, and the wordings that have it."""
-
-    pattern: re.Pattern[str]
-    kind: type[StepError]
-    code: str
-    says: str
-    """{remote}, {branch} and {quote} are filled in."""
-    cure: str
-
-
-def _row(pattern: str, kind: type[StepError], code: str, says: str, cure: str) -> Row:
-    return Row(re.compile(pattern, re.IGNORECASE), kind, code, says, cure)
-
-
 ROWS: Final = (
-    _row(
+    row(
         r"No space left on device",
         CannotHere,
         "disk-full",
         "git ran out of disk space while talking to {remote}: {quote}",
         "Free some disk space, here or on the server, whichever the text names.",
     ),
-    _row(
+    row(
         r"TF401027|GenericContribute",
         ServiceRefused,
         "push-forbidden",
@@ -55,38 +39,7 @@ ROWS: Final = (
         " service) the permission Contribute on the repository, or set `branch` to one that it may"
         " push to.",
     ),
-    _row(
-        r"TF400733|VS402962|exceeding usage of resource",
-        ServiceUnavailable,
-        "rate-limited",
-        "{remote} limits how often it may be asked: {quote}",
-        "Run it again later.",
-    ),
-    _row(
-        r"VS403702",
-        ServiceRefused,
-        "author-refused",
-        "{remote} takes no commits by this author: {quote}",
-        "Set `commit-author` to a name and an address that the repository's policy Commit author"
-        " email validation allows (Project settings, Repositories, Policies).",
-    ),
-    _row(
-        r"VS403654",
-        ServiceRefused,
-        "secret-refused",
-        "{remote} found a secret in what is committed: {quote}",
-        "Take the secret out of the file that the text names, and make it invalid: it may have been"
-        " read. Where it is none, whoever may do so lets it through.",
-    ),
-    _row(
-        r"TF402462|exceeds GitHub's file size limit|GH001",
-        ServiceRefused,
-        "commit-too-large",
-        "What is committed is larger than {remote} takes: {quote}",
-        "Commit less: vendored wheels may go to a mirror instead (`pin: url`). Or let the limit be"
-        " raised, in the repository's policies.",
-    ),
-    _row(
+    row(
         r"VS403729|The push was rejected because",
         ServiceRefused,
         "push-refused",
@@ -94,7 +47,7 @@ ROWS: Final = (
         "Change what the text names, or the policy (Project settings, Repositories, Policies);"
         " a pull request from a branch of the same repository is held to it, too.",
     ),
-    _row(
+    row(
         r"GH006|GH013|TF402455|protected branch|pre-receive hook declined"
         r"|hook declined|not allowed to push code to protected",
         ServiceRefused,
@@ -104,7 +57,7 @@ ROWS: Final = (
         " settings, or set `commit: pull-request`, and the same change is proposed instead."
         " What is published stays, and is not uploaded again.",
     ),
-    _row(
+    row(
         r"certificate|SSL peer|self.signed|CAfile|verification failed: .*cert",
         CannotHere,
         "certificate",
@@ -112,14 +65,14 @@ ROWS: Final = (
         "Name your own certificate authority in REQUESTS_CA_BUNDLE, or for git alone in"
         " GIT_SSL_CAINFO.",
     ),
-    _row(
+    row(
         r"Host key verification failed",
         CannotHere,
         "host-key",
         "ssh does not know the host key of {remote}: {quote}",
         "Add the host's key to ~/.ssh/known_hosts first.",
     ),
-    _row(
+    row(
         r"could not read (Username|Password)|Authentication failed|invalid credentials"
         r"|returned error: 401|Permission denied \(|Invalid username or (password|token)|TF400813",
         ServiceRefused,
@@ -130,7 +83,7 @@ ROWS: Final = (
         " repository) to a valid token that may push there; or let the checkout step keep its"
         " credentials (`persist-credentials` on GitHub, `persistCredentials` on Azure).",
     ),
-    _row(
+    row(
         r"returned error: 403|Permission to .* denied|Write access to repository not granted"
         r"|insufficient permission|not permitted|\bforbidden\b|read.only",
         ServiceRefused,
@@ -139,7 +92,7 @@ ROWS: Final = (
         "Give it write access: on GitHub `permissions: contents: write` for the job's token, on"
         " Azure Repos the permission Contribute for the build service. Or use another token.",
     ),
-    _row(
+    row(
         r"repository .*not found|returned error: 404|does not appear to be a git repository"
         r"|TF401019|TF200016|no such (repository|file)|does not exist",
         ServiceRefused,
@@ -147,14 +100,14 @@ ROWS: Final = (
         "There is no repository at {remote}, or the account that asks may not see it: {quote}",
         "Check the remote's URL, and that the token may read the repository.",
     ),
-    _row(
+    row(
         r"returned error: 30[1278]|unable to update url base from redirection",
         ServiceRefused,
         "remote-moved",
         "{remote} answers from another address, and a token is not sent after it: {quote}",
         "Point the remote at the repository's present address with `git remote set-url`.",
     ),
-    _row(
+    row(
         r"returned error: (408|429|5\d\d)|could ?n.t resolve|could not resolve|failed to connect"
         r"|could ?n.t connect|connection (refused|reset|closed|timed out)|timed out|hung up"
         r"|early EOF|RPC failed|unexpected disconnect|too slow|empty reply|(recv|send) failure"
@@ -183,10 +136,11 @@ def error_for(text: str, *, remote: str, branch: str) -> StepError:
         branch: Short name of the branch that was meant.
     """
     quote = quoted(text)
-    for row in ROWS:
-        if row.pattern.search(text):
-            says = row.says.format(remote=remote, branch=branch, quote=quote or "(no text)")
-            return row.kind(says, code=row.code, cure=row.cure)
+    if said := spoken(text, quote=quote, remote=remote, branch=branch):
+        return said
+    for each in ROWS:
+        if each.pattern.search(text):
+            return each.error(quote=quote, remote=remote, branch=branch)
     return ServiceRefused(
         f"{remote} refused: {quote or 'git ended without a word'}",
         code="remote-refused",
@@ -204,9 +158,8 @@ def meaning(code: str, *, quote: str, remote: str, branch: str) -> StepError:
         remote: The remote as it is shown, without credentials.
         branch: Short name of the branch that was meant.
     """
-    row = next(row for row in reversed(ROWS) if row.code == code)
-    says = row.says.format(remote=remote, branch=branch, quote=quote or "(no text)")
-    return row.kind(says, code=row.code, cure=row.cure)
+    found = next(each for each in reversed(ROWS) if each.code == code)
+    return found.error(quote=quote, remote=remote, branch=branch)
 
 
 def quoted(text: str) -> str:

@@ -165,7 +165,7 @@ class PushRepository:
             "pushed",
             sha=commit,
             branch=self._branch,
-            url=commit_page(self._remote.url, commit),
+            url=commit_page(self._remote.url, commit, github=self._way.name == "github"),
             notes=notes,
         )
 

@@ -1,7 +1,7 @@
 """Pull requests on a GitHub.
 
-Sources: GitHub's REST reference, "Pull requests", "Review requests", "Labels"; its GraphQL
-reference, enablePullRequestAutoMerge.
+Sources: GitHub's REST reference, "Pull requests", "Review requests", "Labels". How they are merged
+is github_completion.py.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, Final, final
 
 from wheelstep.errors import ServiceRefused, ServiceUnavailable, StepError
 from wheelstep.ground.clock import backoff
 from wheelstep.ground.github import LIMITED, SaysNo
 from wheelstep.ground.page import Room, shortened
-from wheelstep.repositories.github_repository import GitHubRepository
-from wheelstep.repositories.pulls import Merge, PullRequest, PullWish
+from wheelstep.repositories.github_completion import complete, sentence
+from wheelstep.repositories.github_repository import GitHubRepository, lacking
+from wheelstep.repositories.pulls import PullRequest, PullWish
 
 __all__ = ["GitHubPulls"]
 
@@ -27,14 +29,11 @@ TITLE: Final = Room(256)
 MEND: Final = "Mend what GitHub names, then run it again."
 PAGE: Final = 100
 """Pull requests in one answer, the most that there are."""
-METHODS: Final[Mapping[Merge, str]] = {"merge": "MERGE", "squash": "SQUASH", "rebase": "REBASE"}
 
 EXISTS: Final = re.compile(r"pull request already exists", re.IGNORECASE)
 EMPTY: Final = re.compile(r"no commits between", re.IGNORECASE)
 NO_DRAFTS: Final = re.compile(r"draft pull requests are not supported", re.IGNORECASE)
 NO_ACTIONS: Final = re.compile(r"GitHub Actions is not permitted", re.IGNORECASE)
-AT_ONCE: Final = re.compile(r"in clean status", re.IGNORECASE)
-NO_AUTO_MERGE: Final = re.compile(r"auto.?merge is not allowed", re.IGNORECASE)
 NO_TEAMS: Final = re.compile(r"could not resolve to a node|not accessible", re.IGNORECASE)
 
 
@@ -77,6 +76,10 @@ class GitHubPulls:
         with self._refusals(there.url):
             try:
                 self._at.rest("POST", comments, {"body": comment}, repeatable=False)
+            except SaysNo as no:
+                # a conversation that is locked, or a right that closing does not need
+                if no.status == HTTPStatus.UNAUTHORIZED:
+                    raise
             except ServiceUnavailable:
                 # its answer may be lost, and nobody wants to read it twice
                 listed = self._at.rest("GET", comments, query={"per_page": str(PAGE)}, many=True)
@@ -127,8 +130,11 @@ class GitHubPulls:
                         " ones of a free plan)."
                     )
                     continue
-                there = self._open(branch, base) if EXISTS.search(no.said) else None
-                if there is None:
+                exists = EXISTS.search(no.said) is not None
+                there = self._open(branch, base) if exists else None
+                failed += 1
+                # one that was opened a moment ago may not be listed yet
+                if there is None and (not exists or failed == ATTEMPTS):
                     raise self._not_opened(no, branch, base) from no
             except ServiceUnavailable as late:
                 failed += 1
@@ -161,7 +167,7 @@ class GitHubPulls:
         """Do what of a wish is not the pull request itself; what cannot be done is noted."""
         self._label(there, wish, notes)
         self._ask_for_reviews(there, wish, notes, new=new)
-        merged = bool(wish.merge) and self._complete(there, wish, notes)
+        merged = wish.merge is not None and complete(self._at, there, wish.merge, notes)
         pull = _pull(there)
         if merged:
             pull = PullRequest(pull.number, pull.url, "merged", pull.head, pull.title, pull.body)
@@ -231,57 +237,12 @@ class GitHubPulls:
             do(names)
         except SaysNo as no:
             if len(names) == 1:
-                notes.append(note(names[0], _sentence(no.said)))
+                notes.append(note(names[0], sentence(no.said)))
                 return
             for name in names:
                 self._each([name], do, note, notes)
         except (ServiceRefused, ServiceUnavailable) as error:
-            notes += [note(name, _sentence(error.message)) for name in names]
-
-    def _complete(self, there: Mapping[str, Any], wish: PullWish, notes: list[str]) -> bool:
-        """Let a pull request be merged as soon as the rules allow; True where it is merged now."""
-        assert wish.merge is not None  # noqa: S101 - asked before
-        method = METHODS.get(wish.merge)
-        if method is None:
-            notes.append(
-                f"The pull request is not set to complete by itself: GitHub has no {wish.merge}"
-                f" merge. It has {', '.join(METHODS)}."
-            )
-            return False
-        if there.get("auto_merge"):
-            return False
-        given = {"pullRequestId": there["node_id"], "mergeMethod": method}
-        try:
-            self._at.calls.mutation("enablePullRequestAutoMerge", given, "clientMutationId")
-        except SaysNo as no:
-            if AT_ONCE.search(no.said):
-                # nothing is left to wait for, and then GitHub does not begin to wait
-                return self._merge(there, method, notes)
-            hint = ""
-            if NO_AUTO_MERGE.search(no.said):
-                hint = ' Switch "Allow auto-merge" on in the repository\'s settings, under General.'
-            why = f"{_sentence(no.said)}{hint}"
-            notes.append(f"The pull request is not set to complete by itself: {why}")
-        except (ServiceRefused, ServiceUnavailable) as error:
-            notes.append(f"Whether it completes by itself is not known: {_sentence(error.message)}")
-        return False
-
-    def _merge(self, there: Mapping[str, Any], method: str, notes: list[str]) -> bool:
-        body = {"sha": there["head"]["sha"], "merge_method": method.lower()}
-        place = f"pulls/{there['number']}/merge"
-        try:
-            self._at.rest("PUT", place, body)
-        except SaysNo as no:
-            with contextlib.suppress(SaysNo, ServiceRefused, ServiceUnavailable):
-                # an attempt whose answer was lost
-                if self._at.rest("GET", f"pulls/{there['number']}").get("merged_at"):
-                    return True
-            notes.append(f"The pull request was not completed: {_sentence(no.said)}")
-        except (ServiceRefused, ServiceUnavailable) as error:
-            notes.append(f"Whether it was completed is not known: {_sentence(error.message)}")
-        else:
-            return True
-        return False
+            notes += [note(name, sentence(error.message)) for name in names]
 
     # -- errors
 
@@ -310,7 +271,9 @@ class GitHubPulls:
             f"GitHub does not open a pull request from {branch} to {base} at {self._at.shown}:"
             f" {no.said}",
             code="pull-request-refused",
-            cure="Check that both branches are there.",
+            cure="Run it again: GitHub does not list the other one yet."
+            if EXISTS.search(no.said)
+            else "Check that both branches are there.",
         )
 
     def _forbidden(self, no: SaysNo) -> ServiceRefused:
@@ -329,7 +292,7 @@ class GitHubPulls:
         return ServiceRefused(
             f"The account that asks may not work on pull requests at {self._at.shown}: {no.said}",
             code="pull-request-forbidden",
-            cure=cure,
+            cure=f"{cure}{lacking(no)}",
         )
 
 
@@ -344,10 +307,6 @@ def _same(there: object, wished: str) -> bool:
 
 def _team(name: str) -> str:
     return name.rpartition("/")[2].lower()
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _pull(found: Mapping[str, Any]) -> PullRequest:

@@ -14,10 +14,11 @@ from wheelstep.ground.github_address import github_api
 from wheelstep.ground.secret import Secret
 from wheelstep.ground.transport import Transport
 from wheelstep.repositories.answers import meaning
+from wheelstep.repositories.spoken import spoken
 from wheelstep.repositories.urls import served_url
 from wheelstep.repositories.way import BY_GIT
 
-__all__ = ["GitHubRepository"]
+__all__ = ["GitHubAddress", "GitHubRepository", "lacking"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,41 @@ repository is there, and to fine-grained tokens that lack a right."""
 
 
 @dataclass(frozen=True, slots=True)
+class GitHubAddress:
+    """Where a repository is."""
+
+    api: str
+    """The base of the REST API, without a final slash."""
+    owner: str
+    name: str
+    shown: str
+    """The remote's address by HTTPS, without credentials."""
+
+    @classmethod
+    def of(
+        cls, url: str, environment: Mapping[str, str], *, outright: bool = False
+    ) -> GitHubAddress | None:
+        """Return the address that a remote's URL says; None where it cannot be known to be on a
+        GitHub.
+
+        Args:
+            url: As git has it; in one of ssh's forms too.
+            environment: This process's: it names the API of the GitHub that the job runs on.
+            outright: The user says that it is on a GitHub, which may be an Enterprise Server that
+                nothing names.
+        """
+        served = served_url(url, same_path=outright)
+        if served is None or "/_git/" in served:
+            return None
+        parts = urlsplit(served)
+        api = github_api(parts.scheme, parts.netloc, environment, outright=outright)
+        names = parts.path.strip("/").removesuffix(".git").split("/")
+        if api is None or len(names) != 2 or not all(names):  # noqa: PLR2004 - owner and name
+            return None
+        return cls(api, names[0], names[1], served)
+
+
+@dataclass(frozen=True, slots=True)
 class GitHubRepository:
     """A repository and who asks; safe to use from several threads."""
 
@@ -91,6 +127,7 @@ class GitHubRepository:
         transport: Transport,
         token: Secret | None,
         environment: Mapping[str, str],
+        outright: bool = False,
     ) -> GitHubRepository | None:
         """Return the repository that a remote is; None where it cannot be known to be on a GitHub.
 
@@ -98,17 +135,11 @@ class GitHubRepository:
             url: The remote's, as git has it; in one of ssh's forms too.
             transport: The HTTP policy.
             token: Who asks.
-            environment: This process's: it names the API of the GitHub that the job runs on.
+            environment: See `GitHubAddress.of`, as for `outright`.
+            outright: The user says that it is on a GitHub.
         """
-        served = served_url(url)
-        if served is None or "/_git/" in served:
-            return None
-        parts = urlsplit(served)
-        api = github_api(parts.scheme, parts.netloc, environment)
-        names = parts.path.strip("/").removesuffix(".git").split("/")
-        if api is None or len(names) != 2 or not all(names):  # noqa: PLR2004 - owner and name
-            return None
-        return cls(GitHub(transport, api, token), names[0], names[1], served)
+        at = GitHubAddress.of(url, environment, outright=outright)
+        return cls(GitHub(transport, at.api, token), at.owner, at.name, at.shown) if at else None
 
     @property
     def full_name(self) -> str:
@@ -165,7 +196,20 @@ class GitHubRepository:
             branch: Short name of the branch or tag that was meant.
             cure: What to do where nothing is known but its words.
         """
-        for row in ROWS:
-            if row.fits(no):
-                return meaning(row.code, quote=no.said, remote=self.shown, branch=branch)
-        return ServiceRefused(f"{self.shown} refused: {no.said}", code="remote-refused", cure=cure)
+        error = spoken(no.said, quote=no.said, remote=self.shown, branch=branch)
+        code = next((row.code for row in ROWS if row.fits(no)), None)
+        if error is None and code is not None:
+            error = meaning(code, quote=no.said, remote=self.shown, branch=branch)
+        if error is None:
+            error = ServiceRefused(
+                f"{self.shown} refused: {no.said}", code="remote-refused", cure=cure
+            )
+        if no.authorize:
+            error.cure = f"Authorize the token for the organization: {no.authorize}"
+        error.cure += lacking(no)
+        return error
+
+
+def lacking(no: SaysNo) -> str:
+    """Return a sentence that names the permission which GitHub says is lacking; "" without one."""
+    return f" GitHub names what it takes: {no.needs}." if no.needs else ""

@@ -33,6 +33,8 @@ TOGETHER: Final = 50
 """Files that one question is about."""
 THERE: Final = re.compile(r"reference already exists", re.IGNORECASE)
 GONE: Final = re.compile(r"reference does not exist", re.IGNORECASE)
+UNSEEN: Final = re.compile(r"no commit exists with|object does not exist", re.IGNORECASE)
+"""The head is not there any more, or not yet at whoever answers: look again."""
 NO_UPDATE_REFS: Final = re.compile(
     r"field 'updateRefs' doesn't exist|UpdateRefsInput isn't a defined", re.IGNORECASE
 )
@@ -116,6 +118,10 @@ class GitHubWay:
                     return None  # somebody tidied up: once more
                 noted(made)
                 moved = self._move(repository, branch, was, made, temporary)
+            except SaysNo as no:
+                if not UNSEEN.search(no.said):
+                    raise
+                return None
             finally:
                 if not moved:
                     self._drop(temporary)
@@ -173,7 +179,7 @@ class GitHubWay:
                 # the branch has moved, or is gone; or an attempt before this one has landed, and
                 # its answer was lost
                 head, made = self._look(branch, draft)
-                if head != draft.on.head or no.kind == "STALE_DATA":
+                if head != draft.on.head or no.kind == "STALE_DATA" or UNSEEN.search(no.said):
                     return made
                 raise
             except ServiceUnavailable as late:

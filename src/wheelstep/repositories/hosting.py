@@ -28,6 +28,11 @@ __all__ = ["Hosting", "WayName"]
 
 WayName = Literal["auto", "git", "github", "azure-repos"]
 HOSTS: Final = {"github": "GitHub", "azure-repos": "Azure Repos"}
+SERVERS: Final = (
+    "Where it is a GitHub Enterprise Server, set `commit-with: github`: without that it is known"
+    " only in a job of its own, by GITHUB_SERVER_URL. An Azure DevOps Server is known by /_git/ in"
+    " the URL."
+)
 HAND_OVER: Final = (
     "Set `repository-token` (`definition-repository-token` where the definitions are in another "
     "repository)"
@@ -105,8 +110,7 @@ class Hosting:
                 f"`commit` is pull-request, and {self._remote.shown} is no GitHub and no Azure "
                 "Repos, as far as is known here.",
                 code="no-pull-requests",
-                cure="Use `commit: push`; an Enterprise Server of GitHub is known by "
-                "GITHUB_SERVER_URL.",
+                cure=f"Use `commit: push`. {SERVERS}",
             )
         if self._token is None:
             raise SettingError(
@@ -128,10 +132,11 @@ class Hosting:
         """
         if self._github is None or self._token is None:
             raise SettingError(
-                f"`github-release` is on, and {self._remote.shown} is no GitHub, or there is no "
-                "token for it.",
+                f"`github-release` is on, and {self._remote.shown} is no GitHub as far as is known "
+                "here, or there is no token for it.",
                 code="no-releases",
-                cure="Leave it out, or set `repository-token`.",
+                cure="Leave it out, or set `repository-token`; for an Enterprise Server also "
+                "`commit-with: github`, which says what it is.",
             )
         return GitHubReleases(self._github)
 
@@ -140,8 +145,9 @@ class Hosting:
             f"`commit-with` is {self._choice}, and {self._remote.shown} is no repository of {host},"
             " as far as is known here.",
             code="bad-setting",
-            cure="Leave it out, or use `git`. An Enterprise Server of GitHub is known by "
-            "GITHUB_SERVER_URL, an Azure DevOps Server by /_git/ in the URL.",
+            cure="Leave it out, or use `git`. A repository of GitHub has an address like "
+            "https://HOST/OWNER/NAME or git@HOST:OWNER/NAME; one of an Azure DevOps Server is known"
+            " by /_git/ in it.",
         )
 
     def _check(self, choice: str) -> None:
@@ -169,6 +175,7 @@ class Hosting:
             transport=self._transport,
             token=self._token,
             environment=self._environment,
+            outright=self._choice == "github",
         )
 
     @cached_property

@@ -9,7 +9,16 @@ from typing import Literal, Protocol
 from wheelstep.ground.page import Room
 from wheelstep.model import Change
 
-__all__ = ["Committed", "Redo", "Repository", "Snapshot", "Wording", "base_of", "carried_by"]
+__all__ = [
+    "Committed",
+    "Redo",
+    "Repository",
+    "Snapshot",
+    "Wording",
+    "base_of",
+    "carried_by",
+    "merged_by",
+]
 
 
 class Snapshot(Protocol):
@@ -53,6 +62,10 @@ class ProposedSnapshot(Snapshot, Protocol):
     def carried_paths(self) -> Sequence[str]:
         """The files that it changes."""
 
+    @property
+    def merged_paths(self) -> Sequence[str]:
+        """Those of them that somebody has changed on the base since: they are here with both."""
+
 
 def base_of(snapshot: Snapshot) -> Snapshot:
     """Return what a proposal is held against: the head without what is proposed already, or the
@@ -64,6 +77,13 @@ def base_of(snapshot: Snapshot) -> Snapshot:
 def carried_by(snapshot: Snapshot) -> Sequence[str]:
     """Return the paths of files that an open proposal changes already."""
     paths: Sequence[str] = getattr(snapshot, "carried_paths", ())
+    return paths
+
+
+def merged_by(snapshot: Snapshot) -> Sequence[str]:
+    """Return the paths of files that an open proposal changes, and somebody on its base as well:
+    what both come to together nobody has seen yet."""
+    paths: Sequence[str] = getattr(snapshot, "merged_paths", ())
     return paths
 
 

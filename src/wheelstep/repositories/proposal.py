@@ -8,7 +8,7 @@ committed on the branch, the head is the branch's own, and each run adds a commi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 from packaging.version import InvalidVersion, Version
@@ -71,6 +71,12 @@ class ProposedSnapshot(GitSnapshot):
         """The files of the base that the open proposal changes."""
         return [each.path for each in self.standing.carried]
 
+    @property
+    def merged_paths(self) -> Sequence[str]:
+        """Those of them that somebody has changed on the base since: they are here with both."""
+        files = self.standing.files or {}
+        return [each.path for each in self.standing.carried if files.get(each.path) != each.new]
+
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
@@ -124,6 +130,8 @@ class ProposalRepository:
         self._pulls = pulls
         self._wish = wish
         self._sources = sources
+        self._closed: set[int] = set()
+        """Numbers of the pull requests that this run has closed."""
 
     @property
     def room(self) -> Room:
@@ -195,7 +203,7 @@ class ProposalRepository:
         text = full_message(wording.message, skip_ci=False)
         draft = draft_of(self._git, on, touched, text, mark=False, extra=self._remote.extra)
         commit = self._way.commit(self._branch, draft, _unnoted)
-        return None if commit is None else self._opened(commit, wording, ())
+        return None if commit is None else self._opened(commit, standing.was, wording)
 
     def _replaced(
         self, standing: _Standing, final: Sequence[Touched], wording: Wording
@@ -204,23 +212,36 @@ class ProposalRepository:
         text = full_message(wording.message, skip_ci=False)
         draft = draft_of(self._git, standing.base, final, text, extra=self._remote.extra)
         commit = self._way.replace(self._branch, standing.was, draft, _unnoted)
-        return None if commit is None else self._opened(commit, wording, ())
+        return None if commit is None else self._opened(commit, standing.was, wording)
 
-    def _opened(self, head: str, wording: Wording, notes: Sequence[str]) -> Committed:
-        """Open the pull request, or bring the open one up to date."""
+    def _opened(self, head: str, was: str | None, wording: Wording) -> Committed:
+        """Open the pull request, or bring the open one up to date.
+
+        Args:
+            head: The commit that the branch is at by us.
+            was: Where it was before that.
+            wording: What is said of it.
+        """
         there = self._pulls.latest(self._branch, self._base)
-        wish = self._wish(wording)
-        if there is not None and there.state == "open":
-            there, more = self._pulls.update(there, wish)
-        else:
-            there, more = self._pulls.create(self._branch, self._base, wish)
-        return self._committed(there, head, (*notes, *more))
+        notes: list[str] = []
+        if there is None or there.state != "open":
+            there, notes = self._pulls.create(self._branch, self._base, self._wish(wording))
+        elif there.head in {"", head, was}:  # a host may notice a push late
+            there, notes = self._pulls.update(there, self._wish(wording))
+        # else another run has gone on from there: what it says of both is not overwritten
+        return self._committed(there, head, notes)
 
     def _stands(self, head: str, wording: Wording) -> Committed:
-        """Leave a branch as it is; its pull request may be missing where a run was killed."""
+        """Leave a branch as it is; its pull request may be missing, or be less than it is to be,
+        where a run was killed."""
         there = self._pulls.latest(self._branch, self._base)
         if there is None or there.state == "merged":
-            return self._opened(head, wording, ())
+            return self._opened(head, head, wording)
+        if there.state == "closed" and (
+            there.number in self._closed or there.head not in {"", head}
+        ):
+            # nobody has said no to what is there now: it came after the closing
+            return self._opened(head, head, wording)
         if there.state == "closed":
             note = (
                 f"Somebody has closed the pull request {there.url}, and what it proposes is what "
@@ -228,7 +249,13 @@ class ProposalRepository:
                 f"{self._branch} for a new one."
             )
             return Committed("none", branch=self._branch, notes=(note,))
-        return self._committed(there, head, ())
+        # what it says stays as it is; a run that was killed may have left the rest undone, and
+        # settings may wish more by now
+        wish = replace(self._wish(wording), title=there.title, body=there.body)
+        notes: list[str] = []
+        if wish.labels or wish.reviewers or wish.merge:
+            there, notes = self._pulls.update(there, wish)
+        return self._committed(there, head, notes)
 
     def _committed(self, there: PullRequest, head: str, notes: Sequence[str]) -> Committed:
         return Committed(
@@ -236,14 +263,26 @@ class ProposalRepository:
         )
 
     def _nothing_left(self, standing: _Standing) -> Committed | None:
-        """Take the branch away, and the pull request with it."""
-        if standing.was is None:
-            return Committed("none")
+        """Take the branch away, and then the pull request.
+
+        In this order nothing is lost: the branch goes only while it is where it was seen, and a
+        commit that somebody pushes meanwhile keeps its pull request. GitHub closes the pull request
+        by itself then; on Azure Repos it stays open, also where a run was killed in between.
+        """
         there = self._pulls.latest(self._branch, self._base)
-        if there is not None and there.state == "open":
-            self._pulls.close(there, f"Nothing is left to propose: {code(self._base)} has it all.")
-        gone = self._way.remove(self._branch, standing.was)
-        return Committed("none") if gone else None
+        if standing.was is not None and not self._way.remove(self._branch, standing.was):
+            return None
+        if there is None or there.state != "open":
+            return Committed("none")
+        if self._is_back():
+            return None
+        self._closed.add(there.number)
+        self._pulls.close(there, f"Nothing is left to propose: {code(self._base)} has it all.")
+        return None if self._is_back() else Committed("none")
+
+    def _is_back(self) -> bool:
+        """Tell whether another run proposes by the branch meanwhile."""
+        return self._branch in self._remote.look(self._branch)
 
     def _at(self, commit: str, branch: str) -> GitSnapshot:
         return GitSnapshot(

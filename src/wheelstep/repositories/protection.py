@@ -14,10 +14,10 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from wheelstep.errors import StepError
-from wheelstep.ground.github_address import github_api
 from wheelstep.ground.secret import Secret
 from wheelstep.ground.transport import Credentials, Transport
 from wheelstep.repositories.azure_repository import AzureAddress
+from wheelstep.repositories.github_repository import GitHubAddress
 from wheelstep.repositories.urls import served_url
 
 __all__ = ["NotTold", "Protected", "Protection", "Unprotected", "protection_of"]
@@ -66,6 +66,7 @@ def protection_of(
     transport: Transport,
     token: Secret | None,
     environment: Mapping[str, str],
+    outright: bool = False,
 ) -> Protection:
     """Ask the host of a remote about a branch; two questions at the same time.
 
@@ -75,8 +76,9 @@ def protection_of(
         transport: The HTTP policy.
         token: What is pushed with, if it is known; sent to that host's own API only.
         environment: This process's: it names the API of the GitHub that the job runs on.
+        outright: The user says that it is on a GitHub.
     """
-    served = served_url(url)
+    served = served_url(url, same_path=outright)
     if served is None:
         return NotTold("The remote is no web address, and only hosts of a known kind are asked.")
     parts = urlsplit(served)
@@ -101,9 +103,8 @@ def protection_of(
     try:
         if "/_git/" in parts.path:
             return _azure(served, branch, ask)
-        if (base := github_api(parts.scheme, parts.netloc, environment)) is not None:
-            name = parts.path.strip("/").removesuffix(".git")
-            return _github(f"{base}/repos/{name}", branch, ask)
+        if (at := GitHubAddress.of(url, environment, outright=outright)) is not None:
+            return _github(f"{at.api}/repos/{at.owner}/{at.name}", branch, ask)
     except StepError as error:
         return NotTold(error.message)
     return NotTold(f"How {parts.hostname} tells of protected branches is not known here.")

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from wheelstep.errors import SettingError
 from wheelstep.ground.git import Git
+from wheelstep.ground.github_address import RESIDENT
 from wheelstep.repositories.credentials import is_http
 
 __all__ = ["commit_page", "remote_urls", "served_url", "usual_remote"]
@@ -17,6 +18,8 @@ SSH: Final = re.compile(
 )
 SAME_PATH: Final = frozenset({"github.com", "gitlab.com", "bitbucket.org"})
 """Hosts that serve the same path by ssh and by HTTPS."""
+BY_HTTPS_PORT: Final = {"ssh.github.com": "github.com"}
+"""Where ssh is spoken on port 443, for networks that let nothing else out."""
 
 
 def remote_urls(git: Git, branch: str) -> list[str]:
@@ -30,11 +33,12 @@ def remote_urls(git: Git, branch: str) -> list[str]:
     return [done.text.strip().partition("\n")[0] for done in asked if done.code == 0]
 
 
-def served_url(url: str) -> str | None:
+def served_url(url: str, *, same_path: bool = False) -> str | None:
     """Return the URL at which anyone with access reads a remote by HTTP, without credentials.
 
     Args:
         url: The remote's, as git has it; in one of ssh's forms too.
+        same_path: It is known that the host serves the same path by ssh and by HTTPS.
 
     Returns:
         None where there is none for certain: a folder, ssh to a host that is not known.
@@ -46,10 +50,12 @@ def served_url(url: str) -> str | None:
     if found is None:
         return None
     host, path = (found["host"] or found["server"]).lower(), found["path"].strip("/")
+    host = BY_HTTPS_PORT.get(host, host)
     if host in {"ssh.dev.azure.com", "vs-ssh.visualstudio.com"}:
         azure = re.fullmatch(r"v3/([^/]+)/([^/]+)/([^/]+)", path)
         return f"https://dev.azure.com/{azure[1]}/{azure[2]}/_git/{azure[3]}" if azure else None
-    return f"https://{host}/{path}" if host in SAME_PATH else None
+    known = same_path or host in SAME_PATH or host.endswith(RESIDENT)
+    return f"https://{host}/{path}" if known else None
 
 
 def usual_remote(git: Git, branch: str) -> str:
@@ -77,13 +83,19 @@ def usual_remote(git: Git, branch: str) -> str:
     )
 
 
-def commit_page(url: str, commit: str) -> str | None:
-    """Return the address of a commit's page on GitHub or Azure Repos, from the remote's URL."""
-    if not is_http(url):
+def commit_page(url: str, commit: str, *, github: bool = False) -> str | None:
+    """Return the address of a commit's page on GitHub or Azure Repos; None elsewhere.
+
+    Args:
+        url: The remote's, as git has it; in one of ssh's forms too.
+        commit: Full id.
+        github: It is known to be on a GitHub, whatever its host is called.
+    """
+    served = served_url(url, same_path=github)
+    if served is None:
         return None
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    if host != "github.com" and "/_git/" not in parts.path:
+    parts = urlsplit(served)
+    if not github and parts.netloc != "github.com" and "/_git/" not in parts.path:
         return None
     path = parts.path.rstrip("/").removesuffix(".git")
-    return urlunsplit((parts.scheme, host, f"{path}/commit/{commit}", "", ""))
+    return urlunsplit((parts.scheme, parts.netloc, f"{path}/commit/{commit}", "", ""))

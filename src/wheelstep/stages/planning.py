@@ -18,7 +18,7 @@ from wheelstep.stages.definitions import edits_on, show_edits
 from wheelstep.stages.git_source import with_sources
 from wheelstep.stages.landing import wanted_pins
 from wheelstep.stages.promoting import planned_row, say_planned_promotions
-from wheelstep.stages.proving import concerned, names
+from wheelstep.stages.proving import concerned, merged, names
 from wheelstep.stages.publishing import check_versions, lacking
 from wheelstep.stages.registering import foresee, say_planned
 from wheelstep.stages.rehearsing import (
@@ -105,6 +105,7 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
             for one in subjects_of(edit.path, edit.reading)
         ]
         read = read_after(run.snapshot, edits, Vendoring(run).content)
+        subjects += merged(run, run.snapshot, edits, read, [*subjects, *ahead])
         with lines_as_they_are(edits):
             rehearse_subjects(run, read, subjects, (), all_names, ahead)
     with run.stage("connect"):

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from wheelstep.definitions.forms import form_of
 from wheelstep.definitions.interface import Read
 from wheelstep.definitions.plan import Edits, PlannedEdit
 from wheelstep.model import Wheel
 from wheelstep.rehearsal.interface import Subject
+from wheelstep.repositories.interface import Snapshot, merged_by
 from wheelstep.stages.rehearsing import includes, lines_as_they_are, rehearse_subjects, subjects_of
 from wheelstep.stages.run import Run
 from wheelstep.stages.views import reads_promoted_view
 
-__all__ = ["Proving", "concerned", "names"]
+__all__ = ["Proving", "concerned", "merged", "names"]
 
 
 @dataclass
@@ -30,15 +32,18 @@ class Proving:
 
     def before(
         self,
+        snapshot: Snapshot,
         edits: Edits,
         read: Read,
         wheels: Sequence[Wheel],
         commits: Mapping[str, str],
     ) -> None:
-        """Resolve what changed or names a new package, with the new wheels laid over the index.
+        """Resolve what changed or names a new package, with the new wheels laid over the index; and
+        what an open proposal changes that has changed on its base, too.
 
         Args:
-            edits: The definitions on a head.
+            snapshot: The head.
+            edits: The definitions there.
             read: Reads a file as it would be committed.
             wheels: The wheels of this release that lie on this machine.
             commits: By name, the commit that they were built from.
@@ -47,19 +52,27 @@ class Proving:
             StepError: As `rehearse_subjects`.
         """
         subjects = _subjects(edits, {wheel.name for wheel in wheels})
+        subjects |= self._merged(subjects, snapshot, edits, read)
         new = _in_order(subjects - self.laid)
         with lines_as_they_are(edits):
             rehearse_subjects(self.run, read, new, wheels, self.names, commits=commits)
         self.laid |= subjects
 
     def after(
-        self, edits: Edits, read: Read, published: Sequence[Wheel], *, promoted: bool = True
+        self,
+        snapshot: Snapshot,
+        edits: Edits,
+        read: Read,
+        published: Sequence[Wheel],
+        *,
+        promoted: bool = True,
     ) -> None:
         """Resolve what changed or names a published package once more, against what consumers will
-        read.
+        read; and what an open proposal changes that has changed on its base, too.
 
         Args:
-            edits: The definitions on a head.
+            snapshot: The head.
+            edits: The definitions there.
             read: Reads a file as it would be committed.
             published: The wheels that it has to resolve to.
             promoted: False before they are promoted: definitions that read them from a view have
@@ -69,12 +82,19 @@ class Proving:
             StepError: As `rehearse_subjects`.
         """
         subjects = _subjects(edits, {wheel.name for wheel in published})
+        subjects |= self._merged(subjects, snapshot, edits, read)
         if not promoted:
             subjects = {one for one in subjects if not self._waits_for_view(one[0], read)}
         new = _in_order(subjects - self.served)
         with lines_as_they_are(edits):
             rehearse_subjects(self.run, read, new, (), self.names, served=published)
         self.served |= subjects
+
+    def _merged(
+        self, asked: Collection[tuple[Subject, int]], snapshot: Snapshot, edits: Edits, read: Read
+    ) -> set[tuple[Subject, int]]:
+        known = {one for one, _ in asked}
+        return {(one, 0) for one in merged(self.run, snapshot, edits, read, known)}
 
     def _waits_for_view(self, subject: Subject, read: Read) -> bool:
         return reads_promoted_view(self.run, subject.path, subject.pip_lines, read)
@@ -117,6 +137,42 @@ def concerned(edits: Edits, fresh: Collection[str]) -> list[PlannedEdit]:
     return [
         edit for edit in edits.edits if edit.path in asked or (asked and includes(edit.reading))
     ]
+
+
+def merged(
+    run: Run, snapshot: Snapshot, edits: Edits, read: Read, known: Collection[Subject]
+) -> list[Subject]:
+    """Return what is asked of the definitions that an open proposal changes and that have changed
+    on its base since: each was rehearsed without the other's change, and is proposed with both.
+
+    Args:
+        run: The run.
+        snapshot: The head, with the proposal laid over it.
+        edits: The definitions there.
+        read: Reads a file as it would be committed.
+        known: What is asked already.
+
+    Raises:
+        StepError: Such a definition cannot be read any more.
+    """
+    readings = {edit.path: edit.reading for edit in edits.edits}
+    found: list[Subject] = []
+    for path in merged_by(snapshot):
+        if path not in readings:  # it names other packages than this run's
+            data = read(path) or b""
+            form = form_of(path, data)
+            if form is None:
+                continue  # the record, or a wheel
+            readings[path] = form.read(path, data)
+        found += subjects_of(path, readings[path])
+        run.warn(
+            "proposal-merged",
+            f"{path} has both what is proposed already and what has changed on the branch since: "
+            "it is rehearsed as a whole.",
+            file=path,
+            severity="notice",
+        )
+    return [one for one in found if one not in known]
 
 
 def names(edit: PlannedEdit, packages: Collection[str]) -> bool:

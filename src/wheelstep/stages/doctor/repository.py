@@ -105,6 +105,7 @@ def _protection(known: Known) -> Sequence[Check]:
         transport=known.transport,
         token=place.token,
         environment=run.environment,
+        outright=run.settings.committing.way == "github",
     )
     match found:
         case Unprotected():
