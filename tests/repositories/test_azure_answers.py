@@ -56,6 +56,9 @@ CASE = (
 )
 
 
+EXIT_CODES = {"rate-limited": 6, "secret-refused": 4, "commit-too-large": 4}
+
+
 @pytest.mark.parametrize(
     ("status", "kind", "said", "code", "message", "cure"),
     [
@@ -81,8 +84,8 @@ CASE = (
          "`commit-author`"),
         (400, "", PATH, "push-refused", "A policy of the repository at {}", "Policies"),
         (400, "", CASE, "push-refused", "A policy of the repository at {}", "Policies"),
-        (400, "", LARGE, "commit-too-large", "larger than {} takes", "`pin: url`"),
-        (400, "", SECRET, "secret-refused", "{} found a secret", "invalid"),
+        (400, "", LARGE, "commit-too-large", "larger than {} takes", "`url`"),
+        (400, "", SECRET, "secret-refused", "{} sees a secret", "revoke it"),
         (403, "RequestBlockedException", LIMITED, "rate-limited", "{} limits how often", "later"),
         (400, "InvalidArgumentValueException", "Invalid argument value.", "remote-refused",
          "{} refused: Invalid argument value.", "by hand"),
@@ -97,7 +100,7 @@ def test_each_refusal_says_what_it_is_and_what_to_do(  # noqa: PLR0917 - columns
         no = SaysNo(status, said, kind)
         error = at.error(no, "main")
     assert not no.is_lost_race
-    assert (error.code, error.exit_code) == (code, 6 if code == "rate-limited" else 5)
+    assert (error.code, error.exit_code) == (code, EXIT_CODES.get(code, 5))
     assert message.format(URL) in error.message
     assert error.message.endswith(said)
     assert cure in error.cure

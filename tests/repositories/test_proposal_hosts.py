@@ -17,7 +17,7 @@ from wheelstep.repositories.interface import Committed, Wording
 from wheelstep.repositories.land import land
 from wheelstep.repositories.pulls import PullWish
 
-GONE = "Nothing is left to propose: main has all of it."
+GONE = "Nothing is left to propose: `main` has it all."
 CLOSED = {"closed", "abandoned"}
 OPEN = {"open", "active"}
 MERGED_BY_HAND = {"conda.yml": "dependencies:\n- acme==2.0\n"}

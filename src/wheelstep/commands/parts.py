@@ -153,7 +153,9 @@ def _check_settings(run: Run) -> None:
     check_message(run)
     check_register(run)
     if run.settings.workspaces or run.settings.read_by:
-        check_place(run, find_definitions(run, run.snapshot, list(_directories(run))).kinds)
+        projects = discover(run.git, run.settings.packages)
+        known = [project.normalized for project in projects if project.name]
+        check_place(run, find_definitions(run, run.snapshot, known).kinds)
     refuse_nameless(run)
 
 
