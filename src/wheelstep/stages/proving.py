@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wheelstep.definitions.interface import Read
+from wheelstep.definitions.pinning import LEFT_ALONE
 from wheelstep.definitions.plan import Edits, PlannedEdit
 from wheelstep.model import Wheel
 from wheelstep.rehearsal.interface import Subject
@@ -121,8 +122,9 @@ def concerned(edits: Edits, fresh: Collection[str]) -> list[PlannedEdit]:
 
 def names(edit: PlannedEdit, packages: Collection[str]) -> bool:
     """Tell whether a definition itself names one of these packages, in a place that cannot be
-    edited too; pure."""
-    named = {one.name for one in edit.reading.requirements}
+    edited too, but for what it takes from a URL of somebody else's; pure."""
+    anothers = {note.line for note in edit.notes if note.code == LEFT_ALONE}
+    named = {one.name for one in edit.reading.requirements if one.line not in anothers}
     named |= {one.name for one in edit.unedited}
     return not named.isdisjoint(packages)
 
