@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,11 @@ import pytest
 
 from tests.release.kit import Ran, Repo, contents
 from tests.release.samples import AZUREML, CONDA, REQUIREMENTS
+from tests.stages.plan_kit import SAID_ONLY, mutations
+from tests.stages.plan_kit import agreed as agreed_to
+from tests.stages.plan_kit import present as as_present
+from wheelstep.errors import StepError
+from wheelstep.stages.agreed.file import read_plan
 
 PUSH = {"WHEELSTEP_COMMIT": "push", "WHEELSTEP_TAG": "{name}-v{version}"}
 
@@ -168,6 +174,43 @@ def test_committed_and_killed_before_the_tags_it_is_run_again(checkout: Repo) ->
     ran = agreed(checkout)
     assert ran.code == 0, ran.said
     assert {row["status"] for row in ran.report["tags"]} == {"created"}
+
+
+def test_whatever_is_changed_in_a_real_plan_is_refused(checkout: Repo, tmp_path: Path) -> None:
+    document = plan(checkout)
+    path, present = tmp_path / "plan.json", as_present(document)
+    read_plan(checkout.place / "plan/agreed.json", "agreed.json").hold(present)
+    del document["digest"]
+    # each and every one is tried with a smaller plan: tests/stages
+    for steps, other in islice(mutations(document), 0, None, 5):
+        if steps not in SAID_ONLY:
+            with pytest.raises(StepError):
+                agreed_to(other, path).hold(present)
+
+
+def test_what_is_known_after_building_is_held_to_before_anything_is_published(
+    checkout: Repo,
+) -> None:
+    checkout.replace(
+        "packages/core/pyproject.toml", 'version = "1.1.0"',
+        'version = "1.1.0"\ndependencies = ["acme-models"]',
+    )  # fmt: skip
+    checkout.commit()
+    checkout.git("push", "--quiet")
+    plan(checkout)
+    before = contents(checkout.index)
+    text = differences(ran := agreed(checkout))
+    assert ran.packages["acme-core"] == "built"
+    assert ",  -> acme-models==3.0.0." in text
+    assert text.endswith(" Nothing is published, and nothing is committed.")
+    assert contents(checkout.index) == before
+    # a plan that sees the wheels knows what they need
+    prebuilt = {"WHEELSTEP_PREBUILT": "true"}
+    plan(checkout, **prebuilt)
+    assert agreed(checkout, **prebuilt, WHEELSTEP_DRY_RUN="true").status == "planned"
+    assert agreed(checkout, **prebuilt, WHEELSTEP_DRY_RUN="true", WHEELSTEP_TAG="").code == 4
+    ran = agreed(checkout, **prebuilt)
+    assert (ran.code, ran.status) == (0, "done"), ran.said
 
 
 def test_a_matrix_for_other_jobs(checkout: Repo, tmp_path: Path) -> None:
