@@ -247,6 +247,10 @@ OUTPUTS: Final[tuple[Output, ...]] = (
         "matrix",
         "JSON of the packages that would be built, for the matrix of another job; only of the command `plan`.",
     ),
+    Output(
+        "planned",
+        "The digest of the plan that was written, or that the release was held to; empty without one.",
+    ),
     Output("exit-code", "wheelstep's exit code."),
     Output("problem-codes", "The codes of the problems met, separated by spaces."),
     Output("report", "Path of the whole report, a JSON file."),

@@ -7,9 +7,10 @@ A run that was stopped anywhere goes this same path again and finds what is done
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -17,7 +18,6 @@ from packaging.utils import canonicalize_name
 from wheelstep.definitions.interface import Read
 from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.examine import Examination
-from wheelstep.destinations.interface import writes_pages
 from wheelstep.destinations.publish import Published
 from wheelstep.errors import StepError
 from wheelstep.lock import FILE, Lock, Locked
@@ -40,7 +40,7 @@ from wheelstep.stages.landing import (
 )
 from wheelstep.stages.linking import write_links
 from wheelstep.stages.own_run import started_by_its_own_commit
-from wheelstep.stages.planning import hold_to_plan, write_planned
+from wheelstep.stages.planning import hold_edits, hold_to_plan, read_agreed, write_planned
 from wheelstep.stages.promoting import Promoting, at_hand_for_views
 from wheelstep.stages.proving import Proving
 from wheelstep.stages.publishing import (
@@ -59,6 +59,7 @@ from wheelstep.stages.serving import check_serving
 from wheelstep.stages.survey import Survey, survey
 from wheelstep.stages.tagging import Release as Tagged
 from wheelstep.stages.tagging import check_tags, tag_releases
+from wheelstep.stages.urls import public_urls, urls_of
 from wheelstep.stages.vendoring import Vendoring
 from wheelstep.stages.views import check_reads
 from wheelstep.stages.wording import Proposed, check_message, wording_of
@@ -89,7 +90,7 @@ def release(run: Run, *, pin: bool = True) -> None:
     if pin:
         check_message(run)
         check_register(run)
-        _ = run.agreed  # a file that is no plan is told first
+        read_agreed(run)
     with environments_of(run) as environments, work_folder() as work:
         with run.stage("survey"):
             found = survey(run, environments)
@@ -98,9 +99,10 @@ def release(run: Run, *, pin: bool = True) -> None:
             return
         found = _check_places(run, found, work, pin=pin)
         if run.planning:
-            write_planned(run, found, environments)
+            hold_to_plan(run, write_planned(run, found, environments))
             return
-        hold_to_plan(run, found, environments)
+        if run.agreed is not None:
+            hold_to_plan(run, write_planned(run.rehearsing(), found, environments))
         this = Release(run, found, work)
         lacks = lacking(run, found)
         if changed or lacks or added(run, found):
@@ -292,13 +294,14 @@ class Release:
         """Return the intents: each package at its version of this checkout."""
         records = [self.record(row.name) for row in self.found.packages]
         local = {wheel.file: wheel for one in self.built.values() for wheel in one.wheels}
-        urls = self.urls([wheel for record in records for wheel in record.as_wheels()])
+        recorded = [wheel for record in records for wheel in record.as_wheels()]
+        urls = urls_of(self.run, recorded, chain.from_iterable(self.published.values()))
         pins = []
         for record in records:
             if not record.wheels:  # built, not published yet
                 wheels = self.built[record.name].wheels
                 known = {wheel.file: urls[wheel.file] for wheel in wheels if wheel.file in urls}
-                known |= self._public(wheels)
+                known |= public_urls(self.run, wheels)
                 pins.append(
                     Pin(
                         record.name,
@@ -314,31 +317,6 @@ class Release:
         directories = {row.name: row.project.directory for row in self.found.packages}
         return with_sources(self.run, pins, directories)
 
-    def urls(self, wheels: Sequence[Wheel]) -> Mapping[str, str]:
-        """Return where consumers read wheels, by file name; only asked where pins are URLs."""
-        if self.run.settings.pin not in {"url", "bare-url"} or not self.run.destinations:
-            return {}
-        first = self.run.destinations[0]
-        found = self._public(wheels)
-        for rows in self.published.values():
-            found |= {
-                one.wheel.file: one.url
-                for one in rows
-                if one.url is not None and one.destination is first
-            }
-        missing = {wheel.name for wheel in wheels if wheel.file not in found}
-        if missing and not writes_pages(first):
-            for listed in first.look(sorted(missing)).values():
-                found |= {one.file: one.url for one in listed}
-        return found
-
-    def _public(self, wheels: Sequence[Wheel]) -> dict[str, str]:
-        first = self.run.destinations[0] if self.run.destinations else None
-        if first is None or not writes_pages(first):
-            return {}
-        urls = {wheel.file: first.public_url(wheel.file) for wheel in wheels}
-        return {file: url for file, url in urls.items() if url is not None}
-
     def rehearse(self, wheels: Sequence[Wheel]) -> None:
         """Resolve what would be committed, with the new wheels laid over the index.
 
@@ -348,6 +326,7 @@ class Release:
         snapshot = self.run.snapshot
         pins = wanted_pins(self.pins(), self.run.lock, snapshot)
         edits = edits_for(self.run, snapshot, pins)
+        hold_edits(self.run, edits)
         show_edits(self.run.report, edits)
         foresee(self.run, snapshot, edits)
         if any(edit.unknown for edit in edits.edits):
@@ -395,8 +374,7 @@ class Release:
                     severity="notice",
                 )
         edits = self.edits = edits_for(run, snapshot, pins)
-        if run.agreed is not None:
-            run.agreed.hold_edits(edits)
+        hold_edits(run, edits)
         show_edits(run.report, edits)
         changes = [edit.change() for edit in edits.edits if edit.status == "changed"]
         changes += self.vendoring.changes(snapshot, edits)

@@ -152,6 +152,16 @@ class TagRow:
 
 
 @dataclass(slots=True)
+class PlanRow:
+    """A plan in a file."""
+
+    file: str
+    """Its name, without a folder."""
+    digest: str
+    """`sha256:` and the sum over what it says: see stages/agreed/file.py."""
+
+
+@dataclass(slots=True)
 class Report:
     """Everything a run did; filled in as it goes, so that a stopped run reports what it did."""
 
@@ -174,7 +184,9 @@ class Report:
     page: str = ""
     """What of the pull request's page had no room there, in Markdown; not part of the document."""
     matrix: str | None = None
-    """See stages/agreed.py; not part of the document."""
+    """See stages/matrix.py; not part of the document."""
+    plan: PlanRow | None = None
+    """What was written, or what the release is held to."""
     promoted: bool = False
     """True when this run promoted something; not part of the document."""
 
@@ -238,21 +250,23 @@ class Report:
             "checks": [dataclasses.asdict(check) for check in self.checks],
             "mirrored": [dataclasses.asdict(row) for row in self.mirrored],
             "timings": {stage: round(seconds, 3) for stage, seconds in self.timings.items()},
+            "plan": dataclasses.asdict(self.plan) if self.plan else None,
             "problems": [dataclasses.asdict(problem) for problem in self.problems],
         }
 
     def json(self) -> str:
         """Return the document as text, secrets blanked."""
-        return json.dumps(_blanked(self.document()), indent=1, ensure_ascii=False) + "\n"
+        return json.dumps(blanked(self.document()), indent=1, ensure_ascii=False) + "\n"
 
 
-def _blanked(value: Any) -> Any:
+def blanked(value: Any) -> Any:
+    """Return what is to be printed, or written to a file, with known secrets replaced by `***`."""
     match value:
         case str():
             return redact(value)
         case dict():
-            return {key: _blanked(item) for key, item in value.items()}
+            return {key: blanked(item) for key, item in value.items()}
         case list() | tuple():
-            return [_blanked(item) for item in value]
+            return [blanked(item) for item in value]
         case _:
             return value

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -88,6 +89,45 @@ def test_pinned_by_version(before: str, after: str) -> None:
 def test_pinned_by_url(before: str, url: str, bare: str) -> None:
     assert (edited(before, "url"), edited(before, "bare-url")) == (url, bare)
     assert (edited(url, "url"), edited(bare, "bare-url")) == (url, bare)
+
+
+@pytest.mark.parametrize("style", ["version", "url", "bare-url", "git"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "my-pkg @ https://h/my_pkg-1.0-py3-none-any.whl",
+        "my-pkg @ https://h/my_pkg-1.1-py3-none-any.whl#sha256=" + "0" * 64,
+        "https://h/git+x/my_pkg-1.0-py3-none-any.whl ; python_version > '3'",
+        "HTTPS://h/x%2Fmy_pkg-1.0-py3-none-any.whl",
+        "my-pkg[a] @ https://h/my-pkg-1.0.tar.gz",
+    ],
+)
+def test_a_url_of_anothers_is_left_alone(style: PinStyle, line: str) -> None:
+    seen: list[str] = []
+
+    def ours(url: str) -> bool:
+        seen.append(url)
+        return False
+
+    wish = replace(wanted(style=style), ours=ours)
+    wish = replace(wish, pins=(replace(wish.pins[0], source=f"https://x/y@{'c' * 40}"),))
+    edit = Requirements().edit("r.txt", f"numpy\n{line}\n".encode(), wish)
+    assert edit.data.decode() == f"numpy\n{line}\n"
+    assert not edit.pins
+    (note,) = edit.notes
+    assert (note.code, note.severity, note.line) == ("url-left-alone", "notice", 2)
+    assert [url.lower()[:10] for url in seen] == ["https://h/"]
+
+
+def test_a_url_that_is_known_and_paths_need_nobody_to_say_that_they_are_ours() -> None:
+    wish = replace(wanted(style="url"), ours=lambda _: False)
+    for line in (url_of(PURE), "./wheels/my_pkg-1.0-py3-none-any.whl", "my-pkg==1.0"):
+        assert not Requirements().edit("r.txt", line.encode(), wish).notes
+
+
+def test_the_hash_of_another_file_is_put_right() -> None:
+    for digest in ("0" * 63 + "1", "f" * 64):
+        assert edited(f"my-pkg @ {url_of(PURE)}#sha256={digest}", "url") == f"my-pkg @ {WITH_HASH}"
 
 
 @pytest.mark.parametrize(

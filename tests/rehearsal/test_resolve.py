@@ -17,6 +17,9 @@ from wheelstep.rehearsal.interface import Subject, Verdict
 from wheelstep.rehearsal.lookup import Looked, Order
 from wheelstep.rehearsal.resolve import errors_of, rehearse, skipped
 
+OURS = ("https://feed.invalid/",)
+"""Where new wheels will be."""
+
 
 def versions(verdict: Verdict) -> dict[str, str]:
     return {each.name: each.version for each in verdict.resolved}
@@ -152,20 +155,29 @@ def test_a_wheel_by_url_is_the_new_wheel_itself(scene: Scene) -> None:
     wheel = make_wheel(scene.folder / "dist", "acme-core", "1.0", ["right"], note="new")
     url = f"https://feed.invalid/files/{wheel.file}"
     for line in (url, f"acme-core @ {url}#sha256={wheel.sha256}"):
-        verdict = scene.rehearse(line, wheels=(wheel,))
+        verdict = scene.rehearse(line, wheels=(wheel,), files_at=OURS)
         assert verdict.status == "resolved", verdict
         assert verdict.resolved[0].sha256 == wheel.sha256
         assert versions(verdict)["right"] == "1.5"
-    verdict = scene.rehearse(f"acme-core @ {url}#sha256={'0' * 64}", wheels=(wheel,))
+    line = f"acme-core @ {url}#sha256={'0' * 64}"
+    verdict = scene.rehearse(line, wheels=(wheel,), files_at=OURS)
     assert verdict.status == "failed"
     assert wheel.sha256 in verdict.problems[0].message
+
+
+def test_a_url_of_anothers_is_not_the_new_wheel(scene: Scene) -> None:
+    wheel = make_wheel(scene.folder / "dist", "acme-core", "1.0", note="new")
+    for ours in ((), OURS):
+        line = f"acme-core @ https://somebody.invalid/{wheel.file}"
+        verdict = scene.rehearse(line, wheels=(wheel,), files_at=ours)
+        assert verdict.status != "resolved", verdict
 
 
 def test_a_wheel_that_another_names_by_url_is_the_new_one(scene: Scene) -> None:
     core = make_wheel(scene.folder / "dist", "acme-core", "1.0", note="new")
     requires = [f"acme-core @ https://feed.invalid/files/{core.file}"]
     app = make_wheel(scene.folder / "dist", "acme-app", "1.0", requires)
-    verdict = scene.rehearse("acme-app==1.0", wheels=(app, core))
+    verdict = scene.rehearse("acme-app==1.0", wheels=(app, core), files_at=OURS)
     assert verdict.status == "resolved", verdict
     assert verdict.resolved[1].sha256 == core.sha256
 
@@ -228,6 +240,7 @@ def test_extras_and_markers_count(scene: Scene) -> None:
     verdict = scene.rehearse(
         f"acme-core[more] @ https://feed.invalid/{wheel.file} ; python_version > '3'",
         wheels=(wheel,),
+        files_at=OURS,
     )
     assert versions(verdict) == {"acme-core": "1.0", "left": "2.0", "right": "1.5"}
 
@@ -308,7 +321,7 @@ def test_a_wheel_linked_against_the_building_machine_is_unproven(
     made = scene.folder / "dist"
     plain = make_wheel(made, "acme-core", "1.0", tag="cp310-cp310-linux_x86_64")
     line = f"https://feed.invalid/{plain.file}" if by_url else "acme-core==1.0"
-    verdict = scene.rehearse(line, wheels=(plain,))
+    verdict = scene.rehearse(line, wheels=(plain,), files_at=OURS)
     assert verdict.status == "unproven", verdict
     (problem,) = [one for one in verdict.problems if one.code != "public-could-win"]
     assert (problem.code, problem.severity, problem.line) == (

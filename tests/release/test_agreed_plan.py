@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,11 @@ import pytest
 
 from tests.release.kit import Ran, Repo, contents
 from tests.release.samples import AZUREML, CONDA, REQUIREMENTS
+from tests.stages.plan_kit import SAID_ONLY, mutations
+from tests.stages.plan_kit import agreed as agreed_to
+from tests.stages.plan_kit import present as as_present
+from wheelstep.errors import StepError
+from wheelstep.stages.agreed.file import read_plan
 
 PUSH = {"WHEELSTEP_COMMIT": "push", "WHEELSTEP_TAG": "{name}-v{version}"}
 
@@ -49,13 +55,19 @@ def test_exactly_what_was_agreed_to_is_released(checkout: Repo) -> None:
     assert [one["name"] for one in document["packages"]] == ["acme-core"]
     assert [one["path"] for one in document["definitions"]] == [CONDA, AZUREML, REQUIREMENTS]
     assert document["definitions"][0]["diff"].count("+") > 0
-    assert document["tags"] == ["acme-core-v1.1.0"]
+    # the setting is new: what was released before gets a tag, too
+    names = ["acme-core-v1.1.0", "acme-features-v2.0.0", "acme-models-v3.0.0"]
+    assert [one["name"] for one in document["tags"]] == names
     text = (checkout.place / "plan/agreed.json").read_text()
     assert str(checkout.place) not in text
     assert plan(checkout) == document
     ran = agreed(checkout)
     assert (ran.code, ran.status) == (0, "done"), ran.said
     assert ran.packages["acme-core"] == "built"
+    # whoever agreed finds in both jobs which plan that was
+    assert ran.report["plan"] == {"file": "agreed.json", "digest": document["digest"]}
+    assert f"The plan agreed.json is {document['digest']}." in ran.said
+    assert {one["name"] for one in ran.report["tags"]} == set(names)
     # the job is run again, as it is
     again = agreed(checkout)
     assert (again.code, again.status) == (0, "nothing-to-do"), again.said
@@ -101,9 +113,8 @@ def test_other_sources_are_refused_before_anything_is_built(
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ({"WHEELSTEP_PUBLISH_TO": "../other"}, "The destinations:"),
-        ({"WHEELSTEP_BRANCH": "main", "WHEELSTEP_COMMIT": "local"}, "Where the definitions are"),
-        ({"WHEELSTEP_TAG": "v-{name}-{version}"}, "A tag is not in the plan: v-acme-core-1.1.0."),
+        ({"WHEELSTEP_COMMIT": "local"}, "`commit`: push is agreed, now it is local."),
+        ({"WHEELSTEP_TAG": "v-{name}-{version}"}, 'plan: {"commit": '),
     ],
 )
 def test_other_settings_are_refused(checkout: Repo, more: dict[str, str], says: str) -> None:
@@ -118,13 +129,22 @@ def colleague(checkout: Repo, path: str, old: str, new: str) -> None:
     other.git("push", "--quiet")
 
 
-def test_another_line_of_a_definition_may_change_meanwhile(checkout: Repo) -> None:
+def test_what_touches_neither_packages_nor_definitions_may_change_meanwhile(
+    checkout: Repo,
+) -> None:
+    plan(checkout)
+    checkout.commit({"notes.md": "Hello\n"})
+    checkout.git("push", "--quiet")
+    ran = agreed(checkout)
+    assert ran.code == 0, ran.said
+
+
+def test_another_line_of_a_definition_may_not(checkout: Repo) -> None:
     plan(checkout)
     colleague(checkout, CONDA, "name: train  # ours", "name: train  # theirs")
     ran = agreed(checkout)
-    assert ran.code == 0, ran.said
-    origin = replace(checkout, name="origin.git")
-    assert "# theirs" in origin.git("show", f"main:{CONDA}")
+    assert differences(ran) == "Somebody has changed it since the plan was made."
+    assert ran.problem("plan-differs")["file"] == CONDA
 
 
 def test_a_pinned_line_may_not(checkout: Repo) -> None:
@@ -156,49 +176,41 @@ def test_committed_and_killed_before_the_tags_it_is_run_again(checkout: Repo) ->
     assert {row["status"] for row in ran.report["tags"]} == {"created"}
 
 
-def without(key: str, *instead: object) -> Callable[[str], str]:
-    """Return what spoils one field of a plan."""
-
-    def spoil(text: str) -> str:
-        document = json.loads(text)
-        del document[key]
-        return json.dumps(document | dict.fromkeys([key][: len(instead)], *instead))
-
-    return spoil
-
-
-def test_pins_by_hand_that_are_none_differ(checkout: Repo) -> None:
+def test_whatever_is_changed_in_a_real_plan_is_refused(checkout: Repo, tmp_path: Path) -> None:
     document = plan(checkout)
-    for one in document["definitions"]:
-        one["pins"] = ["x", None]
-    document |= {"connections": [3], "copies": [{}], "commits": {"how": []}}
-    (checkout.place / "plan/agreed.json").write_text(json.dumps(document))
-    assert "The pins of nothing are agreed, now Acme.Core" in differences(agreed(checkout))
+    path, present = tmp_path / "plan.json", as_present(document)
+    read_plan(checkout.place / "plan/agreed.json", "agreed.json").hold(present)
+    del document["digest"]
+    # each and every one is tried with a smaller plan: tests/stages
+    for steps, other in islice(mutations(document), 0, None, 5):
+        if steps not in SAID_ONLY:
+            with pytest.raises(StepError):
+                agreed_to(other, path).hold(present)
 
 
-@pytest.mark.parametrize(
-    ("spoil", "says"),
-    [
-        (lambda text: text[: len(text) // 2], "it is no JSON"),
-        (lambda _: "[]", "it does not say that it is one"),
-        (without("destinations"), "destinations in it is missing"),
-        (without("packages", ["x"]), "a row of packages in it is missing"),
-        (without("packages", [{"name": []}]), "name of a row of packages in it"),
-        (without("definitions", [{"path": "a", "pins": 3}]), "pins of a row of definitions"),
-        (without("register", "no"), "register in it is missing, or is no such thing"),
-        (lambda text: text.replace('"schema": 1', '"schema": 99'), "another version of wheelstep"),
-        (lambda _: "\0\xff", "it is no JSON"),
-    ],
-)
-def test_a_file_that_is_no_plan(checkout: Repo, spoil: Callable[[str], str], says: str) -> None:
+def test_what_is_known_after_building_is_held_to_before_anything_is_published(
+    checkout: Repo,
+) -> None:
+    checkout.replace(
+        "packages/core/pyproject.toml", 'version = "1.1.0"',
+        'version = "1.1.0"\ndependencies = ["acme-models"]',
+    )  # fmt: skip
+    checkout.commit()
+    checkout.git("push", "--quiet")
     plan(checkout)
-    path = checkout.place / "plan/agreed.json"
-    path.write_text(spoil(path.read_text()), encoding="latin-1")
-    ran = agreed(checkout)
-    assert ran.code == 2, ran.said
-    assert says in ran.problem("bad-plan")["message"]
-    path.unlink()
-    assert agreed(checkout).codes[-1] == "plan-missing"
+    before = contents(checkout.index)
+    text = differences(ran := agreed(checkout))
+    assert ran.packages["acme-core"] == "built"
+    assert ",  -> acme-models==3.0.0." in text
+    assert text.endswith(" Nothing is published, and nothing is committed.")
+    assert contents(checkout.index) == before
+    # a plan that sees the wheels knows what they need
+    prebuilt = {"WHEELSTEP_PREBUILT": "true"}
+    plan(checkout, **prebuilt)
+    assert agreed(checkout, **prebuilt, WHEELSTEP_DRY_RUN="true").status == "planned"
+    assert agreed(checkout, **prebuilt, WHEELSTEP_DRY_RUN="true", WHEELSTEP_TAG="").code == 4
+    ran = agreed(checkout, **prebuilt)
+    assert (ran.code, ran.status) == (0, "done"), ran.said
 
 
 def test_a_matrix_for_other_jobs(checkout: Repo, tmp_path: Path) -> None:

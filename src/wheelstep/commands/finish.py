@@ -84,6 +84,7 @@ def _outputs(report: Report, host: Host, environment: Mapping[str, str]) -> None
     host.output("pull-request-url", (report.commit.url if pull_request else None) or "")
     if report.matrix is not None:
         host.output("matrix", report.matrix)
+    host.output("planned", report.plan.digest if report.plan else "")
     host.output("exit-code", str(report.exit_code))
     host.output("problem-codes", " ".join(codes))
     host.output("report", str(folder / "report.json"))
@@ -92,6 +93,8 @@ def _outputs(report: Report, host: Host, environment: Mapping[str, str]) -> None
 def summary(report: Report) -> str:
     """Return the summary page, in Markdown, the same on both hosts."""
     parts = [f"## wheelstep {report.command}: {report.status}", "", _conclusion(report), ""]
+    if report.plan:
+        parts += [f"The plan {code(report.plan.file)} is {code(report.plan.digest)}.", ""]
     parts += checks_page(report.checks, cell) if report.checks else ()
     if report.packages:
         parts += ["| package | version | status | wheels | published |", "|---|---|---|---|---|"]

@@ -191,6 +191,8 @@ class Wanted:
     """The Python of the image, for a definition that does not say it itself."""
     vendor: Vendor | None = None
     """For the style "vendor", in a build context."""
+    ours: Callable[[str], bool] = lambda _: True
+    """Tells of a URL of a wheel or an archive whether it is ours to change."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from wheelstep.definitions.git_url import repointed
 from wheelstep.definitions.index_options import Addition, decide
@@ -20,9 +20,14 @@ from wheelstep.definitions.source import leave_out
 from wheelstep.definitions.splice import EditNotProven, apply
 from wheelstep.definitions.targets import target_of
 from wheelstep.errors import DefinitionUnresolvable
+from wheelstep.ground.secret import without_credentials
 from wheelstep.model import Pin, PinChange, Problem
 
-__all__ = ["Pinned", "add_index", "note", "pin_changes", "pin_slots"]
+__all__ = ["LEFT_ALONE", "Pinned", "add_index", "note", "pin_changes", "pin_slots"]
+
+
+LEFT_ALONE: Final = "url-left-alone"
+"""The code of the note about a package at a URL of somebody else's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,9 @@ def pin_slots(path: str, slots: Sequence[Slot], wanted: Wanted, python: str | No
         hashed = bool(one.line.hashes)
         python = python or wanted.python
         target, missing = target_of(path, one.at, pin, wanted, python, hashed=hashed)
+        if _is_anothers(one, wanted, target):
+            notes.append(_left_alone(path, one, pin))
+            continue
         if has_pinned(one.line, target) and has_hashes(one.line, one.logical.text, target):
             continue
         splices[one.slot] += repin(slots[one.slot].text, one.logical, one.line, target)
@@ -171,6 +179,27 @@ def _kept(path: str, found: FoundLine, pin: Pin) -> Problem:
         "Let `keep-ranges` off to have the version pinned, or change something else in the "
         "definition.",
         severity="warning",
+    )
+
+
+def _is_anothers(found: FoundLine, wanted: Wanted, target: Target) -> bool:
+    """Tell whether a line names a wheel, or an archive, at a URL that is not ours."""
+    url = found.line.url
+    if url is None or not url.lower().startswith(("http://", "https://")):
+        return False  # a path, or git, which has rules of its own
+    return url.partition("#")[0] not in target.urls and not wanted.ours(url)
+
+
+def _left_alone(path: str, found: FoundLine, pin: Pin) -> Problem:
+    url = without_credentials((found.line.url or "").partition("#")[0])
+    return note(
+        path,
+        found.at,
+        LEFT_ALONE,
+        f"{pin.name} is taken from {url}, which is under none of the destinations, and nothing "
+        f"that was released here: the line stays as it is, and {pin.version} is not pinned.",
+        f"If it is to follow the releases, write `{pin.name}` alone once; the next release pins "
+        "it.",
     )
 
 

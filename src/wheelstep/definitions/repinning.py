@@ -20,6 +20,7 @@ from wheelstep.definitions.requirement import EXACT, Line, same_version
 __all__ = ["Target", "admits", "has_hashes", "has_pinned", "new_line", "overruled", "repin"]
 
 _OPERATOR: Final = re.compile(r"\s*\(?\s*[<>=!~]+(?P<after>\s*)")
+_SUM: Final = re.compile(r"[#&]sha256=([0-9a-fA-F]{64})(?:&|$)")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -55,7 +56,11 @@ def has_pinned(line: Line, target: Target) -> bool:
         return True
     if target.style == "vendor":
         return line.url is not None and line.url.removesuffix(line.extras) == target.url
-    return line.url is not None and line.url.partition("#")[0] in target.urls
+    if line.url is None or line.url.partition("#")[0] not in target.urls:
+        return False
+    # with the sum of another file, pip refuses what is there
+    stated = _SUM.search(line.url)
+    return stated is None or not target.hashes or stated[1].lower() in target.hashes
 
 
 def has_hashes(line: Line, text: str, target: Target) -> bool:

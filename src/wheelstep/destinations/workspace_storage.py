@@ -13,19 +13,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from wheelstep.destinations.artifact_service import ArtifactService, WorkspaceDoor
+from wheelstep.destinations.artifact_service import FOLDER, ArtifactService, WorkspaceDoor
 from wheelstep.destinations.blob_sign_in import BlobSignIn
 from wheelstep.destinations.layout import project_of
 from wheelstep.destinations.mirror_project import MADE_OF
 from wheelstep.destinations.verified import verified
 from wheelstep.destinations.wheel_metadata import notes_about
-from wheelstep.destinations.workspace_ways import AtContainer, AtService, Way
+from wheelstep.destinations.workspace_ways import DEFAULT_CONTAINER, AtContainer, AtService, Way
 from wheelstep.errors import CannotHere, RightMissing, ServiceRefused, SettingError
 from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.transport import Transport
 from wheelstep.model import Index, Listed, Wheel, Workspace
 
-__all__ = ["PRIVATE_WHEEL", "WORKSPACE_URL", "WorkspaceStorage", "workspace_of"]
+__all__ = ["PRIVATE_WHEEL", "WORKSPACE_URL", "WorkspaceStorage", "folder_in", "workspace_of"]
 
 WORKSPACE_URL: Final = re.compile(
     r"azureml://subscriptions/(?P<subscription>[^/?#]+)/resourcegroups/(?P<group>[^/?#]+)"
@@ -57,6 +57,15 @@ def workspace_of(text: str) -> Workspace:
             cure=f"Write {RIGHT_FORM}.",
         )
     return Workspace(found["subscription"], found["group"], found["name"])
+
+
+def folder_in(storage: str) -> str:
+    """Return the folder of wheels in a workspace's storage.
+
+    Args:
+        storage: The URL of the account's blobs, without a final slash.
+    """
+    return f"{storage}/{DEFAULT_CONTAINER}/{FOLDER}/"
 
 
 class WorkspaceStorage:
@@ -110,6 +119,14 @@ class WorkspaceStorage:
     def unacceptable(self, wheel: Wheel) -> str | None:
         """Say why it would refuse a wheel: only for a name that is no wheel's."""
         return None if project_of(wheel.file) else f"{wheel.file!r} is not the name of a wheel"
+
+    def folder(self) -> str:
+        """Return the URL of the folder that its wheels are in.
+
+        Raises:
+            StepError: Nobody is signed in who may read the workspace.
+        """
+        return folder_in(self._door.storage())
 
     def way(self) -> Way:
         """Return how the files are reached: by the artifact service, or, where whoever signs in has

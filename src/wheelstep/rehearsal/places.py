@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 from wheelstep.errors import DefinitionUnresolvable, ServiceRefused, StepError
 from wheelstep.ground.connections import Connection
-from wheelstep.ground.credentials import organization_of
 from wheelstep.ground.feed_names import spelled_like
 from wheelstep.ground.index_url import same_index
-from wheelstep.ground.proxies import is_below, port_of
+from wheelstep.ground.proxies import is_below
 from wheelstep.ground.public_index import IndexCredential, PipIndexes, credential_for
 from wheelstep.ground.secret import without_credentials
+from wheelstep.ground.wheel_url import lies_at
 from wheelstep.rehearsal.credentials_in_effect import injected, uncovered
 from wheelstep.rehearsal.pages import Page
 
@@ -68,6 +68,8 @@ class Indexes:
     """Indexes that will list the new wheels, as definitions name them."""
     local: tuple[str, ...] = ()
     """The same of this machine: no definition can name them, and every one has them."""
+    files_at: tuple[str, ...] = ()
+    """Folders that will hold the new wheels, each at a URL of its own."""
     instead: Mapping[str, str] | None = None
     credentials: tuple[IndexCredential, ...] = ()
     """Those of the settings, for publishing; used while no connection is known, and where the
@@ -142,11 +144,10 @@ class Indexes:
         return {urlsplit(url).hostname for url in urls}
 
     def may_serve(self, url: str) -> bool:
-        """Tell whether a URL may be that of a wheel which this release publishes: on the host of
-        one of our indexes, wherever there; anywhere, where no index of ours has a URL."""
-        if not self.published or url.startswith("file:"):
-            return True
-        return any(_site(url) == _site(each) for each in self.published)
+        """Tell whether a URL may be that of a wheel which this release publishes: where one of our
+        indexes has its files; nowhere but on this machine, where no index of ours has a URL."""
+        places = (*self.published, *self.files_at)
+        return url.startswith("file:") or any(lies_at(url, each) for each in places)
 
     def unread(self, place: Place) -> str:
         """Return why an index that the definition has is not looked at."""
@@ -227,13 +228,3 @@ class Indexes:
         else:
             why = "none were given for it"
         return f"{shown} asks for credentials, and {why}."
-
-
-def _site(url: str) -> str | None:
-    """Return what tells whose server it is: host and port, or the organization of Azure Artifacts,
-    which has two hosts."""
-    try:
-        parts = urlsplit(url)
-        return organization_of(url) or f"{parts.hostname}:{port_of(parts)}"
-    except ValueError:
-        return None

@@ -115,6 +115,7 @@ def rehearse(
     local_indexes: Sequence[str] = (),
     commits: Mapping[str, str] | None = None,
     published: Sequence[str] = (),
+    files_at: Sequence[str] = (),
     connections: Sequence[Connection] = (),
     known: Iterable[tuple[str, str]] = (),
     allowances: Allowances | None = None,
@@ -151,6 +152,8 @@ def rehearse(
             that commit means them.
         published: Indexes that will list the new wheels, as definitions name them. Without any,
             every definition has them.
+        files_at: Folders that will hold the new wheels, each at a URL of its own, and no index
+            lists.
         connections: The workspace's, as far as they are known: what the image build will
             authenticate with.
         known: (file, SHA-256) of the wheels that were released before.
@@ -195,6 +198,7 @@ def rehearse(
                 default=None if no_public else default_index(base),
                 new=NEW_WHEELS,
                 published=tuple(published),
+                files_at=tuple(files_at),
                 local=tuple(local_indexes),
                 instead={url.rstrip("/"): place for url, place in (instead or {}).items()},
                 credentials=tuple(credentials),

@@ -26,6 +26,7 @@ from wheelstep.stages.readers import check_readers, readers_of
 from wheelstep.stages.requires import with_requires
 from wheelstep.stages.run import Run
 from wheelstep.stages.views import index_of
+from wheelstep.stages.whose import whose
 
 __all__ = [
     "check_place",
@@ -162,6 +163,7 @@ def edits_on(
     names = [pin.name for pin in pins]
     read, paths = reader_of(run, snapshot, names)
     day, released = _day(run, snapshot), _released(run, names)
+    ours = whose(run, pins)
 
     def decide(pins: Sequence[Pin]) -> Edits:
         return above_floors(run, snapshot, partial(decide_above, pins))
@@ -182,6 +184,7 @@ def edits_on(
             keep_ranges=run.settings.keep_ranges,
             closure=run.settings.closure,
             platform=run.settings.platform,
+            ours=ours,
         )
         return plan_edits(read, paths, wanted, patterns=run.settings.definitions, released=released)
 

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from wheelstep.definitions.plan import Edits
+from wheelstep.lock import Locked
 from wheelstep.model import Pin
 from wheelstep.packages.environments import BuildEnvironments
+from wheelstep.packages.interface import Built
 from wheelstep.rehearsal.interface import Verdict
-from wheelstep.report import PackageRow, WheelRow
-from wheelstep.stages.agreed import matrix, planned, write_plan
+from wheelstep.report import PackageRow, PlanRow, WheelRow
+from wheelstep.stages.agreed.document import Plan, planned
+from wheelstep.stages.agreed.file import write_plan
 from wheelstep.stages.boundaries import check_boundaries
 from wheelstep.stages.building import added, build
 from wheelstep.stages.connecting.connect import Connecting
-from wheelstep.stages.definitions import edits_on, show_edits
+from wheelstep.stages.definitions import edits_for, edits_on, show_edits
 from wheelstep.stages.git_source import with_sources
 from wheelstep.stages.landing import wanted_pins
+from wheelstep.stages.matrix import matrix
 from wheelstep.stages.promoting import planned_row, say_planned_promotions
 from wheelstep.stages.proving import concerned, merged, names
 from wheelstep.stages.publishing import check_versions, lacking
+from wheelstep.stages.records import pin_of, requires_of
 from wheelstep.stages.registering import foresee, say_planned
 from wheelstep.stages.rehearsing import (
     includes,
@@ -33,18 +37,22 @@ from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey, Surveyed
 from wheelstep.stages.tagging import Release, note_planned_tags
 from wheelstep.stages.upstreams import check_names
+from wheelstep.stages.urls import urls_of
 from wheelstep.stages.vendoring import Vendoring
 from wheelstep.stages.views import check_reads, check_views, index_of, places_of
 
-__all__ = ["hold_to_plan", "plan", "write_planned"]
+__all__ = ["hold_edits", "hold_to_plan", "plan", "read_agreed", "write_planned"]
 
 
-def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
+def plan(run: Run, found: Survey, environments: BuildEnvironments) -> Edits:
     """Put into the report what a release would do.
 
     Wheels exist only after building: their hashes, whether a destination has other content under
     the same version, and the rehearsal of definitions that would pin them are not known; whether a
     public package could take their place there is.
+
+    Returns:
+        What it would do to the definitions.
 
     Raises:
         StepError: What the release would end with, as far as it can be told.
@@ -55,12 +63,12 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
     check_versions(run, found)
     check_views(run)
     more = {row.name for row in added(run, found)}
-    if run.settings.prebuilt:
-        build(run, found, environments)  # nothing is built: the wheels of other jobs are inspected
+    # nothing is built: the wheels of other jobs are inspected
+    prebuilt = build(run, found, environments) if run.settings.prebuilt else ()
     for row in found.packages:
         if row.package is not None and row.locked is not None:
             _warn_of_same_version(run, row)
-    edits = _edits(run, found)
+    edits = _edits(run, found, prebuilt)
     show_edits(report, edits)
     say_planned(run, run.snapshot, edits)
     foresee(run, run.snapshot, edits)
@@ -110,49 +118,68 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
             rehearse_subjects(run, read, subjects, (), all_names, ahead)
     with run.stage("connect"):
         connecting.store()
-    note_planned_tags(
-        run,
-        [
-            Release(row.name, row.version, row.package.sources.commit)
-            for row in found.packages
-            if row.package is not None
-        ],
-    )
+    _note_tags(run, found)
     connects = any(row.status == "planned" for row in report.connections)
     to_do = connects or bool(new or lacks or more or changed)
     if to_do:
         report.commit.status = "planned" if run.settings.commit != "none" else "none"
         report.commit.branch = run.settings.branch or run.trigger.branch
-    report.status = "planned" if to_do else "nothing-to-do"
+    tags = any(row.status == "planned" for row in report.tags)
+    report.status = "planned" if to_do or tags else "nothing-to-do"
+    return edits
 
 
-def write_planned(run: Run, found: Survey, environments: BuildEnvironments) -> dict[str, Any]:
+def write_planned(run: Run, found: Survey, environments: BuildEnvironments) -> Plan:
     """Put into the report what a release would do, and write it to the file that is asked for.
 
     Returns:
-        The plan as a document.
+        The plan.
 
     Raises:
         StepError: As `plan`; the file cannot be written.
     """
-    plan(run, found, environments)
-    document = planned(run, found, run.report)
-    if run.settings.out is not None:
-        write_plan(document, run.settings.out)
+    edits = plan(run, found, environments)
+    document = planned(run, found, run.report, edits)
+    if (out := run.settings.out) is not None:
+        _tell(run, PlanRow(out.name, write_plan(document.document, out)))
     run.report.matrix = matrix(found, run.host.name)
     return document
 
 
-def hold_to_plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
-    """Refuse to release anything else than what was agreed to, where something was.
+def read_agreed(run: Run) -> None:
+    """Read the plan that somebody agreed to, where there is one, before anything else is done.
 
     Raises:
         SettingError: What is named is no plan.
-        Refused: It differs.
-        StepError: As `plan`.
+        CannotHere: It cannot be read.
     """
     if run.agreed is not None:
-        run.agreed.hold(write_planned(run.rehearsing(), found, environments), found)
+        _tell(run, PlanRow(run.agreed.named, run.agreed.digest))
+
+
+def _tell(run: Run, row: PlanRow) -> None:
+    run.report.plan = row
+    run.host.say(f"The plan {row.file} is {row.digest}.")
+
+
+def hold_to_plan(run: Run, present: Plan) -> None:
+    """Refuse to release anything else than what was agreed to, where something was.
+
+    Raises:
+        Refused: It differs.
+    """
+    if run.agreed is not None:
+        run.agreed.hold(present)
+
+
+def hold_edits(run: Run, edits: Edits) -> None:
+    """Refuse other edits than what was agreed to, where something was.
+
+    Raises:
+        Refused: They differ.
+    """
+    if run.agreed is not None:
+        run.agreed.hold_edits(edits, run.report)
 
 
 def _warn_of_same_version(run: Run, row: Surveyed) -> None:
@@ -185,22 +212,42 @@ def _row(run: Run, row: Surveyed, *, lacking: bool) -> PackageRow:
     return PackageRow(row.project.name, row.version, row.project.directory, status, wheels)
 
 
-def _edits(run: Run, found: Survey) -> Edits:
-    pins: Sequence[Pin] = [
-        Pin(
+def _released(found: Survey) -> list[Locked]:
+    """Return the records of the packages that are as they were released."""
+    return [row.locked for row in found.packages if row.package is None and row.locked]
+
+
+def _note_tags(run: Run, found: Survey) -> None:
+    """Put the tags into the report: those of packages that were released before, too."""
+    commits = {row.name: row.package.sources.commit for row in found.packages if row.package}
+    commits |= {one.name: one.commit for one in _released(found)}
+    note_planned_tags(
+        run,
+        [
+            Release(row.name, row.version, commits[row.name])
+            for row in found.packages
+            if row.name in commits
+        ],
+    )
+
+
+def _edits(run: Run, found: Survey, prebuilt: Sequence[Built]) -> Edits:
+    released = _released(found)
+    urls = urls_of(run, [wheel for one in released for wheel in one.as_wheels()])
+    recorded = {one.name: pin_of(one, urls) for one in released}
+    needs = {one.package.name: requires_of(None, one, None) for one in prebuilt}
+    pins = [
+        recorded.get(row.name)
+        or Pin(
             row.name,
             row.version,
-            row.package.sources.commit
-            if row.package is not None
-            else (row.locked.commit if row.locked else found.tree.commit),
-            row.locked.as_wheels() if row.package is None and row.locked is not None else (),
-            requires=row.locked.requires
-            if row.package is None and row.locked is not None
-            else None,
+            row.package.sources.commit if row.package is not None else found.tree.commit,
+            requires=needs.get(row.name),
         )
         for row in found.packages
     ]
     directories = {row.name: row.project.directory for row in found.packages}
     pins = with_sources(run, wanted_pins(pins, run.lock, run.snapshot), directories)
-    first = run.destinations[0] if run.destinations else None
-    return edits_on(run, run.snapshot, pins, index_of(first))
+    if run.trigger.pull_request:  # nobody signs in to be told of upstreams
+        return edits_on(run, run.snapshot, pins, index_of(next(iter(run.destinations), None)))
+    return edits_for(run, run.snapshot, pins)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from wheelstep.definitions.forms import form_of
 from wheelstep.definitions.interface import Read
+from wheelstep.definitions.pinning import LEFT_ALONE
 from wheelstep.definitions.plan import Edits, PlannedEdit
 from wheelstep.model import Wheel
 from wheelstep.rehearsal.interface import Subject
@@ -177,8 +178,9 @@ def merged(
 
 def names(edit: PlannedEdit, packages: Collection[str]) -> bool:
     """Tell whether a definition itself names one of these packages, in a place that cannot be
-    edited too; pure."""
-    named = {one.name for one in edit.reading.requirements}
+    edited too, but for what it takes from a URL of somebody else's; pure."""
+    anothers = {note.line for note in edit.notes if note.code == LEFT_ALONE}
+    named = {one.name for one in edit.reading.requirements if one.line not in anothers}
     named |= {one.name for one in edit.unedited}
     return not named.isdisjoint(packages)
 

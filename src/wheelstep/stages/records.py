@@ -12,7 +12,7 @@ from wheelstep.packages.interface import Built
 from wheelstep.report import PackageRow, PublishedRow, WheelRow
 from wheelstep.stages.survey import Surveyed
 
-__all__ = ["package_row", "pin_of", "published_row", "record_of", "stored"]
+__all__ = ["package_row", "pin_of", "published_row", "record_of", "requires_of", "stored"]
 
 
 def record_of(
@@ -66,15 +66,21 @@ def record_of(
         history=history,
         build_requirements=requirements,
         wheels=tuple(wheels[file] for file in sorted(wheels)),
-        requires=_requires(before, built, read),
+        requires=requires_of(before, built, read),
     )
 
 
-def _requires(
+def requires_of(
     before: Locked | None, built: Built | None, read: tuple[str, ...] | None
 ) -> tuple[str, ...] | None:
     """Return what the wheels require, None where one is not known. All of it: what is no
-    package of this repository today may be one tomorrow."""
+    package of this repository today may be one tomorrow.
+
+    Args:
+        before: The record of the same version.
+        built: What was built of it.
+        read: What its published wheels require, where that was read from them.
+    """
     wheels = built.wheels if built is not None else ()
     parts = [wheel.requires for wheel in wheels]
     if before is not None and not {one.file for one in before.wheels} <= {w.file for w in wheels}:

@@ -14,6 +14,7 @@ from wheelstep.destinations.artifacts_feed import FeedDestination
 from wheelstep.destinations.blob_mirror import BlobMirror
 from wheelstep.destinations.folder import FolderDestination
 from wheelstep.destinations.index import IndexDestination
+from wheelstep.destinations.workspace_storage import WorkspaceStorage
 from wheelstep.errors import SeveralProblems, StepError, raise_all
 from wheelstep.ground.clock import RetryBudget
 from wheelstep.ground.connections import Connection
@@ -211,6 +212,7 @@ def _asking(  # noqa: PLR0917 - all that decides it
         instead=instead,
         local_indexes=_local_indexes(run),
         published=[url for each in run.destinations for url in listing_urls(each)],
+        files_at=_files_at(run) if wheels else (),
         connections=readers[0],
         known=[
             *((wheel.file, wheel.sha256) for wheel in served or ()),
@@ -389,6 +391,13 @@ def _direct(environment: Mapping[str, str], places: Iterable[str]) -> Mapping[st
     direct = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
     both = f"{direct},127.0.0.1".lstrip(",")
     return {**environment, "no_proxy": both, "NO_PROXY": both}
+
+
+def _files_at(run: Run) -> list[str]:
+    """Return where new wheels will be that no index lists: in the storage of workspaces."""
+    if run.trigger.pull_request:
+        return []  # nobody signs in there
+    return [one.folder() for one in run.destinations if isinstance(one, WorkspaceStorage)]
 
 
 def _local_indexes(run: Run) -> tuple[str, ...]:

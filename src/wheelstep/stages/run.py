@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from wheelstep.destinations.artifact_service import WorkspaceDoor
     from wheelstep.ground.entra import Surroundings
     from wheelstep.ground.transport import Transport
-    from wheelstep.stages.agreed import Agreed
+    from wheelstep.stages.agreed.holding import Agreed
     from wheelstep.stages.connecting.known import Had
     from wheelstep.workspaces.connection import Login
     from wheelstep.workspaces.facts import Unread
@@ -278,7 +278,7 @@ class Run:
         Raises:
             SettingError, CannotHere: As `read_plan`.
         """
-        from wheelstep.stages.agreed import read_plan
+        from wheelstep.stages.agreed.file import read_plan
 
         path = self.settings.plan
         return read_plan(path, path.name) if path else None

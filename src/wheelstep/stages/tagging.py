@@ -40,10 +40,10 @@ def tag_releases(run: Run, releases: Sequence[Release]) -> None:
     if not wanted:
         return
     remote = run.settings.commit in REMOTE
-    there = _on_remote(run, wanted) if remote else _here(run, wanted)
+    there = _there(run, wanted)
     for name, release in wanted.items():
         commit = there.get(name)
-        if commit is None and run.git.try_("cat-file", "-e", f"{release.commit}^{{commit}}").code:
+        if commit is None and not _has(run, release.commit):
             run.warn(
                 "tag-not-made",
                 f"{name} is not made: the commit {release.commit[:12]} that {release.name} "
@@ -98,10 +98,29 @@ def check_tags(run: Run) -> None:
 
 
 def note_planned_tags(run: Run, releases: Sequence[Release]) -> None:
-    """Put into the report which tags a release would make, as far as it would be new."""
+    """Put into the report which tags a release would make, and which are there already.
+
+    Raises:
+        SettingError: A tag's name is none.
+        StepError: The remote does not answer.
+    """
+    wanted = _names(run, releases)
+    there = _there(run, wanted) if wanted else {}
     run.report.tags = [
-        TagRow(name, release.commit, "planned") for name, release in _names(run, releases).items()
+        TagRow(name, there.get(name, release.commit), "unchanged" if name in there else "planned")
+        for name, release in wanted.items()
+        if name in there or _has(run, release.commit)
     ]
+
+
+def _has(run: Run, commit: str) -> bool:
+    return run.git.try_("cat-file", "-e", f"{commit}^{{commit}}").code == 0
+
+
+def _there(run: Run, wanted: Mapping[str, Release]) -> dict[str, str]:
+    """Return the tags that are there with their commits; on a pull request those of this clone."""
+    remote = run.settings.commit in REMOTE and not run.trigger.pull_request
+    return _on_remote(run, wanted) if remote else _here(run, wanted)
 
 
 def _names(run: Run, releases: Sequence[Release]) -> dict[str, Release]:

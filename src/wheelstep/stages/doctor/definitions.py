@@ -28,6 +28,7 @@ from wheelstep.stages.definitions import reader_of
 from wheelstep.stages.doctor.known import ATTEMPTS, PATIENCE, Definitions, Known, Task
 from wheelstep.stages.rehearsing import look_only, read_after, subjects_of
 from wheelstep.stages.views import index_of, unseen
+from wheelstep.stages.whose import whose
 
 __all__ = ["definition_tasks", "look_at_definitions"]
 
@@ -73,6 +74,7 @@ def look_at_definitions(known: Known) -> Definitions:
         choose=choose_for(run.settings.platform),
         keep_ranges=run.settings.keep_ranges,
         platform=run.settings.platform,
+        ours=whose(run, pins),
     )
     unfound: list[StepError] = []
     uneditable: list[StepError] = []

@@ -1,0 +1,216 @@
+"""A plan that somebody agreed to: a release does exactly that, or it is refused.
+
+What has been done of it already is no difference: a release that was killed and is run again ends
+where an undisturbed one ends. What goes beyond it, falls short of it, or contradicts it, is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any, Final
+
+from wheelstep.definitions.plan import Edits
+from wheelstep.errors import Refused, StepError, raise_all
+from wheelstep.report import Report
+from wheelstep.stages.agreed.document import Plan, definitions_of, versions_in
+from wheelstep.stages.agreed.known_later import without_what_is_built
+
+__all__ = ["Agreed"]
+
+CURE: Final = "Plan again, and have that agreed to."
+ITEMS: Final = {"copies": "A copy", "connections": "A connection", "tags": "A tag"}
+COMPARED: Final = {
+    "pins": "The pins",
+    "environments": "The environments",
+    "vendored": "The wheels beside it",
+    "removed": "The wheels to remove beside it",
+}
+Plain = Callable[[str], str]
+Difference = tuple[str, str | None]
+"""What differs, as whole sentences, and in which file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """A plan that was agreed to."""
+
+    document: Mapping[str, Any]
+    named: str
+    """As the settings name its file."""
+    digest: str
+
+    @property
+    def versions(self) -> list[tuple[str, str]]:
+        """Normalised name and version of each package that it builds."""
+        return versions_in(self.document["packages"])
+
+    def hold(self, present: Plan) -> None:
+        """Refuse to release what differs from it.
+
+        Args:
+            present: What would be done now.
+
+        Raises:
+            Refused: "plan-differs", once for each thing that does.
+        """
+        found = list(self._differences(present))
+        was, now = self.document["commit"], present.document["commit"]
+        if found and was != now:
+            about = f"The plan is of the commit {was[:12]}, and {now[:12]} is checked out."
+            found.insert(0, (about, None))
+        raise_all([self._differs(what, file) for what, file in found])
+
+    def hold_edits(self, edits: Edits, report: Report) -> None:
+        """Refuse other edits than those agreed to, on whatever head: once they are known, before
+        anything is published, and again before they are committed.
+
+        Args:
+            edits: What would be done now.
+            report: What has been done so far.
+
+        Raises:
+            Refused: As `hold`; it says what has been done already.
+        """
+        found = self._definitions(definitions_of(edits, self.versions), built=True)
+        done = _done(report)
+        raise_all([self._differs(f"{what} {done}", file) for what, file in found])
+
+    def _differs(self, what: str, file: str | None) -> StepError:
+        return Refused(what, code="plan-differs", cure=CURE, file=file)
+
+    def _differences(self, present: Plan) -> Iterator[Difference]:
+        agreed, now = self.document, present.document
+        yield from self._packages(now)
+        settings = (agreed["settings"], now["settings"])
+        for name in sorted({*settings[0], *settings[1]}):
+            one, other = (json.dumps(each.get(name), sort_keys=True) for each in settings)
+            if one != other or not all(name in each for each in settings):
+                one, other = (_shown(each.get(name)) for each in settings)
+                yield f"`{name}`: {one} is agreed, now it is {other}.", None
+        for key, what in ITEMS.items():
+            wanted, left, done = (_each(one[key]) for one in (agreed, now, present.done))
+            for one in sorted(left - wanted):
+                yield f"{what} is not in the plan: {one}.", None
+            for one in sorted(wanted - left - done):
+                yield f"{what} is in the plan, and would not be made: {one}.", None
+        yield from self._definitions(now["definitions"], built=False)
+
+    def _packages(self, present: Mapping[str, Any]) -> Iterator[Difference]:
+        agreed, released = (_by("name", self.document[key]) for key in ("packages", "released"))
+        now, left = (_by("name", present[key]) for key in ("packages", "released"))
+        for name, one in {**left, **now}.items():
+            was = agreed.get(name) or released.get(name)
+            if name in now and name not in agreed:
+                yield f"{name} {one['version']} would be released, and is not in the plan.", None
+            elif was is None:
+                yield f"{name} {one['version']} is a package here, and is not in the plan.", None
+            elif was["version"] != one["version"]:
+                yield f"{name}: {was['version']} is agreed, now it is {one['version']}.", None
+            elif was["sources"] != one["sources"]:
+                yield f"{name} {one['version']} has other sources than those agreed to.", None
+            elif name in released and _shown(was["wheels"]) != _shown(one["wheels"]):
+                yield f"{name} {one['version']} has other wheels than those agreed to.", None
+        for name in {**agreed, **released}:
+            if name not in now and name not in left:
+                yield f"{name} is in the plan, and is no package here.", None
+
+    def _definitions(
+        self, present: Sequence[Mapping[str, Any]], *, built: bool
+    ) -> Iterator[Difference]:
+        agreed = _by("path", self.document["definitions"])
+        for now in present:
+            path, was = now["path"], agreed.pop(now["path"], None)
+            what: str | None
+            if was is not None:
+                what = next(self._edited(was, now, built=built), None)
+            elif now["status"] == "changed":
+                what = "It would be changed, and is not in the plan."
+            else:
+                what = "It is a definition now, and is not in the plan."
+            if what is not None:
+                yield what, path
+        for path in agreed:
+            yield "It is in the plan, and is no definition any more.", path
+
+    def _edited(
+        self, was: Mapping[str, Any], now: Mapping[str, Any], *, built: bool
+    ) -> Iterator[str]:
+        """Yield what differs of one definition's edit; what comes first says most."""
+        if was["status"] == "changed" != now["status"]:
+            if was["after"] != now["after"]:  # else that is done
+                yield "It would not be changed as agreed: somebody has changed it since."
+            return
+        if now["status"] == "changed" != was["status"]:
+            yield f"It would be changed, and the plan leaves it alone: {_pins(now['pins'])}."
+        plain = self._plain(was) if built else str
+        for key, what in COMPARED.items():
+            if plain(_shown(was[key])) != plain(_shown(now[key])):
+                shown = _pins if key == "pins" else _shown
+                yield f"{what} {shown(was[key])} are agreed, now {shown(now[key])}."
+        if was["before"] != now["before"]:
+            yield "Somebody has changed it since the plan was made."
+        later, left = (sorted(each["known-after-build"]) for each in (was, now))
+        if later != left and not (built and set(left) <= set(later)):
+            yield f"{_shown(later)} is agreed to be known after build, now {_shown(left)}."
+        for one, other in _lines(plain(was["diff"]), plain(now["diff"])):
+            yield f"Its edit differs: {one!r} is agreed, now {other!r}."
+        if any(was[key] != now[key] for key in ("after", "status")):
+            yield "Its edit is not the one that the plan has."
+
+    def _plain(self, was: Mapping[str, Any]) -> Plain:
+        """Return what takes out of a text what was known after building when it was agreed to."""
+        later = was["known-after-build"]
+        hashes = any(one.startswith("the hash") for one in later)
+        versions = self.versions if later else []
+        return lambda text: without_what_is_built(text, versions, hashes=hashes)
+
+
+def _lines(one: str, other: str) -> Iterator[tuple[str, str]]:
+    """Yield the lines of two texts that differ, side by side."""
+    for pair in zip_longest(one.split("\n"), other.split("\n"), fillvalue=""):
+        if pair[0] != pair[1]:
+            yield pair
+
+
+def _by(key: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    return {row[key]: row for row in rows}
+
+
+def _each(items: Sequence[Any]) -> set[str]:
+    return {_shown(one) for one in items}
+
+
+def _done(report: Report) -> str:
+    """Say what has been done already, and what has not."""
+    done = [
+        f"{package.name} {package.version} is published at {published.to}"
+        for package in report.packages
+        for published in {
+            one.to: one
+            for wheel in package.wheels
+            for one in wheel.published
+            if one.status in {"uploaded", "copied"} or (one.promoted_to and report.promoted)
+        }.values()
+    ]
+    done += [
+        f"the connection {row.name} in {row.workspace} is {row.status}"
+        for row in report.connections
+        if row.status in {"created", "updated", "removed"}
+    ]
+    if not done:
+        return "Nothing is published, and nothing is committed."
+    return f"Nothing is committed; this is done, and stays: {'; '.join(done)}."
+
+
+def _pins(pins: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(f"{one['from']} -> {one['to']}" for one in pins) or "of nothing"
+
+
+def _shown(value: Any) -> str:
+    """Return a value as text: two that are the same read the same."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
