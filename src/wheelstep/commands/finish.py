@@ -96,20 +96,7 @@ def summary(report: Report) -> str:
     if report.plan:
         parts += [f"The plan {code(report.plan.file)} is {code(report.plan.digest)}.", ""]
     parts += checks_page(report.checks, cell) if report.checks else ()
-    if report.packages:
-        parts += ["| package | version | status | wheels | published |", "|---|---|---|---|---|"]
-        for package in report.packages:
-            files = "<br>".join(code(wheel.file) for wheel in package.wheels) or ""
-            published = "<br>".join(
-                f"{cell(row.to)}: {row.status}{cell(promoted_to(row))}"
-                for wheel in package.wheels
-                for row in wheel.published
-            )
-            parts.append(
-                f"| {cell(package.name)} | {cell(package.version)} | {package.status} "
-                f"| {files} | {published} |"
-            )
-        parts += ["", *(f"- {cell(line)}" for line in visible(report)), ""]
+    parts += _packages(report)
     if report.connections:
         parts += ["| connection | workspace | target | expires | status |", "|---|---|---|---|---|"]
         parts += [
@@ -141,6 +128,24 @@ def summary(report: Report) -> str:
     if report.page:  # made of what is escaped already; the longest last: a host may cut it
         parts += ["## The pull request's page, as far as it had no room there", "", report.page]
     return "\n".join(parts)
+
+
+def _packages(report: Report) -> list[str]:
+    if not report.packages:
+        return []
+    parts = ["| package | version | status | wheels | published |", "|---|---|---|---|---|"]
+    for package in report.packages:
+        files = "<br>".join(code(wheel.file) for wheel in package.wheels) or ""
+        published = "<br>".join(
+            f"{cell(row.to)}: {row.status}{cell(promoted_to(row))}"
+            for wheel in package.wheels
+            for row in wheel.published
+        )
+        parts.append(
+            f"| {cell(package.name)} | {cell(package.version)} | {package.status} "
+            f"| {files} | {published} |"
+        )
+    return [*parts, "", *(f"- {cell(line)}" for line in visible(report)), ""]
 
 
 def _conclusion(report: Report) -> str:
