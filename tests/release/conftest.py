@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.release.kit import Ran, Repo
+from tests.release.page_kit import Page
 from tests.release.samples import MONOREPO, root_package
+from wheelstep.ground.git import Git
 
 Copied = Callable[[], tuple[Repo, Ran]]
 
@@ -47,3 +49,15 @@ def at_root(_at_root: tuple[Repo, Ran], tmp_path: Path) -> Repo:
 def unreleased(tmp_path: Path) -> Repo:
     """The monorepo before its first release."""
     return Repo.create(tmp_path / "place", MONOREPO)
+
+
+@pytest.fixture(scope="session")
+def page_repo(tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    """A repository whose history the pages of pull requests tell of."""
+    return Repo.create(tmp_path_factory.mktemp("page"), {"core/a.py": "0", "README": "x"})
+
+
+@pytest.fixture
+def page(page_repo: Repo) -> Page:
+    """The page of a proposal."""
+    return Page(Git(page_repo.root, page_repo.environment))

@@ -3,185 +3,29 @@ read by a Markdown parser."""
 
 from __future__ import annotations
 
-import hashlib
 import re
-import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 
 from tests.markdown_reader import Read
 from tests.release.kit import Repo
-from wheelstep.commands.finish import summary
-from wheelstep.definitions.find import definitions_in
-from wheelstep.ground.git import Git
+from tests.release.page_kit import (
+    ENDLESS,
+    ROOMS,
+    WHEEL,
+    Page,
+    check_whole,
+    conda,
+    locked,
+    rows,
+)
 from wheelstep.ground.markdown import BREAK
 from wheelstep.ground.page import Room
 from wheelstep.ground.secret import Secret
-from wheelstep.lock import FILE, Lock, Locked, LockedWheel
-from wheelstep.model import Change, Workspace
-from wheelstep.report import DefinitionRow, Report
-from wheelstep.repositories.azure_pulls import AzurePulls
-from wheelstep.repositories.github_pulls import GitHubPulls
-from wheelstep.stages.proposal_body import body_of
-from wheelstep.stages.run import Run
-from wheelstep.stages.wording import Proposed, wording_of
-
-ROOMS = {"github": GitHubPulls.room, "azure": AzurePulls.room}
-ENDLESS = Room(10**9)
-WHEEL = "\U0001f3a1"
-GITHUB = {
-    "GITHUB_SERVER_URL": "https://github.com",
-    "GITHUB_REPOSITORY": "acme/tools",
-    "GITHUB_RUN_ID": "34",
-}
-CLOSING = (
-    "*Shortened to fit here: the rest is in the summary of "
-    "[this run](https://github.com/acme/tools/actions/runs/34).*"
-)
-Files = Mapping[str, str]
-
-
-@dataclass
-class Held:
-    """A head in memory."""
-
-    files: Mapping[str, bytes]
-    head: str | None = None
-    base: Held = field(init=False)
-    carried_paths: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        self.base = self
-
-    def read(self, path: str) -> bytes | None:
-        return self.files.get(path)
-
-
-@dataclass
-class Page:
-    """What is proposed, and the run that proposes it."""
-
-    git: Git
-    before: dict[str, bytes] = field(default_factory=dict)
-    after: dict[str, bytes] = field(default_factory=dict)
-    carried: dict[str, bytes] = field(default_factory=dict)
-    """What other runs have proposed."""
-    report: Report = field(default_factory=lambda: Report("release"))
-    versions: Sequence[tuple[str, str]] = ()
-    directories: Mapping[str, str] = field(default_factory=dict)
-    wheels: Sequence[LockedWheel] = ()
-    head: str | None = None
-    environment: Mapping[str, str] = field(default_factory=lambda: GITHUB)
-    workspaces: Sequence[Workspace] = ()
-    read_by: Sequence[Any] = ()
-    rehearse: str = "on"
-
-    def files(self, before: Files, after: Files) -> None:
-        self.before |= {path: text.encode() for path, text in before.items()}
-        self.after |= {path: text.encode() for path, text in after.items()}
-
-    def locks(self, before: Iterable[Locked], after: Iterable[Locked]) -> None:
-        self.before[FILE] = Lock().with_packages(*before).render()
-        self.after[FILE] = Lock().with_packages(*after).render()
-
-    def verdict(self, path: str, status: str = "resolved", *problems: str, **more: Any) -> None:
-        self.report.rehearsals.append(
-            {"path": path, "place": "", "status": status, "python": "3.11", "changes": [],
-             "problems": [{"code": "x", "message": text} for text in problems]} | more
-        )  # fmt: skip
-
-    def proposed(self) -> Proposed:
-        names = [*Lock.parse(self.after.get(FILE)).packages, *(name for name, _ in self.versions)]
-        read = self.after.get
-        found = definitions_in(read, sorted(self.after), patterns=None, names=names)
-        changes = [Change(path, self.before.get(path), data) for path, data in self.after.items()]
-        on = Held(self.before | self.carried, self.head, tuple(self.carried))
-        on.base = Held(self.before, self.head)
-        return Proposed(
-            cast("Any", on), changes, self.versions, found.kinds, self.directories, self.wheels
-        )
-
-    def run(self) -> Run:
-        settings = SimpleNamespace(
-            rehearse=self.rehearse, read_by=self.read_by, workspaces=self.workspaces,
-            branch="main", commit_message="",
-            committing=SimpleNamespace(title=None, work_items=(), sign_off=False),
-        )  # fmt: skip
-        return cast("Run", SimpleNamespace(
-            settings=settings, report=self.report, environment=self.environment, git=self.git,
-            definition_git=self.git, elsewhere=False, repository=SimpleNamespace(room=None),
-        ))  # fmt: skip
-
-    def body(self, room: Room = ENDLESS) -> str:
-        made = body_of(self.run(), self.proposed(), room)
-        self.report.page = made.left
-        return made.text
-
-
-@pytest.fixture(scope="module")
-def repo(tmp_path_factory: pytest.TempPathFactory) -> Repo:
-    return Repo.create(tmp_path_factory.mktemp("page"), {"core/a.py": "0", "README": "x"})
-
-
-@pytest.fixture
-def page(repo: Repo) -> Page:
-    return Page(Git(repo.root, repo.environment))
-
-
-def locked(name: str, version: str, commit: str = "", *places: str) -> Locked:
-    file = f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
-    sha256 = hashlib.sha256(file.encode()).hexdigest()
-    wheel = LockedWheel(file, sha256, sha256, 1, None, places or ("../index",))
-    return Locked(name, version, "s", commit or "0" * 40, None, (), (wheel,))
-
-
-def conda(*requirements: str, python: str = "3.11") -> str:
-    lines = "".join(f"      - {one}\n" for one in requirements)
-    return f"name: x\ndependencies:\n  - python={python}\n  - pip:\n{lines}"
-
-
-def rows(body: str, title: str) -> list[list[str]]:
-    """The rows of the table whose head begins with a word."""
-    lines = body.splitlines()
-    start = next(n for n, line in enumerate(lines) if line.startswith(f"| {title} |")) + 2
-    found = []
-    for line in lines[start:]:
-        if not line.startswith("|"):
-            break
-        found.append([cell.strip() for cell in line.strip("|").split("|")])
-    return found
-
-
-def check_whole(body: str, room: Room) -> None:
-    """Nothing is half: it fits, every block is closed, every row has its cells."""
-    assert room.count(body) <= room.limit
-    assert body == "\n".join(body.split("\n"))
-    width, fence = 0, ""
-    for line in body.split("\n"):
-        opened = re.match(r"(`{3,})", line)
-        if fence:
-            fence = "" if line == fence else fence
-        elif opened:
-            assert line == f"{opened[1]}diff"
-            fence = opened[1]
-        elif line.startswith("|"):
-            width = width or line.count("|")
-            assert line.count("|") == width
-            assert line.endswith("|")
-        else:
-            width = 0
-    assert not fence
-    read = Read(body)
-    assert set(read.links) <= {"https://github.com/acme/tools/actions/runs/34"}
-    assert set(read.tags) <= {
-        "p", "h3", "a", "code", "pre", "ul", "li", "strong", "em", "table", "thead", "tbody", "tr",
-        "th", "td", "br",
-    }  # fmt: skip
-
+from wheelstep.lock import FILE, Lock
+from wheelstep.model import Workspace
+from wheelstep.report import DefinitionRow
+from wheelstep.stages.wording import wording_of
 
 # --- what it says ---------------------------------------------------------------------------------
 
@@ -339,16 +183,16 @@ def test_what_is_no_text_and_what_is_no_change_in_it(page: Page) -> None:
 # --- the history ----------------------------------------------------------------------------------
 
 
-def test_commits_since_and_commits_taken_back(repo: Repo, page: Page) -> None:
-    repo.write({"core/a.py": "1", "core/conda.yml": "x", "core/sub/b.py": "1"})
-    first = repo.commit()
+def test_commits_since_and_commits_taken_back(page_repo: Repo, page: Page) -> None:
+    page_repo.write({"core/a.py": "1", "core/conda.yml": "x", "core/sub/b.py": "1"})
+    first = page_repo.commit()
     for number in range(23):
-        repo.write({"core/a.py": f"n = {number}"})
-        repo.git("add", "--all")
-        repo.git("commit", "--quiet", "--message", f"Step {number}")
-    repo.commit({"core/sub/b.py": "2"})
-    repo.commit({"core/conda.yml": conda("acme==1.0")})
-    last = repo.head
+        page_repo.write({"core/a.py": f"n = {number}"})
+        page_repo.git("add", "--all")
+        page_repo.git("commit", "--quiet", "--message", f"Step {number}")
+    page_repo.commit({"core/sub/b.py": "2"})
+    page_repo.commit({"core/conda.yml": conda("acme==1.0")})
+    last = page_repo.head
     page.directories = {"acme": "core", "sub": "core/sub"}
     page.files({"core/conda.yml": conda("acme==1.0")}, {"core/conda.yml": conda("acme==2.0")})
     page.locks([locked("acme", "1.0", first)], [locked("acme", "2.0", last)])
@@ -366,15 +210,15 @@ def test_commits_since_and_commits_taken_back(repo: Repo, page: Page) -> None:
 
 
 def test_the_record_of_an_earlier_commit_knows_a_version_that_is_pinned_by_name(
-    repo: Repo, page: Page
+    page_repo: Repo, page: Page
 ) -> None:
     commits, lock = [], Lock()
     for version in ("1.0", "1x0", "2.0", "3.0"):
-        commits.append(repo.commit({"core/a.py": f"v = '{version}'"}))
+        commits.append(page_repo.commit({"core/a.py": f"v = '{version}'"}))
         lock = Lock().with_packages(locked("acme", version, commits[-1]), locked("b", "1.0"))
-        repo.write({FILE: lock.render()})
-        repo.commit()
-    page.head = repo.head
+        page_repo.write({FILE: lock.render()})
+        page_repo.commit()
+    page.head = page_repo.head
     page.directories = {"acme": "core"}
     page.files({"a.yml": conda("acme==3.0")}, {"a.yml": conda("acme==1.0")})
     page.before[FILE] = lock.render()
@@ -382,7 +226,7 @@ def test_the_record_of_an_earlier_commit_knows_a_version_that_is_pinned_by_name(
     title = "### Commits to `acme` that are taken back, from `3.0` to `1.0`\n\n"
     body = page.body()
     taken = body.partition(title)[2].partition("\n\n")[0].splitlines()
-    shorts = [repo.git("rev-parse", "--short", one) for one in reversed(commits[1:])]
+    shorts = [page_repo.git("rev-parse", "--short", one) for one in reversed(commits[1:])]
     assert [line.split("`")[1] for line in taken] == shorts
     page.head = None
     assert "*The history between them is not in this checkout.*" in page.body()
@@ -397,18 +241,18 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("host", ROOMS)
-def test_what_others_wrote_does_nothing(repo: Repo, page: Page, host: str) -> None:
-    first = repo.commit()
+def test_what_others_wrote_does_nothing(page_repo: Repo, page: Page, host: str) -> None:
+    first = page_repo.commit()
     for number, subject in enumerate(HOSTILE):
-        repo.write({"core/a.py": f"h = {number}"})
-        repo.git("add", "--all")
-        repo.git(
+        page_repo.write({"core/a.py": f"h = {number}"})
+        page_repo.git("add", "--all")
+        page_repo.git(
             "-c", f"user.name={HOSTILE[(number + 1) % len(HOSTILE)].replace('<', '')}",
             "commit", "--quiet", "--message", subject,
         )  # fmt: skip
     name = "conda @all #16 `|` <b>.yml"
     page.directories = {"acme": "core"}
-    page.locks([locked("acme", "1.0 @all #17", first)], [locked("acme", "2.0", repo.head)])
+    page.locks([locked("acme", "1.0 @all #17", first)], [locked("acme", "2.0", page_repo.head)])
     page.files(
         {name: conda("acme==1.0 # closes #18", "x # ```")},
         {name: conda("acme==2.0 # closes #18 @all !19", "x # ````", "y # ~~~ <script>")},
@@ -440,88 +284,3 @@ def test_no_secret_is_left_half_by_a_cut_or_by_what_hushes(page: Page) -> None:
     body = page.body()
     assert "hunter" not in body
     assert "Not \\*\\*\\*." in body
-
-
-# --- its room -------------------------------------------------------------------------------------
-
-
-def large(page: Page, packages: int, definitions: int, line: str) -> None:
-    names = [f"acme-package-{number}" for number in range(packages)]
-    page.locks([locked(one, "1.0") for one in names], [locked(one, "1.1") for one in names])
-    for number in range(definitions):
-        path = f"environments/team-{number}/conda.yml"
-        pins = [names[(number + n) % packages] for n in range(min(5, packages))]
-        page.files(
-            {path: conda(*[f"{one}==1.0" for one in pins])},
-            {path: conda(*[f"{one}==1.1" for one in pins], line if number < 9 else "x")},
-        )
-        page.verdict(path, ("resolved", "unproven")[number % 2], f"{path} has reason {number % 7}.")
-
-
-@pytest.mark.parametrize("host", ROOMS)
-@pytest.mark.parametrize(
-    "line", ["numpy", f"x # {'y' * 100_000}", f"x # {WHEEL * 200}", "x # ```", f"x # {'`' * 200}"]
-)
-def test_what_is_far_too_much_is_shortened_part_by_part(page: Page, host: str, line: str) -> None:
-    large(page, 500, 300, line)
-    start = time.monotonic()
-    body = page.body(room := ROOMS[host])
-    left = summary(page.report)
-    assert all(f"| `acme-package-{number}` |" in left for number in range(500))
-    assert all(wheel.sha256 in left for wheel in locked("acme-package-499", "1.1").wheels)
-    assert time.monotonic() - start < 20
-    check_whole(body, room)
-    length, most = (
-        (len(body), 65_536) if host == "github" else (len(body.encode("utf-16-le")) // 2, 4000)
-    )
-    assert most * 0.9 < length <= most
-    assert body.endswith(CLOSING)
-    assert body.startswith("Pins `acme-package-0 1.1`, ")
-    assert "**150 unproven, 150 resolved**" in body
-    shown = rows(body, "package")
-    assert shown[0] == ["`acme-package-0`", "`1.0`", "`1.1`", "newer"]
-    assert len(shown) > (490 if host == "github" else 3)
-    if len(shown) < 500:
-        assert shown[-1][0] == f"... and {501 - len(shown)} more"
-
-
-@pytest.mark.parametrize("host", ROOMS)
-def test_one_endless_line_hides_no_other(page: Page, host: str) -> None:
-    page.files(
-        {"a.yml": conda("acme==1")}, {"a.yml": conda("acme==2", f"x # {'y' * 100_000}", "z")}
-    )
-    page.versions = [("acme", "2")]
-    body = page.body(ROOMS[host])
-    assert "+      - acme==2\n+      - x # yyy" in body
-    assert "yyy\u2026\n+      - z\n```" in body
-    assert CLOSING not in body
-
-
-def test_azure_counts_as_net_does(page: Page) -> None:
-    page.files({}, {f"{WHEEL * 100}{number}.yml": "x" for number in range(40)})
-    body = page.body(ROOMS["azure"])
-    assert 3500 < len(body.encode("utf-16-le")) // 2 <= 4000
-
-
-@pytest.mark.parametrize("host", ROOMS)
-def test_at_the_limit_one_below_and_one_above(page: Page, host: str) -> None:
-    large(page, 3, 3, f"x # {WHEEL * 30}")
-    room = ROOMS[host]
-    whole = page.body(Room(10**9, room.count))
-    size = room.count(whole)
-    assert page.body(Room(size, room.count)) == whole
-    assert page.report.page == ""
-    assert page.body(Room(size + 1, room.count)) == whole
-    for limit in (*range(size - 40, size), *range(1200, size, 97)):
-        short = page.body(tight := Room(limit, room.count))
-        check_whole(short, tight)
-        assert short.endswith(CLOSING)
-        assert "**1 unproven, 2 resolved**" in short
-
-
-def test_without_a_run_the_closing_names_its_report(page: Page) -> None:
-    large(page, 3, 30, "x")
-    page.environment = {}
-    body = page.body(Room(3000))
-    assert body.endswith("files of this pull request, and the hashes in its record.*")
-    assert "Proposed by wheelstep;" in body
