@@ -75,13 +75,14 @@ def wording_of(run: Run, verb: str, proposed: Proposed) -> Wording:
     settings, versions = run.settings, proposed.versions
     shown = ", ".join(f"{name} {version}" for name, version in versions[:SHOWN])
     more = f" and {len(versions) - SHOWN} more" if len(versions) > SHOWN else ""
-    holes = _holes(run, f"{shown}{more}", len(versions))
+    title = settings.committing.title
+    asked = settings.commit_message or title  # which asks git for the branch
+    holes = _holes(run, f"{shown}{more}", len(versions)) if asked else {}
     if settings.commit_message:
         message = filled(settings.commit_message, holes)
     else:
         lines = _raised(proposed)
         message = f"{verb} {shown}{more}" + (f"\n\n{chr(10).join(lines)}\n" if lines else "")
-    title = settings.committing.title
     body = ""
     if (room := run.repository.room) is not None:
         from wheelstep.stages.proposal_body import body_of
