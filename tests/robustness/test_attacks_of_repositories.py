@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from packaging.version import Version
 
+from tests.repositories.conftest import World
+from tests.repositories.support import NoWait
 from wheelstep.commands.mirror import _still_named
 from wheelstep.definitions.choice import choose_for
+from wheelstep.errors import SettingError, StepError
+from wheelstep.ground.git import Git
+from wheelstep.ground.secret import Secret, password_in
 from wheelstep.lock import Lock, Locked
+from wheelstep.repositories.remote import Remote
+from wheelstep.settings_commit import _elsewhere
+from wheelstep.settings_file import Value
 
 
 def test_a_record_may_name_a_version_that_is_none() -> None:
@@ -26,3 +36,57 @@ def test_a_record_may_name_a_file_that_is_no_wheel() -> None:
     choose = choose_for("x86_64-manylinux_2_28")
     wheel = "acme-1.0-py3-none-any.whl"
     assert choose(["x.whl", "acme-a b-py3-none-any.whl", wheel], "3.11") == wheel
+
+
+TOKEN = "ghp_" + "a1B2" * 9
+
+
+@pytest.fixture
+def git(tmp_path: Path) -> Git:
+    made = Git(tmp_path, World.at(tmp_path).environment)
+    made.output("init", "--quiet")
+    return made
+
+
+def remote(git: Git, name: str | None) -> Remote:
+    return Remote(
+        git, name=name, branch="main", user=None, token=Secret("ci-pass-22"),
+        environment=git.environment, wait=60.0, clock=NoWait(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("url", ["https://[x/y", "https://127.0.0.1:port/x"])
+@pytest.mark.parametrize("named", [True, False])
+def test_a_remote_that_is_no_url_is_told_by_git(git: Git, url: str, *, named: bool) -> None:
+    git.output("config", "remote.origin.url", url)
+    with pytest.raises(StepError) as caught:
+        remote(git, None if named else url).look("main")
+    assert url in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("url", "password"),
+    [
+        ("https://me:a%40b@github.com/a/b", "a@b"),
+        ("ssh://git:hidden@host/a", "hidden"),
+        (f"https://{TOKEN}@github.com/a/b", TOKEN),
+        (f"https://{'k7' * 26}@dev.azure.com/acme/p/_git/r", "k7" * 26),
+        ("https://acme@dev.azure.com/acme/p/_git/r", None),
+        ("git@github.com:a/b.git", None),
+        ("https://[x", None),
+        ("../folder", None),
+    ],
+)
+def test_a_token_in_the_place_of_the_user_is_a_password(url: str, password: str | None) -> None:
+    assert password_in(url) == password
+
+
+def test_a_token_in_the_url_of_the_definitions_is_refused(git: Git) -> None:
+    url = f"https://{TOKEN}@github.com/acme/environments"
+    with pytest.raises(SettingError) as caught:
+        remote(git, url)
+    assert caught.value.code == "secret-in-url"
+    with pytest.raises(SettingError) as early:
+        _elsewhere(Value(url, "definition-repository"))
+    assert _elsewhere(Value("https://[x", "definition-repository")) == "https://[x"  # git says it
+    assert TOKEN not in caught.value.message + early.value.message

@@ -9,6 +9,7 @@ from wheelstep.errors import SettingError
 from wheelstep.ground.clock import SystemClock
 from wheelstep.ground.credentials import same_organization
 from wheelstep.ground.secret import Secret
+from wheelstep.repositories.credentials import is_http
 from wheelstep.repositories.hosting import Hosting
 from wheelstep.repositories.identity import Identity
 from wheelstep.repositories.interface import Repository
@@ -187,6 +188,8 @@ def _is_the_jobs(url: str, run: Run) -> bool:
             "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", ""
         )
         return bool(collection) and same_organization(collection, url)
+    if not is_http(url):
+        return False
     server, place = urlsplit(environment.get("GITHUB_SERVER_URL", "")), urlsplit(url)
     host = place.netloc.rpartition("@")[2].lower()
     return bool(server.netloc) and (place.scheme, host) == (server.scheme, server.netloc.lower())
