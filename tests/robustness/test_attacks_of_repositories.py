@@ -16,10 +16,14 @@ from wheelstep.definitions.choice import choose_for
 from wheelstep.errors import SettingError, StepError
 from wheelstep.ground.git import Git
 from wheelstep.ground.secret import Secret, password_in
+from wheelstep.hosts.interface import Trigger
 from wheelstep.lock import Lock, Locked
+from wheelstep.repositories.pulls import PullSettings
 from wheelstep.repositories.remote import Remote
+from wheelstep.repositories.table import Wish, repository_of
 from wheelstep.settings_commit import _elsewhere
 from wheelstep.settings_file import Value
+from wheelstep.stages.own_run import started_by_its_own_proposal
 
 
 def test_a_record_may_name_a_version_that_is_none() -> None:
@@ -90,3 +94,27 @@ def test_a_token_in_the_url_of_the_definitions_is_refused(git: Git) -> None:
         _elsewhere(Value(url, "definition-repository"))
     assert _elsewhere(Value("https://[x", "definition-repository")) == "https://[x"  # git says it
     assert TOKEN not in caught.value.message + early.value.message
+
+
+@pytest.mark.parametrize("branch", ["main", "refs/heads/main"])
+def test_a_pull_request_comes_from_another_branch(git: Git, branch: str) -> None:
+    wish = Wish(
+        git=git, host="github", environment=git.environment, branch="main",
+        remote="https://github.com/acme/tools", token=Secret(TOKEN), pull=PullSettings(branch),
+    )  # fmt: skip
+    with pytest.raises(SettingError) as caught:
+        repository_of("pull-request", wish)
+    assert caught.value.code == "bad-branch"
+
+
+def test_a_run_of_its_own_proposal_is_known_by_the_whole_name_of_its_branch() -> None:
+    run = SimpleNamespace(
+        settings=SimpleNamespace(
+            commit="pull-request", committing=SimpleNamespace(branch="refs/heads/pins")
+        ),
+        trigger=Trigger("pins", pushed=True),
+        warn=lambda *_, **__: None,
+    )
+    assert started_by_its_own_proposal(cast("Any", run))
+    run.trigger = Trigger("wheelstep/main", pushed=True)
+    assert not started_by_its_own_proposal(cast("Any", run))
