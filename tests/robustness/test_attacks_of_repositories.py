@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,16 +12,23 @@ from typing import Any, cast
 import pytest
 from packaging.version import Version
 
+from tests.ground.web import Answer, Asked, InstantClock, Web
 from tests.repositories.conftest import World
 from tests.repositories.support import NoWait
 from wheelstep.commands.mirror import _still_named
 from wheelstep.definitions.choice import choose_for
 from wheelstep.errors import SettingError, StepError
+from wheelstep.ground.clock import RetryBudget
 from wheelstep.ground.git import Git
 from wheelstep.ground.secret import Secret, password_in
+from wheelstep.ground.transport import Transport
 from wheelstep.hosts.interface import Trigger
 from wheelstep.lock import Lock, Locked
-from wheelstep.repositories.pulls import PullSettings
+from wheelstep.repositories.github_pulls import GitHubPulls
+from wheelstep.repositories.github_releases import GitHubReleases
+from wheelstep.repositories.github_repository import GitHubRepository
+from wheelstep.repositories.github_way import GitHubWay
+from wheelstep.repositories.pulls import PullSettings, PullWish
 from wheelstep.repositories.remote import Remote
 from wheelstep.repositories.table import Wish, repository_of
 from wheelstep.settings_commit import _elsewhere
@@ -118,3 +128,44 @@ def test_a_run_of_its_own_proposal_is_known_by_the_whole_name_of_its_branch() ->
     assert started_by_its_own_proposal(cast("Any", run))
     run.trigger = Trigger("wheelstep/main", pushed=True)
     assert not started_by_its_own_proposal(cast("Any", run))
+
+
+DRAFT = SimpleNamespace(
+    on=SimpleNamespace(head="0" * 40), touched=(), contents={}, tree="1" * 40, message="Pin",
+    executable=(),
+)  # fmt: skip
+ODD: tuple[Any, ...] = (
+    [], {}, [3], [{}], {"ref": [], "id": 3}, {"repository": {"id": 1, "ref": "x"}},
+    {"commit": {"oid": "--upload-pack=x"}},
+    {"number": "../x", "html_url": "x", "state": "open"},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("document", ODD)
+def test_a_host_that_answers_anything_is_no_defect(document: Any) -> None:
+    def answer(asked: Asked) -> Answer:
+        said = (
+            {"data": {"createCommitOnBranch": document, **(document or {})}}
+            if (asked.path.endswith("graphql") and isinstance(document, dict))
+            else document
+        )
+        return Answer(200, {"Content-Type": "application/json"}, json.dumps(said).encode())
+
+    with Web(answer=answer) as web:
+        transport = Transport({}, clock=InstantClock(), budget=RetryBudget(0))
+        at = GitHubRepository.at(
+            f"{web.url}/acme/tools", transport=transport, token=None, environment={}, outright=True
+        )
+        assert at is not None
+        way, pulls, wish = GitHubWay(at), GitHubPulls(at), PullWish("Pin", "")
+        calls: list[Callable[[], object]] = [
+            lambda: way.tag("v1", "0" * 40),
+            lambda: way.remove("b", "0" * 40),
+            lambda: way.commit("b", cast("Any", DRAFT), lambda _: None),
+            lambda: pulls.latest("b", "main"),
+            lambda: pulls.create("b", "main", wish),
+            lambda: GitHubReleases(at).there(frozenset({"v1"})),
+        ]
+        for call in calls:
+            with contextlib.suppress(StepError):
+                assert "--upload" not in str(call())

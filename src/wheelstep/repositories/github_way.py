@@ -18,7 +18,7 @@ from wheelstep.ground.clock import backoff
 from wheelstep.ground.github import LIMITED, SaysNo
 from wheelstep.repositories.github_repository import GitHubRepository
 from wheelstep.repositories.next_branch import NEXT, is_abandoned, next_branch
-from wheelstep.repositories.objects import Touched
+from wheelstep.repositories.objects import COMMIT_ID, Touched
 from wheelstep.repositories.way import BY_GIT, Draft, Noted, check_names
 
 __all__ = ["GitHubWay"]
@@ -151,7 +151,7 @@ class GitHubWay:
             found = self._at.rest("GET", f"git/ref/tags/{name}")["object"]
             while found["type"] == "tag":  # an annotated one is an object of its own
                 found = self._at.rest("GET", f"git/tags/{found['sha']}")["object"]
-            return str(found["sha"])
+            return _commit_id(found["sha"])
 
     # -- commits
 
@@ -174,7 +174,7 @@ class GitHubWay:
         while True:
             try:
                 found = self._at.calls.mutation("createCommitOnBranch", given, "commit { oid }")
-                return str(found["commit"]["oid"])
+                return _commit_id(found["commit"]["oid"])
             except SaysNo as no:
                 # the branch has moved, or is gone; or an attempt before this one has landed, and
                 # its answer was lost
@@ -341,11 +341,23 @@ class GitHubWay:
     @contextlib.contextmanager
     def _refusals(self, branch: str) -> Iterator[None]:
         try:
-            yield
+            with self._at.reading():
+                yield
         except SaysNo as no:
             if no.status == 413:  # noqa: PLR2004
                 raise _too_large() from no
             raise self._at.error(no, branch) from no
+
+
+def _commit_id(said: object) -> str:
+    """Return what GitHub says is the id of a commit.
+
+    Raises:
+        ValueError: It is none; git is told it.
+    """
+    if COMMIT_ID.fullmatch(str(said)) is None:
+        raise ValueError("no id of a commit")
+    return str(said)
 
 
 def _zeros(commit: str) -> str:
