@@ -46,6 +46,7 @@ from wheelstep.rehearsal.places import Indexes
 from wheelstep.rehearsal.question import Question
 from wheelstep.report import Report
 from wheelstep.settings import load
+from wheelstep.stages.committing import place_of
 from wheelstep.stages.run import open_run
 
 TOKEN: Final = "feed-token-of-the-organization"
@@ -194,6 +195,35 @@ def test_the_jobs_token_goes_to_the_jobs_host_alone(
     header = base64.b64encode(f"x-access-token:{TOKEN}".encode()).decode()
     extra: dict[str, str] = run.repository._remote.extra  # type: ignore[attr-defined]
     assert any(header in value for value in extra.values()) is goes
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_the_jobs_token_follows_no_rewriting_of_the_other_repositorys_url(
+    tmp_path: Path, *, moved: bool
+) -> None:
+    repo = Repo.create(tmp_path / "place", package("acme-one", "1.0"))
+    environment = dict(repo.environment) | {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_REF": "refs/heads/main",
+        "GITHUB_SERVER_URL": "https://github.example",
+        "GITHUB_TOKEN": TOKEN,
+        "WHEELSTEP_BRANCH": "main",
+        "WHEELSTEP_DEFINITION_REPOSITORY": "https://github.example/acme/environments",
+        "WHEELSTEP_PUBLISH_TO": "../index",
+    }
+    if moved:
+        environment |= {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "url.https://evil.example/.insteadOf",
+            "GIT_CONFIG_VALUE_0": "https://github.example/",
+        }
+    host = host_of(environment, io.StringIO(), io.StringIO())
+    settings = load("release", {}, environment=environment, host=host, directory=repo.root)
+    run = open_run(settings, host, environment, Report("release"))
+    with run.closing:
+        place = place_of(run)
+    assert place is not None
+    assert (place.token is None) is moved
 
 
 # --- definitions --------------------------------------------------------------------------------

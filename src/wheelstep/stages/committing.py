@@ -16,7 +16,7 @@ from wheelstep.repositories.interface import Repository
 from wheelstep.repositories.pulls import PullSettings
 from wheelstep.repositories.remote import Remote
 from wheelstep.repositories.table import Wish, repository_of
-from wheelstep.repositories.urls import remote_urls
+from wheelstep.repositories.urls import remote_urls, rewritten_url
 from wheelstep.stages.run import REMOTE, Run
 
 __all__ = ["Place", "place_of", "repository", "source_hosting", "source_remote"]
@@ -156,7 +156,8 @@ def source_hosting(run: Run) -> Hosting:
 
 def _elsewhere(run: Run) -> Place:
     url = run.settings.committing.elsewhere or ""
-    token = run.settings.committing.elsewhere_token or _job_token(run, (url,))
+    asked = rewritten_url(run.definition_git, url)
+    token = run.settings.committing.elsewhere_token or _job_token(run, (asked,))
     branch = run.settings.branch
     if branch is None:
         remote = Remote(
