@@ -136,6 +136,7 @@ DRAFT = SimpleNamespace(
 )  # fmt: skip
 ODD: tuple[Any, ...] = (
     [], {}, [3], [{}], {"ref": [], "id": 3}, {"repository": {"id": 1, "ref": "x"}},
+    {"object": {"type": "tag", "sha": "0" * 40}},
     {"commit": {"oid": "--upload-pack=x"}},
     {"number": "../x", "html_url": "x", "state": "open"},
 )  # fmt: skip

@@ -29,6 +29,8 @@ LARGEST: Final = 40_000_000
 """Bytes that one commit may bring: 40 MiB are refused, as users found."""
 RECENT: Final = 20
 """Commits below a branch's head among which one is looked for whose answer was lost."""
+TAGS_OF_TAGS: Final = 8
+"""How often a tag may be of another tag."""
 TOGETHER: Final = 50
 """Files that one question is about."""
 THERE: Final = re.compile(r"reference already exists", re.IGNORECASE)
@@ -149,7 +151,10 @@ class GitHubWay:
             if self._create(f"refs/tags/{name}", commit):
                 return commit
             found = self._at.rest("GET", f"git/ref/tags/{name}")["object"]
-            while found["type"] == "tag":  # an annotated one is an object of its own
+            for _ in range(TAGS_OF_TAGS):
+                if found["type"] != "tag":
+                    break
+                # an annotated one is an object of its own
                 found = self._at.rest("GET", f"git/tags/{found['sha']}")["object"]
             return _commit_id(found["sha"])
 
