@@ -120,11 +120,13 @@ def test_a_pull_request_comes_from_another_branch(git: Git, branch: str) -> None
 def test_a_run_of_its_own_proposal_is_known_by_the_whole_name_of_its_branch() -> None:
     run = SimpleNamespace(
         settings=SimpleNamespace(
-            commit="pull-request", committing=SimpleNamespace(branch="refs/heads/pins")
+            commit="pull-request", branch=None, committing=SimpleNamespace(branch="refs/heads/pins")
         ),
         trigger=Trigger("pins", pushed=True),
         warn=lambda *_, **__: None,
     )
+    assert not started_by_its_own_proposal(cast("Any", run))  # which is refused
+    run.settings.branch = "main"
     assert started_by_its_own_proposal(cast("Any", run))
     run.trigger = Trigger("wheelstep/main", pushed=True)
     assert not started_by_its_own_proposal(cast("Any", run))
