@@ -24,11 +24,14 @@ from wheelstep.ground.secret import Secret, password_in
 from wheelstep.ground.transport import Transport
 from wheelstep.hosts.interface import Trigger
 from wheelstep.lock import Lock, Locked
+from wheelstep.repositories import azure_repository
+from wheelstep.repositories.azure_pulls import AzurePulls
+from wheelstep.repositories.azure_way import AzureWay
 from wheelstep.repositories.github_pulls import GitHubPulls
 from wheelstep.repositories.github_releases import GitHubReleases
 from wheelstep.repositories.github_repository import GitHubRepository
 from wheelstep.repositories.github_way import GitHubWay
-from wheelstep.repositories.pulls import PullSettings, PullWish
+from wheelstep.repositories.pulls import PullRequest, PullSettings, PullWish
 from wheelstep.repositories.remote import Remote
 from wheelstep.repositories.table import Wish, repository_of
 from wheelstep.settings_commit import _elsewhere
@@ -172,3 +175,47 @@ def test_a_host_that_answers_anything_is_no_defect(document: Any) -> None:
         for call in calls:
             with contextlib.suppress(StepError):
                 assert "--upload" not in str(call())
+
+
+class Odd:
+    """A client of the `azure-devops` package whose every call returns the same."""
+
+    def __init__(self, said: object) -> None:
+        self.said = said
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        pull = SimpleNamespace(
+            pull_request_id=1, title="t", description="", status="active", reviewers=None,
+            last_merge_source_commit=None, completion_options=None, auto_complete_set_by=None,
+            is_draft=False,
+        )  # fmt: skip
+        return lambda *_, **__: pull if name == "get_pull_request" else self.said
+
+
+@pytest.mark.parametrize(
+    "said", [None, [], "x", [3], [SimpleNamespace()], SimpleNamespace(pull_request_id="../x")]
+)
+def test_an_azure_repos_that_answers_anything_is_no_defect(
+    monkeypatch: pytest.MonkeyPatch, said: object
+) -> None:
+    monkeypatch.setattr(azure_repository, "client_for", lambda *_: Odd(said))
+    at = azure_repository.AzureRepository(
+        azure_repository.AzureAddress("https://azure.example/o", "p", "r"),
+        Transport({}, clock=InstantClock()), None, "https://azure.example/o/p/_git/r",
+    )  # fmt: skip
+    remote = SimpleNamespace(look=lambda *_: {"b": "0" * 40}, refs=lambda *_: {})
+    way, pulls = AzureWay(at, cast("Any", None), cast("Any", remote), None), AzurePulls(at)
+    wish = PullWish("Pin", "Body", ("label",), ("me",), merge="squash")
+    open_one = PullRequest(1, "", "open", "")
+    calls: list[Callable[[], object]] = [
+        lambda: way.tag("v1", "0" * 40),
+        lambda: way.remove("b", "0" * 40),
+        lambda: way.commit("b", cast("Any", DRAFT), lambda _: None),
+        lambda: pulls.latest("b", "main"),
+        lambda: pulls.create("b", "main", wish),
+        lambda: pulls.update(open_one, wish),
+        lambda: pulls.close(open_one, "Nothing is left."),
+    ]
+    for call in calls:
+        with contextlib.suppress(StepError):
+            call()
