@@ -151,6 +151,31 @@ def test_a_connections_token_follows_no_destination_of_a_pull_request(
     assert passwords(web.asked) == set()
 
 
+@pytest.mark.parametrize("command", ["doctor", "plan"])
+def test_a_pull_request_gets_no_repository_asked(tmp_path: Path, web: Web, command: str) -> None:
+    repo = released(tmp_path / "place")
+    repo.git("remote", "add", "origin", f"{web.url}/acme/tools")
+    for more in ("", f'definition-repository = "{web.url}/evil/environments"\n'):
+        repo.commit(
+            {
+                "wheelstep.toml": 'packages = ["packages/*"]\npublish-to = ["../index"]\n'
+                'commit = "push"\ncommit-with = "github"\nbranch = "main"\n'
+                f'tag = "{{name}}-v{{version}}"\ngithub-release = true\n{more}'
+            }
+        )
+        tokens = {
+            f"WHEELSTEP_{name}": TOKEN
+            for name in ("REPOSITORY_TOKEN", "DEFINITION_REPOSITORY_TOKEN")
+        }
+        server = {"GITHUB_SERVER_URL": web.url, "GITHUB_TOKEN": TOKEN}
+        push = PULL_REQUEST | tokens | server | {"GITHUB_EVENT_NAME": "push"}
+        repo.wheelstep(command, extra=push)
+        assert TOKEN in passwords(web.asked)  # so this is how it would look
+        web.asked.clear()
+        repo.wheelstep(command, extra=PULL_REQUEST | tokens | server)
+        assert web.asked == []
+
+
 def test_token_env_names_no_secret_of_the_host(tmp_path: Path) -> None:
     repo = Repo.create(tmp_path / "place", package("acme-one", "1.0"))
     for name in ("GITHUB_TOKEN", "INPUT_JOB_TOKEN", "AZURE_CLIENT_SECRET"):
