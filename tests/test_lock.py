@@ -120,6 +120,17 @@ GOOD = Lock().with_packages(CORE).render()
         b"lock-version = 1\npackage = [3]\n",
         b"lock-version = 1\n[[package]]\nname = []\n",
         GOOD[: len(GOOD) // 2],
+        # what only malice writes
+        b"lock-version = 1\na = " + b"[" * 100_000,
+        GOOD.replace(b"size = 1234", b"size = inf"),
+        GOOD.replace(b'commit = "' + b"d" * 40, b'commit = "HEAD'),
+        GOOD.replace(b'commit = "' + b"d" * 40, b'commit = "--all'),
+        GOOD.replace(b'sha256 = "' + b"a" * 64, b'sha256 = "a b'),
+        GOOD.replace(b"linux_x86_64.whl", b"linux_x86_64\\u0000.whl"),
+        GOOD.replace(b"linux_x86_64.whl", b"linux/../../x.whl"),
+        GOOD.replace(b'"cython==3.1"', b'"cython @ https://evil.example/cython.whl"'),
+        GOOD.replace(b'"cython==3.1"', b'"--extra-index-url https://evil.example/"'),
+        GOOD.replace(b'"cython==3.1"', b'"cython==3.1\\n-r /etc/passwd"'),
     ],
 )
 def test_a_broken_file_counts_as_absent_and_says_why(data: bytes) -> None:

@@ -8,6 +8,7 @@ or on the machine. One block for each package, sorted, so that two branches merg
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,12 @@ HEAD: Final = (
     "# Commit it. It may be deleted: the next run then takes longer and ends the same.\n"
     "lock-version = 1\n"
 )
+COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+SHA256: Final = re.compile(r"[0-9a-f]{64}")
+WHEEL: Final = re.compile(r"[^/\\\0]+\.whl")
+RESOLVED: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.!+_-]+")
+"""A build requirement as it was resolved: to the installer a URL in its place, or an option, is
+code to run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +115,9 @@ class Lock:
             if table.get("lock-version") != 1:
                 return cls(broken=f"lock-version {table.get('lock-version')!r} is not known here")
             packages = [_locked(block) for block in table.get("package", [])]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except RecursionError:
+            return cls(broken="it is nested too deeply")
+        except (ArithmeticError, ValueError, LookupError, TypeError, AttributeError) as error:
             return cls(broken=f"{type(error).__name__}: {error}")
         # a block whose wheels got lost (in a merge, say) tells nothing: look at its package anew
         return cls({locked.name: locked for locked in packages if locked.wheels})
@@ -128,17 +137,22 @@ class Lock:
 
 
 def _locked(block: Any) -> Locked:
+    """Return a block. The file may be anybody's, also that of another repository: what git, an
+    installer or a path is made of has to be what it says."""
     return Locked(
         name=_text(block["name"]),
         version=_text(block["version"]),
         sources=_text(block["sources"]),
-        commit=_text(block["commit"]),
+        commit=_like(COMMIT, block["commit"], "commit"),
         history=_text(block["history"]) if "history" in block else None,
-        build_requirements=tuple(_text(item) for item in block.get("build-requirements", [])),
+        build_requirements=tuple(
+            _like(RESOLVED, item, "resolved requirement")
+            for item in block.get("build-requirements", [])
+        ),
         wheels=tuple(
             LockedWheel(
-                file=_text(wheel["file"]),
-                sha256=_text(wheel["sha256"]),
+                file=_like(WHEEL, wheel["file"], "name of a wheel"),
+                sha256=_like(SHA256, wheel["sha256"], "SHA-256"),
                 content=_text(wheel["content"]),
                 size=int(wheel["size"]),
                 requires_python=_text(wheel["requires-python"])
@@ -157,6 +171,12 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
     return value
+
+
+def _like(form: re.Pattern[str], value: Any, what: str) -> str:
+    if form.fullmatch(_text(value)) is None:
+        raise ValueError(f"{value[:80]!r} is no {what}")
+    return str(value)
 
 
 def _quote(text: str) -> str:

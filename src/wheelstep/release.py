@@ -178,6 +178,7 @@ class Release:
         with run.stage("check"):
             if pin:
                 run.repository.prove()
+                run.snapshot.check(FILE)
                 check_head_is_shared(run, self.found.tree.commit)
                 self.connecting.check(definitions=bool(self.found.definitions.kinds))
             check_early(run, self.found, lacks)

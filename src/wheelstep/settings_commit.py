@@ -6,9 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
-from urllib.parse import urlsplit
 
-from wheelstep.ground.secret import Secret, without_credentials
+from wheelstep.ground.secret import Secret, password_in, without_credentials
 from wheelstep.settings_file import Value, text_of
 from wheelstep.settings_safety import switch
 
@@ -116,7 +115,7 @@ def _numbers(value: Value | None, texts: Reader) -> tuple[int, ...]:
 
 def _elsewhere(value: Value | None) -> str | None:
     text = text_of(value, "").strip()
-    if value is not None and text and "://" in text and urlsplit(text).password:
+    if value is not None and password_in(text):
         raise value.error(
             f"{without_credentials(text)} is given with a password inside.",
             "Give the URL alone, and the password as `definition-repository-token`.",

@@ -124,3 +124,20 @@ def _runs(pid: int) -> bool:
     # an orphan that has ended may wait for whoever adopts it
     state = Path(f"/proc/{pid}/stat")
     return not (state.exists() and state.read_text().split(") ")[1].startswith("Z"))
+
+
+def test_a_list_of_commits_has_no_word_of_gpg_in_it(
+    repository: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    program = tmp_path / "gpg"
+    program.write_text(f'#!/bin/sh\necho "gpg: Good" >&2\necho ran > "{tmp_path}/ran"\n')
+    program.chmod(0o755)
+    git = Git(repository, environment)
+    who = "A <a@example.com> 1700000000 +0000"
+    signature = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----"
+    raw = f"tree {git.text('write-tree')}\nauthor {who}\ncommitter {who}\n{signature}\n\nSigned\n"
+    signed = git.text("hash-object", "-w", "-t", "commit", "--stdin", stdin=raw.encode())
+    git.output("config", "log.showSignature", "true")
+    git.output("config", "gpg.program", str(program))
+    assert git.text("log", "--format=%s", signed) == "Signed"
+    assert not (tmp_path / "ran").exists()

@@ -33,8 +33,26 @@ SERVER = {"GITHUB_SERVER_URL": "https://git.example.org"}
         ("git.example.org", SERVER, "https://git.example.org/api/v3"),
         (
             "git.example.org",
-            {**SERVER, "GITHUB_API_URL": "https://api.example.org/v3/"},
-            "https://api.example.org/v3",
+            {**SERVER, "GITHUB_API_URL": "https://api.git.example.org/v3/"},
+            "https://api.git.example.org/v3",
+        ),
+        # a token goes there: no variable sends it to another host, or in the clear
+        *(
+            ("git.example.org", {**SERVER, "GITHUB_API_URL": url}, "https://git.example.org/api/v3")
+            for url in (
+                "https://evil.example/api/v3",
+                "https://evilgit.example.org/api/v3",
+                "http://git.example.org/api/v3",
+                "https://git.example.org@evil.example/",
+                "https://[",
+            )
+        ),
+        *(
+            (name, {"GITHUB_SERVER_URL": f"https://{name}", "GITHUB_API_URL": "https://x/"}, to)
+            for name, to in (
+                ("github.com", "https://api.github.com"),
+                ("acme.ghe.com", "https://api.acme.ghe.com"),
+            )
         ),
         # a job on another server says nothing about this one
         ("github.com", {**SERVER, "GITHUB_API_URL": "https://x/api/v3"}, "https://api.github.com"),

@@ -45,8 +45,9 @@ PULL_REQUEST = Trigger(branch=None, pull_request=True)
         ("create", "refs/heads/topic", Trigger("topic")),
         ("create", "refs/tags/v2", Trigger(None, tag="v2")),
         ("deployment", "", Trigger(None)),  # of a commit
-        ("workflow_run", "refs/heads/main", Trigger("main")),
-        ("issue_comment", "refs/heads/main", Trigger("main")),
+        # what they are about cannot be read
+        ("workflow_run", "refs/heads/main", PULL_REQUEST),
+        ("issue_comment", "refs/heads/main", PULL_REQUEST),
         ("", "", Trigger(None)),
     ],
 )
@@ -72,8 +73,8 @@ def of_run(event: str, head: str = "acme/tools") -> dict[str, object]:
         ("issue_comment", {"issue": {"number": 7, "pull_request": {"url": "x"}}}, PULL_REQUEST),
         # a push says nothing of pull requests, whatever its document has
         ("push", {"issue": {"pull_request": {"url": "x"}}}, Trigger("main", pushed=True)),
-        ("workflow_run", [], Trigger("main")),
-        ("workflow_run", {"workflow_run": None}, Trigger("main")),
+        ("workflow_run", [], PULL_REQUEST),
+        ("workflow_run", {"workflow_run": None}, PULL_REQUEST),
     ],
 )
 def test_github_events_on_the_main_branch(
@@ -100,6 +101,21 @@ def test_github_events_on_the_main_branch(
 )
 def test_azure_trigger(reason: str, ref: str, trigger: Trigger) -> None:
     assert azure(BUILD_REASON=reason, BUILD_SOURCEBRANCH=ref).trigger() == trigger
+
+
+@pytest.mark.parametrize(
+    ("branch", "trigger"),
+    [("refs/heads/main", Trigger("main")), ("refs/pull/12/merge", PULL_REQUEST)],
+)
+def test_azure_after_another_pipelines_run(branch: str, trigger: Trigger) -> None:
+    there = {
+        "BUILD_REASON": "ResourceTrigger",
+        "BUILD_SOURCEBRANCH": "refs/heads/main",
+        "RESOURCES_TRIGGERINGALIAS": "wheels.of others",
+        "RESOURCES_PIPELINE_WHEELS_OF_OTHERS_SOURCEBRANCH": branch,
+        "RESOURCES_PIPELINE_ANOTHER_SOURCEBRANCH": "refs/pull/1/merge",
+    }
+    assert azure(**there).trigger() == trigger
 
 
 def test_github_inputs() -> None:

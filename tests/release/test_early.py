@@ -57,6 +57,19 @@ def test_a_platform_that_does_not_exist_is_found_before_anything_is_built(two: R
     assert not (two.root / "dist").exists()
 
 
+@pytest.mark.parametrize("commit", ["local", "none"])
+def test_a_record_that_is_a_link_is_found_before_anything_is_built(two: Repo, commit: str) -> None:
+    outside = two.root.parent / "outside"
+    outside.write_text("theirs")
+    (two.root / "wheelstep.lock").symlink_to(outside)
+    two.commit()
+    ran = two.wheelstep("release", "--commit", commit)
+    assert ran.code == 4
+    assert ran.problem("not-a-regular-file")["file"] == "wheelstep.lock"
+    assert not (two.root / "dist").exists()
+    assert outside.read_text() == "theirs"
+
+
 @pytest.mark.parametrize("command", ["plan", "release"])
 def test_a_version_that_a_feed_does_not_take_is_found_before_anything_is_built(
     two: Repo, command: str

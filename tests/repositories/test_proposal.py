@@ -64,9 +64,9 @@ class Pulls:
         self.done.append(f"close {there.number}: {comment}")
         self.set("closed", there.number)
 
-    def set(self, state: str, number: int) -> None:
+    def set(self, state: str, number: int, head: str = "") -> None:
         now = self.there[number - 1]
-        self.there[number - 1] = replace(now, state=state)  # type: ignore[arg-type]
+        self.there[number - 1] = replace(now, state=state, head=head)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -263,6 +263,46 @@ def test_the_branch_goes_when_all_of_it_is_merged(
     proposed(hosted, clone, pulls, pin(version="3.0"), "Pin 3")
     assert subjects(hosted) == ["Pin 3"]
     assert pulls.done == ["create 1: Pin", "create 2: Pin 3"]
+
+
+@pytest.mark.parametrize("how", ["squash", "rebase"])
+def test_a_colleagues_commits_that_are_merged_are_not_proposed_again(
+    hosted: Hosted, how: str, pulls: Pulls
+) -> None:
+    clone = hosted.clone("clone")
+    proposed(hosted, clone, pulls, pin())
+    somebody(hosted, BRANCH, {"notes": "mine"}, "By hand")
+    pulls.set("merged", 1, hosted.world.git(hosted.bare, "rev-parse", BRANCH))
+    somebody(hosted, "main", {"readme": "two"}, "Elsewhere")
+    place = hosted.world.root / "merging"
+    hosted.world.git(hosted.world.root, "clone", "--quiet", str(hosted.bare), str(place))
+    if how == "squash":
+        hosted.world.git(place, "merge", "--quiet", "--squash", f"origin/{BRANCH}")
+        hosted.world.git(place, "commit", "--quiet", "-m", "Squashed")
+    else:
+        hosted.world.git(place, "cherry-pick", f"main..origin/{BRANCH}")
+    hosted.world.git(place, "push", "--quiet", "origin", "main")
+    assert proposed(hosted, clone, pulls, pin()).status == "none"
+    assert branches(hosted) == ["main"]
+    assert pulls.done == ["create 1: Pin"]
+
+
+def test_a_commit_that_comes_after_the_merge_is_a_colleagues(
+    hosted: Hosted, clone: Path, pulls: Pulls
+) -> None:
+    proposed(hosted, clone, pulls, pin())
+    pulls.set("merged", 1, hosted.world.git(hosted.bare, "rev-parse", BRANCH))
+    somebody(hosted, BRANCH, {"notes": "mine"}, "By hand")
+    proposed(hosted, clone, pulls, pin(version="3.0"), "Pin 3")
+    assert subjects(hosted) == ["Pin 3", "By hand", "Pin"]
+
+
+def test_a_branch_from_which_nothing_was_proposed_is_not_removed(
+    hosted: Hosted, clone: Path, pulls: Pulls
+) -> None:
+    hosted.world.git(hosted.bare, "branch", BRANCH, "main")
+    assert proposed(hosted, clone, pulls, lambda _: []).status == "none"
+    assert branches(hosted) == ["main", BRANCH]
 
 
 def test_a_proposal_that_came_about_otherwise_is_closed(

@@ -46,6 +46,7 @@ from wheelstep.rehearsal.places import Indexes
 from wheelstep.rehearsal.question import Question
 from wheelstep.report import Report
 from wheelstep.settings import load
+from wheelstep.stages.committing import place_of
 from wheelstep.stages.run import open_run
 
 TOKEN: Final = "feed-token-of-the-organization"
@@ -150,6 +151,31 @@ def test_a_connections_token_follows_no_destination_of_a_pull_request(
     assert passwords(web.asked) == set()
 
 
+@pytest.mark.parametrize("command", ["doctor", "plan"])
+def test_a_pull_request_gets_no_repository_asked(tmp_path: Path, web: Web, command: str) -> None:
+    repo = released(tmp_path / "place")
+    repo.git("remote", "add", "origin", f"{web.url}/acme/tools")
+    for more in ("", f'definition-repository = "{web.url}/evil/environments"\n'):
+        repo.commit(
+            {
+                "wheelstep.toml": 'packages = ["packages/*"]\npublish-to = ["../index"]\n'
+                'commit = "push"\ncommit-with = "github"\nbranch = "main"\n'
+                f'tag = "{{name}}-v{{version}}"\ngithub-release = true\n{more}'
+            }
+        )
+        tokens = {
+            f"WHEELSTEP_{name}": TOKEN
+            for name in ("REPOSITORY_TOKEN", "DEFINITION_REPOSITORY_TOKEN")
+        }
+        server = {"GITHUB_SERVER_URL": web.url, "GITHUB_TOKEN": TOKEN}
+        push = PULL_REQUEST | tokens | server | {"GITHUB_EVENT_NAME": "push"}
+        repo.wheelstep(command, extra=push)
+        assert TOKEN in passwords(web.asked)  # so this is how it would look
+        web.asked.clear()
+        repo.wheelstep(command, extra=PULL_REQUEST | tokens | server)
+        assert web.asked == []
+
+
 def test_token_env_names_no_secret_of_the_host(tmp_path: Path) -> None:
     repo = Repo.create(tmp_path / "place", package("acme-one", "1.0"))
     for name in ("GITHUB_TOKEN", "INPUT_JOB_TOKEN", "AZURE_CLIENT_SECRET"):
@@ -194,6 +220,35 @@ def test_the_jobs_token_goes_to_the_jobs_host_alone(
     header = base64.b64encode(f"x-access-token:{TOKEN}".encode()).decode()
     extra: dict[str, str] = run.repository._remote.extra  # type: ignore[attr-defined]
     assert any(header in value for value in extra.values()) is goes
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_the_jobs_token_follows_no_rewriting_of_the_other_repositorys_url(
+    tmp_path: Path, *, moved: bool
+) -> None:
+    repo = Repo.create(tmp_path / "place", package("acme-one", "1.0"))
+    environment = dict(repo.environment) | {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_REF": "refs/heads/main",
+        "GITHUB_SERVER_URL": "https://github.example",
+        "GITHUB_TOKEN": TOKEN,
+        "WHEELSTEP_BRANCH": "main",
+        "WHEELSTEP_DEFINITION_REPOSITORY": "https://github.example/acme/environments",
+        "WHEELSTEP_PUBLISH_TO": "../index",
+    }
+    if moved:
+        environment |= {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "url.https://evil.example/.insteadOf",
+            "GIT_CONFIG_VALUE_0": "https://github.example/",
+        }
+    host = host_of(environment, io.StringIO(), io.StringIO())
+    settings = load("release", {}, environment=environment, host=host, directory=repo.root)
+    run = open_run(settings, host, environment, Report("release"))
+    with run.closing:
+        place = place_of(run)
+    assert place is not None
+    assert (place.token is None) is moved
 
 
 # --- definitions --------------------------------------------------------------------------------

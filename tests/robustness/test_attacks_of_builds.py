@@ -62,6 +62,8 @@ def test_what_a_back_end_is_not_told(tmp_path: Path) -> None:
     files = ("ENV", "OUTPUT", "PATH", "STATE", "STEP_SUMMARY")
     withheld = {f"GITHUB_{name}": str(tmp_path / name) for name in files}
     withheld |= {"IDENTITY_HEADER": "x", "MYSQL_PWD": "x", "DOCKER_AUTH_CONFIG": "{}"}
+    # what AzureCLI@2 and NuGetAuthenticate@1 leave for later steps
+    withheld |= {"servicePrincipalKey": "x", "VSS_NUGET_EXTERNAL_FEED_ENDPOINTS": "{}"}
     told = {"GITHUB_WORKSPACE": "/w", "HTTPS_PROXY": "http://me:pw@proxy:1", "OLDPWD": "/"}
     assert child_environment(withheld | told) == told
     environment = withheld | told | {"DATABASE_URL": "postgres://me:pw@host/base"}

@@ -115,7 +115,7 @@ def _still_named(run: Run, versions: Sequence[Named]) -> Iterator[StepError]:
     wanted = dict.fromkeys(versions)
     for name, version in wanted:
         locked = run.lock.packages.get(name)
-        if locked is not None and Version(locked.version) == version:
+        if locked is not None and _is(locked.version, version):
             yield _refused(name, version, FILE, None)
     snapshot = run.snapshot
     for kind in find_definitions(run, snapshot, sorted({name for name, _ in wanted})).kinds:

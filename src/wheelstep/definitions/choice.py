@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from packaging.tags import Tag, compatible_tags, cpython_tags
-from packaging.utils import parse_wheel_filename
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from wheelstep.definitions.interface import Choose
 from wheelstep.errors import SettingError
@@ -31,7 +31,7 @@ def choose_for(platform: str) -> Choose:
     platforms = list(_platform_tags(platform))
 
     def choose(files: Sequence[str], python: str | None) -> str | None:
-        found = {file: parse_wheel_filename(file)[3] for file in files}
+        found = {file: _tags_of(file) for file in files}
         if python is None:
             # without the Python only a wheel that fits every Python 3 is certain
             wanted: Iterator[Tag] = iter(
@@ -50,6 +50,14 @@ def choose_for(platform: str) -> Choose:
         return None
 
     return choose
+
+
+def _tags_of(file: str) -> frozenset[Tag]:
+    """Return what a wheel is for; nothing where its name, from a record, is no wheel's."""
+    try:
+        return parse_wheel_filename(file)[3]
+    except InvalidWheelFilename:
+        return frozenset()
 
 
 _GLIBC_NAMES = {"manylinux2014": (2, 17), "manylinux2010": (2, 12), "manylinux1": (2, 5)}

@@ -42,8 +42,11 @@ OURS: Final = (
     ("gc.auto", "0"),
     ("maintenance.auto", "false"),
     ("i18n.commitEncoding", "UTF-8"),
+    # it runs gpg for each commit that is listed, and its words are among what is listed
+    ("log.showSignature", "false"),
+    ("submodule.recurse", "false"),
 )
-"""No hook, no question for a passphrase, no clean-up in the background."""
+"""No hook, no question for a passphrase, no clean-up in the background, no other repository."""
 
 
 def with_config(

@@ -33,10 +33,10 @@ SECRET_PREFIXES = (
     "TWINE_",
     "PYPIRC_PATH",
 )
-SECRET_ENDINGS = ("_PAT", "_KEY", "_SAS", "_PWD", "_PASS")
+SECRET_ENDINGS = ("_PAT", "KEY", "_SAS", "_PWD", "_PASS")
 SECRET_WORDS = ("TOKEN", "PASSWORD", "SECRET", "CREDENTIAL", "APIKEY", "API_KEY", "ACCESS_KEY",
                 "CONNECTION_STRING", "PASSPHRASE", "PASSWD", "IDENTITY_HEADER",
-                "AUTH_CONFIG")  # fmt: skip
+                "AUTH_CONFIG", "FEED_ENDPOINTS")  # fmt: skip
 HOST_FILES = ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY")
 """Where a step tells GitHub's runner what later steps see: no child of ours has a say in that."""
 

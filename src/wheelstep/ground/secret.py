@@ -8,9 +8,17 @@ import json
 import re
 from collections.abc import Callable
 from typing import Final, final
-from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
+from urllib.parse import quote, quote_plus, unquote, urlsplit, urlunsplit
 
-__all__ = ["Secret", "blanked", "known_forms", "on_new_secret", "redact", "without_credentials"]
+__all__ = [
+    "Secret",
+    "blanked",
+    "known_forms",
+    "on_new_secret",
+    "password_in",
+    "redact",
+    "without_credentials",
+]
 
 _listeners: list[Callable[[str], None]] = []
 _known: set[str] = set()
@@ -92,6 +100,10 @@ _SIGNATURE: Final = re.compile(
 )
 
 
+_TOKEN: Final = re.compile(r"(?:gh[a-z]|github_pat|glpat)[_-]\w.*|[A-Za-z0-9]{40,}")
+"""A user's name that is a token: by its prefix, or as long as those of Azure DevOps (52, 84)."""
+
+
 def on_new_secret(listener: Callable[[str], None]) -> None:
     """Call `listener` with every form of every secret, those made before included."""
     _listeners.append(listener)
@@ -115,6 +127,19 @@ def blanked(text: str) -> str:
     """Return a text of another's, to be quoted: known secrets, and what the form of a URL in it
     says is one (a login, a signature), replaced by `***`."""
     return _SIGNATURE.sub(r"\1***", _LOGIN.sub("***@", redact(text)))
+
+
+def password_in(url: str) -> str | None:
+    """Return the password in a URL, as it is meant; also a token in the place of the user, as
+    `https://TOKEN@github.com/...` has it. None where there is none, or it is no URL."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    if parts.password:
+        return unquote(parts.password)
+    user = unquote(parts.username or "")
+    return user if _TOKEN.fullmatch(user) else None
 
 
 def without_credentials(url: str) -> str:

@@ -85,9 +85,20 @@ class AzurePipelines(CommandHost):
         )
 
     def trigger(self) -> Trigger:
-        """Return what started the run, from BUILD_REASON and BUILD_SOURCEBRANCH."""
+        """Return what started the run, from BUILD_REASON, BUILD_SOURCEBRANCH and, where another
+        pipeline's run started it, RESOURCES_TRIGGERINGALIAS and what it says of that run's branch:
+        what that one built may be a stranger's, and this one has the secrets.
+
+        Source: Microsoft Learn, "Define resources in YAML", "pipeline resource metadata as
+        predefined variables"; variables are handed on as the agent's VarUtil writes them.
+        """
         ref = self.environment.get("BUILD_SOURCEBRANCH", "")
-        if self.environment.get("BUILD_REASON") == "PullRequest" or ref.startswith("refs/pull/"):
+        alias = self.environment.get("RESOURCES_TRIGGERINGALIAS", "").upper()
+        alias = alias.replace(".", "_").replace(" ", "_")
+        before = self.environment.get(f"RESOURCES_PIPELINE_{alias}_SOURCEBRANCH", "")
+        if self.environment.get("BUILD_REASON") == "PullRequest" or any(
+            one.startswith("refs/pull/") for one in (ref, before)
+        ):
             return Trigger(branch=None, pull_request=True)
         if ref.startswith("refs/tags/"):
             return Trigger(branch=None, tag=ref.removeprefix("refs/tags/"))

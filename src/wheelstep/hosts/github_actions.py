@@ -122,16 +122,19 @@ class GitHubActions(CommandHost):
     def _is_about_a_pull_request(self) -> bool:
         """Tell whether the event, which has the secrets and the main branch's ref, is about a pull
         request: a workflow that another one's run started which a pull request had started, or
-        that is a fork's; a comment on a pull request."""
+        that is a fork's; a comment on a pull request. Of an event whose document cannot be read it
+        is not known, and counts as one."""
         match self.environment.get("GITHUB_EVENT_NAME"):
             case "workflow_run":
                 event = self._event()
                 run = _inner(event, "workflow_run")
                 fork = _inner(run, "head_repository").get("full_name")
                 own = _inner(event, "repository").get("full_name")
-                return run.get("event") in PULL_REQUEST_EVENTS or (fork or own) != own
+                started = run.get("event")
+                return not started or started in PULL_REQUEST_EVENTS or (fork or own) != own
             case "issue_comment":
-                return bool(_inner(self._event(), "issue").get("pull_request"))
+                issue = _inner(self._event(), "issue")
+                return not issue or bool(issue.get("pull_request"))
         return False
 
     def _event(self) -> dict[str, Any]:

@@ -277,7 +277,8 @@ class AzurePulls:
     @contextlib.contextmanager
     def _refusals(self, what: str) -> Iterator[None]:
         try:
-            yield
+            with self._at.reading():
+                yield
         except SaysNo as no:
             error = self._at.error(no, what)
             if error.code == "push-forbidden":

@@ -6,9 +6,10 @@ begins with a TF code, and a `typeKey`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
@@ -197,10 +198,8 @@ class AzureRepository:
                 raise SaysNo(HTTPStatus.UNAUTHORIZED, "a page for people to sign in")
             return response
 
-        try:
+        with self.reading():
             return call(client_for(area, base, send))
-        except UNREADABLE as error:
-            raise self._unreadable(error) from error
 
     def read(self, take: Callable[[], T]) -> T:
         """Take apart what a client returned, which a server may have made up.
@@ -211,18 +210,21 @@ class AzureRepository:
         Raises:
             ServiceRefused: It is not what such a call returns.
         """
-        try:
+        with self.reading():
             return take()
-        except UNREADABLE as error:
-            raise self._unreadable(error) from error
 
-    def _unreadable(self, error: Exception) -> ServiceRefused:
-        return ServiceRefused(
-            f"{self.shown} was answered with something that is not Azure Repos' "
-            f"({type(error).__name__}).",
-            code="answer-unreadable",
-            cure="Look at the address in a browser: a proxy may answer in its place.",
-        )
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Take answers apart, likewise."""
+        try:
+            yield
+        except UNREADABLE as error:
+            raise ServiceRefused(
+                f"{self.shown} was answered with something that is not Azure Repos' "
+                f"({type(error).__name__}).",
+                code="answer-unreadable",
+                cure="Look at the address in a browser: a proxy may answer in its place.",
+            ) from error
 
     def error(self, no: SaysNo, branch: str) -> StepError:
         """Return the error that a refusal means.

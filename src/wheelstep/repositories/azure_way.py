@@ -335,7 +335,8 @@ class AzureWay:
     @contextlib.contextmanager
     def _refusals(self, branch: str) -> Iterator[None]:
         try:
-            yield
+            with self._at.reading():
+                yield
         except SaysNo as no:
             if no.status == 413:  # noqa: PLR2004
                 raise _too_large() from no

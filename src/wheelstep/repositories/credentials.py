@@ -6,11 +6,11 @@ import base64
 import re
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from wheelstep.errors import CannotHere
 from wheelstep.ground.git import Git
-from wheelstep.ground.secret import Secret
+from wheelstep.ground.secret import Secret, password_in
 
 __all__ = ["header_settings", "hide_password", "is_http", "need_config_by_environment"]
 
@@ -21,7 +21,12 @@ OLDEST: Final = (2, 31)
 
 
 def is_http(url: str) -> bool:
-    """Tell whether git speaks HTTP to this URL, so that a header reaches it."""
+    """Tell whether git speaks HTTP to this URL, so that a header reaches it; what is no URL is
+    left to git, which says so."""
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        return False
     return url.lower().startswith(("http://", "https://"))
 
 
@@ -53,11 +58,10 @@ def header_settings(url: str, user: str | None, token: Secret) -> list[tuple[str
 
 def hide_password(url: str) -> None:
     """Make a password inside a remote's URL known for masking."""
-    if is_http(url):
-        password = urlsplit(url).password
-        if password:
-            Secret(password)
-            Secret(unquote(password))
+    password = password_in(url)
+    if password:
+        Secret(password)
+        Secret(urlsplit(url).password or password)  # as it is written there
 
 
 def need_config_by_environment(git: Git) -> None:

@@ -249,7 +249,8 @@ class GitHubPulls:
     @contextlib.contextmanager
     def _refusals(self, branch: str) -> Iterator[None]:
         try:
-            yield
+            with self._at.reading():
+                yield
         except SaysNo as no:
             error = self._at.error(no, branch, cure=MEND)
             raise (self._forbidden(no) if error.code == "push-forbidden" else error) from no
@@ -309,10 +310,21 @@ def _team(name: str) -> str:
     return name.rpartition("/")[2].lower()
 
 
+def _page(url: object) -> str:
+    """Return the address of a pull request's page.
+
+    Raises:
+        ValueError: It is none; it is shown as a link.
+    """
+    if re.fullmatch(r"https?://[!-;=?-~]+", str(url)) is None:
+        raise ValueError("no address of a page")
+    return str(url)
+
+
 def _pull(found: Mapping[str, Any]) -> PullRequest:
     return PullRequest(
-        number=found["number"],
-        url=str(found["html_url"]),
+        number=int(found["number"]),
+        url=_page(found["html_url"]),
         state="open"
         if found["state"] == "open"
         else "merged"

@@ -43,7 +43,8 @@ class GitHubReleases:
             for page in range(1, MOST_PAGES + 1):
                 query = {"per_page": str(PAGE), "page": str(page)}
                 rows = self._at.rest("GET", "releases", query=query, many=True)
-                found |= {str(row["tag_name"]) for row in rows} & tags
+                with self._at.reading():
+                    found |= {str(row["tag_name"]) for row in rows} & tags
                 if len(rows) < PAGE or found == tags:
                     break
         except SaysNo as no:

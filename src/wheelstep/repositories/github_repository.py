@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -37,6 +38,10 @@ class Row:
             or no.kind in self.kinds
             or (self.pattern is not None and self.pattern.search(no.said) is not None)
         )
+
+
+UNREADABLE: Final = (AttributeError, LookupError, TypeError, ValueError)
+"""What is raised by taking apart an answer of another shape."""
 
 
 def _said(pattern: str) -> re.Pattern[str]:
@@ -187,6 +192,23 @@ class GitHubRepository:
         if not isinstance(found, dict):
             raise SaysNo(404, "NOT_FOUND", f"Could not resolve to a Repository {self.full_name}.")
         return found
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Take answers apart, which a server may have made up.
+
+        Raises:
+            ServiceRefused: One is not what such a call returns.
+        """
+        try:
+            yield
+        except UNREADABLE as error:
+            raise ServiceRefused(
+                f"{self.shown} was answered with something that is not GitHub's "
+                f"({type(error).__name__}).",
+                code="answer-unreadable",
+                cure="Look at the address in a browser: a proxy may answer in its place.",
+            ) from error
 
     def error(self, no: SaysNo, branch: str, *, cure: str = BY_GIT) -> StepError:
         """Return the error that a refusal means.

@@ -18,7 +18,7 @@ from wheelstep.ground.clock import backoff
 from wheelstep.ground.github import LIMITED, SaysNo
 from wheelstep.repositories.github_repository import GitHubRepository
 from wheelstep.repositories.next_branch import NEXT, is_abandoned, next_branch
-from wheelstep.repositories.objects import Touched
+from wheelstep.repositories.objects import COMMIT_ID, Touched
 from wheelstep.repositories.way import BY_GIT, Draft, Noted, check_names
 
 __all__ = ["GitHubWay"]
@@ -29,6 +29,8 @@ LARGEST: Final = 40_000_000
 """Bytes that one commit may bring: 40 MiB are refused, as users found."""
 RECENT: Final = 20
 """Commits below a branch's head among which one is looked for whose answer was lost."""
+TAGS_OF_TAGS: Final = 8
+"""How often a tag may be of another tag."""
 TOGETHER: Final = 50
 """Files that one question is about."""
 THERE: Final = re.compile(r"reference already exists", re.IGNORECASE)
@@ -149,9 +151,12 @@ class GitHubWay:
             if self._create(f"refs/tags/{name}", commit):
                 return commit
             found = self._at.rest("GET", f"git/ref/tags/{name}")["object"]
-            while found["type"] == "tag":  # an annotated one is an object of its own
+            for _ in range(TAGS_OF_TAGS):
+                if found["type"] != "tag":
+                    break
+                # an annotated one is an object of its own
                 found = self._at.rest("GET", f"git/tags/{found['sha']}")["object"]
-            return str(found["sha"])
+            return _commit_id(found["sha"])
 
     # -- commits
 
@@ -174,7 +179,7 @@ class GitHubWay:
         while True:
             try:
                 found = self._at.calls.mutation("createCommitOnBranch", given, "commit { oid }")
-                return str(found["commit"]["oid"])
+                return _commit_id(found["commit"]["oid"])
             except SaysNo as no:
                 # the branch has moved, or is gone; or an attempt before this one has landed, and
                 # its answer was lost
@@ -341,11 +346,23 @@ class GitHubWay:
     @contextlib.contextmanager
     def _refusals(self, branch: str) -> Iterator[None]:
         try:
-            yield
+            with self._at.reading():
+                yield
         except SaysNo as no:
             if no.status == 413:  # noqa: PLR2004
                 raise _too_large() from no
             raise self._at.error(no, branch) from no
+
+
+def _commit_id(said: object) -> str:
+    """Return what GitHub says is the id of a commit.
+
+    Raises:
+        ValueError: It is none; git is told it.
+    """
+    if COMMIT_ID.fullmatch(str(said)) is None:
+        raise ValueError("no id of a commit")
+    return str(said)
 
 
 def _zeros(commit: str) -> str:

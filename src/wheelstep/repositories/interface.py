@@ -40,6 +40,13 @@ class Snapshot(Protocol):
         """Return the bytes of those of `paths` that `read` would return; many files at once cost
         hardly more than one."""
 
+    def check(self, path: str) -> None:
+        """Refuse a path at which no file could be put.
+
+        Raises:
+            Refused: It leads out of the repository, or is no regular file.
+        """
+
     def paths(self) -> Sequence[str]:
         """Return all tracked regular files, sorted, ignored and submodule content left out."""
 

@@ -160,6 +160,11 @@ class GitSnapshot:
             self._read |= dict(zip(missing, blobs, strict=True))
         return {path: self._read[path] for path in wanted}
 
+    def check(self, path: str) -> None:
+        """Refuse a path that leads out of the repository, or where no regular file can be."""
+        check_path(path)
+        _check_place(path, self.entries)
+
     def paths(self) -> Sequence[str]:
         """Return all regular files of the commit, sorted."""
         return sorted(path for path, entry in self.entries.items() if entry.is_regular)
@@ -228,9 +233,8 @@ def write_blobs(git: Git, snapshot: GitSnapshot, changes: Sequence[Change]) -> S
     """
     touched: list[Touched] = []
     for change in changes:
-        check_path(change.path)
+        snapshot.check(change.path)
         old = snapshot.entries.get(change.path)
-        _check_place(change.path, snapshot.entries)
         if change.after is None:
             if old is not None:
                 touched.append(Touched(change.path, old, None))

@@ -19,7 +19,7 @@ from wheelstep.ground.page import Room
 from wheelstep.lock import FILE, Lock, Locked
 from wheelstep.model import Change
 from wheelstep.repositories.git_way import prove_push
-from wheelstep.repositories.identity import full_message, parent_of_ours
+from wheelstep.repositories.identity import full_message, made_by_us, parent_of_ours
 from wheelstep.repositories.interface import Committed, Snapshot, Wording
 from wheelstep.repositories.objects import (
     Entry,
@@ -270,6 +270,8 @@ class ProposalRepository:
         by itself then; on Azure Repos it stays open, also where a run was killed in between.
         """
         there = self._pulls.latest(self._branch, self._base)
+        if there is None and standing.was and not made_by_us(self._git, standing.was):
+            return Committed("none")  # somebody's own branch, from which nothing was ever proposed
         if standing.was is not None and not self._way.remove(self._branch, standing.was):
             return None
         if there is None or there.state != "open":
@@ -310,11 +312,17 @@ class ProposalRepository:
             return _Standing(base, self._branch, was)
         parent = parent_of_ours(self._git, was)
         if parent is None:
-            return _Standing(base, self._branch, was, ours=False)
+            return _Standing(base, self._branch, was, ours=self._is_merged(was))
         touched = touched_between(self._git, parent, was)
         carried = [one for each in touched if (one := self._carried(base, each, was)) is not None]
         files = {each.path: each.new for each in touched}
         return _Standing(base, self._branch, was, files=files, carried=carried)
+
+    def _is_merged(self, was: str) -> bool:
+        """Tell whether all that is on the branch was merged: squashed or rebased, the base has it
+        in commits of its own, and only the host knows."""
+        there = self._pulls.latest(self._branch, self._base)
+        return there is not None and there.state == "merged" and there.head == was
 
     def _carried(self, base: GitSnapshot, each: Touched, was: str) -> Touched | None:
         """Return what a proposed change is on the base of now; None where it is none any more, and

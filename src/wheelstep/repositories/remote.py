@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, final
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 from wheelstep.errors import CannotHere, ServiceUnavailable, SettingError
@@ -22,7 +21,7 @@ from wheelstep.ground.clock import Clock, backoff
 from wheelstep.ground.git import Git, with_config
 from wheelstep.ground.process import Finished
 from wheelstep.ground.proxies import CA_VARIABLES
-from wheelstep.ground.secret import Secret, without_credentials
+from wheelstep.ground.secret import Secret, password_in, without_credentials
 from wheelstep.repositories.answers import error_for
 from wheelstep.repositories.credentials import (
     header_settings,
@@ -390,7 +389,7 @@ def _own_settings(git: Git, name: str) -> list[tuple[str, str]]:
     if "url" in first:
         return found
     if "://" in name or "/" in name or ":" in name or Path(name).exists():
-        if is_http(name) and urlsplit(name).password:
+        if password_in(name):
             raise SettingError(
                 f"The URL {without_credentials(name)} is given with a password inside.",
                 code="secret-in-url",

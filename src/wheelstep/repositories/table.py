@@ -121,9 +121,16 @@ def _push(wish: Wish) -> Repository:
 def _pull_request(wish: Wish) -> Repository:
     base = wish.target()
     pull = wish.pull or PullSettings()
-    branch = pull.branch or f"{OWN_BRANCHES}{base}"
+    branch = (pull.branch or f"{OWN_BRANCHES}{base}").removeprefix("refs/heads/")
     for name in (base, branch):
         check_branch(wish.git, name)
+    if branch == base:
+        raise SettingError(
+            f"`pull-request-branch` is {branch}, which is the branch that the pull request goes to:"
+            " what is on it would be replaced, and in the end the branch be removed.",
+            code="bad-branch",
+            cure="Leave `pull-request-branch` out, or name a branch that nothing else is on.",
+        )
     remote = Remote(
         wish.git,
         name=wish.remote,

@@ -11,7 +11,7 @@ from wheelstep.ground.git import Git
 from wheelstep.ground.github_address import RESIDENT
 from wheelstep.repositories.credentials import is_http
 
-__all__ = ["commit_page", "remote_urls", "served_url", "usual_remote"]
+__all__ = ["commit_page", "remote_urls", "rewritten_url", "served_url", "usual_remote"]
 
 SSH: Final = re.compile(
     r"(?:ssh://(?:[^@/]+@)?(?P<host>[^:/@]+)(?::\d+)?/|(?:[^@/:]+@)(?P<server>[^:/@]+):)(?P<path>.+)"
@@ -31,6 +31,12 @@ def remote_urls(git: Git, branch: str) -> list[str]:
         return []
     asked = [git.try_("remote", "get-url", *how, "--", name) for how in ((), ("--push",))]
     return [done.text.strip().partition("\n")[0] for done in asked if done.code == 0]
+
+
+def rewritten_url(git: Git, url: str) -> str:
+    """Return the URL that git makes of one (url.*.insteadOf)."""
+    done = git.try_("ls-remote", "--get-url", "--", url)
+    return done.text.strip().partition("\n")[0] or url
 
 
 def served_url(url: str, *, same_path: bool = False) -> str | None:

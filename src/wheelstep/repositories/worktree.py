@@ -60,6 +60,10 @@ class WorkTreeSnapshot:
         found = {path: self.read(path) for path in paths}
         return {path: content for path, content in found.items() if content is not None}
 
+    def check(self, path: str) -> None:
+        """Refuse a path that leads out of the repository, or where no regular file can be."""
+        _check(self._git.directory, path)
+
     def paths(self) -> Sequence[str]:
         """Return the tracked files that are on disk, and the lock if it is; sorted."""
         root = self._git.directory
@@ -109,11 +113,7 @@ class WorkTree:
         del on, wording
         root = self._git.directory
         for change in changes:
-            check_path(change.path)
-            if os.path.lexists(root / change.path) and not _is_file(root, change.path):
-                _refuse(change.path)
-            if _through_link(root, change.path):
-                _refuse(change.path)
+            _check(root, change.path)
         if any(_bytes(root, change.path) != change.before for change in changes):
             return None
         written: list[Change] = []
@@ -130,6 +130,13 @@ class WorkTree:
                 error, "writing the changed files", file=changes[len(written)].path
             ) from error
         return Committed("none")
+
+
+def _check(root: Path, path: str) -> None:
+    check_path(path)
+    taken = os.path.lexists(root / path) and not _is_file(root, path)
+    if taken or _through_link(root, path):
+        _refuse(path)
 
 
 def _through_link(root: Path, path: str) -> bool:

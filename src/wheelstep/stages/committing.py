@@ -9,13 +9,14 @@ from wheelstep.errors import SettingError
 from wheelstep.ground.clock import SystemClock
 from wheelstep.ground.credentials import same_organization
 from wheelstep.ground.secret import Secret
+from wheelstep.repositories.credentials import is_http
 from wheelstep.repositories.hosting import Hosting
 from wheelstep.repositories.identity import Identity
 from wheelstep.repositories.interface import Repository
 from wheelstep.repositories.pulls import PullSettings
 from wheelstep.repositories.remote import Remote
 from wheelstep.repositories.table import Wish, repository_of
-from wheelstep.repositories.urls import remote_urls
+from wheelstep.repositories.urls import remote_urls, rewritten_url
 from wheelstep.stages.run import REMOTE, Run
 
 __all__ = ["Place", "place_of", "repository", "source_hosting", "source_remote"]
@@ -155,7 +156,8 @@ def source_hosting(run: Run) -> Hosting:
 
 def _elsewhere(run: Run) -> Place:
     url = run.settings.committing.elsewhere or ""
-    token = run.settings.committing.elsewhere_token or _job_token(run, (url,))
+    asked = rewritten_url(run.definition_git, url)
+    token = run.settings.committing.elsewhere_token or _job_token(run, (asked,))
     branch = run.settings.branch
     if branch is None:
         remote = Remote(
@@ -187,6 +189,8 @@ def _is_the_jobs(url: str, run: Run) -> bool:
             "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", ""
         )
         return bool(collection) and same_organization(collection, url)
+    if not is_http(url):
+        return False
     server, place = urlsplit(environment.get("GITHUB_SERVER_URL", "")), urlsplit(url)
     host = place.netloc.rpartition("@")[2].lower()
     return bool(server.netloc) and (place.scheme, host) == (server.scheme, server.netloc.lower())

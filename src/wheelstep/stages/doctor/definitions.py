@@ -178,6 +178,9 @@ class _Bare:
             for path, data in found.items()
         }
 
+    def check(self, path: str) -> None:
+        self._snapshot.check(path)
+
     def paths(self) -> Sequence[str]:
         return self._snapshot.paths()
 
