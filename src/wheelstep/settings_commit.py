@@ -12,7 +12,7 @@ from wheelstep.ground.secret import Secret, without_credentials
 from wheelstep.settings_file import Value, text_of
 from wheelstep.settings_safety import switch
 
-__all__ = ["CommitSettings", "commit_settings"]
+__all__ = ["CommitSettings", "branch_of", "commit_settings"]
 
 AUTHOR: Final = re.compile(r"\s*(?P<name>[^<>\s][^<>\n]*?)\s*<(?P<email>[^<>\s]+@[^<>\s]+)>\s*")
 MESSAGE: Final = ("packages", "count", "branch", "run")
@@ -70,7 +70,7 @@ def commit_settings(
         author=_author(values.get("commit-author")),
         sign_off=switch(values.get("sign-off"), default=False),
         work_items=_numbers(values.get("work-items"), texts),
-        branch=text_of(values.get("pull-request-branch"), "") or None,
+        branch=branch_of(values.get("pull-request-branch")),
         title=text_of(values.get("pull-request-title"), "") or None,
         labels=texts(values.get("pull-request-labels")),
         reviewers=texts(values.get("pull-request-reviewers")),
@@ -81,6 +81,15 @@ def commit_settings(
         tag=_tag(values.get("tag")),
         release=switch(values.get("github-release"), default=False),
     )
+
+
+def branch_of(value: Value | None) -> str | None:
+    """Return the short name of a branch; hosts' variables often have the whole of a ref.
+
+    Raises:
+        SettingError: It is no text of one line.
+    """
+    return text_of(value, "").removeprefix("refs/heads/") or None
 
 
 def _check_holes(value: Value | None, known: tuple[str, ...]) -> None:
@@ -104,7 +113,7 @@ def _author(value: Value | None) -> tuple[str, str] | None:
 
 def _numbers(value: Value | None, texts: Reader) -> tuple[int, ...]:
     if value is not None and isinstance(value.raw, list):
-        raw = [str(one) for one in value.raw if type(one) is int or isinstance(one, str)]
+        raw = [str(one) if type(one) is int else one for one in value.raw]
         value = Value(raw, value.origin, value.file, value.line)
     found = []
     for text in texts(value):

@@ -411,3 +411,13 @@ def test_hostile_names_call_nobody_and_break_no_page(world: World) -> None:
     inside = line.split("`")[3]
     assert "|" not in inside
     assert inside.startswith("fixes #\u200b1 @\u200bacme/everybody")
+
+
+@pytest.mark.parametrize("branch", ["main", "refs/heads/main"])
+def test_a_pull_request_from_the_branch_that_it_goes_to_is_refused(
+    world: World, branch: str
+) -> None:
+    ran = world.release(**PULL, WHEELSTEP_PULL_REQUEST_BRANCH=branch)
+    assert (ran.code, ran.codes) == (2, ["bad-branch"]), ran.said
+    assert "`pull-request-branch`" in ran.problem("bad-branch")["message"]
+    assert world.branches() == ["main"]

@@ -122,8 +122,16 @@ def _pull_request(wish: Wish) -> Repository:
     base = wish.target()
     pull = wish.pull or PullSettings()
     branch = pull.branch or f"{OWN_BRANCHES}{base}"
-    for name in (base, branch):
-        check_branch(wish.git, name)
+    check_branch(wish.git, base)
+    check_branch(wish.git, branch, "pull-request-branch")
+    if branch == base:
+        raise SettingError(
+            f"`pull-request-branch` is {branch}, and that is the branch that the pull request goes "
+            "to.",
+            code="bad-branch",
+            cure=f"Leave it out: pull requests come from {OWN_BRANCHES}{base} then. Or name a "
+            "branch that the step has for itself.",
+        )
     remote = Remote(
         wish.git,
         name=wish.remote,

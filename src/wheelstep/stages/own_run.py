@@ -16,6 +16,8 @@ def started_by_its_own_proposal(run: Run) -> bool:
     if run.settings.commit != "pull-request" or branch is None or not run.trigger.pushed:
         return False
     own = run.settings.committing.branch
+    if own == (run.settings.branch or branch):
+        return False  # no branch of its own: that is refused, and not passed over
     if branch != own and (own is not None or not branch.startswith(OWN_BRANCHES)):
         return False
     run.warn(
