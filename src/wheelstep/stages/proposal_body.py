@@ -17,6 +17,7 @@ from wheelstep.lock import Lock, LockedWheel
 from wheelstep.model import Workspace
 from wheelstep.repositories.interface import carried_by
 from wheelstep.stages.comparing import changes_text
+from wheelstep.stages.proposed import Proposed
 from wheelstep.stages.proposed_commits import commits_between, folder_of, recorded
 from wheelstep.stages.proposed_versions import (
     DefinitionChange,
@@ -26,7 +27,7 @@ from wheelstep.stages.proposed_versions import (
 )
 from wheelstep.stages.readers import readers_of
 from wheelstep.stages.run import Run
-from wheelstep.stages.wording import SHOWN, Proposed, run_url
+from wheelstep.stages.wording import SHOWN, run_url
 
 __all__ = ["Body", "body_of"]
 
