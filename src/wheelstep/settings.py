@@ -161,7 +161,7 @@ def load(
             values, tokens["definition-repository-token"], choice=_choice, texts=_list
         ),
         branch=branch_of(values.get("branch")),
-        commit_message=text_of(values.get("commit-message"), "") or None,
+        commit_message=text_of(values.get("commit-message"), "", lines=True) or None,
         skip_ci=switch(values.get("skip-ci"), default=True),
         public_index=None if no_public else public or None,
         no_public_index=no_public,

@@ -93,7 +93,7 @@ def branch_of(value: Value | None) -> str | None:
 
 
 def _check_holes(value: Value | None, known: tuple[str, ...]) -> None:
-    text = text_of(value, "")
+    text = text_of(value, "", lines=True)
     for hole in HOLE.finditer(text):
         if value is not None and hole[0] not in {"{{", "}}"} and hole[1] not in known:
             raise value.error(

@@ -289,6 +289,7 @@ def test_labels_reviewers_and_its_own_completion(world: World) -> None:
     (place := world.repo.place / "message").write_text(message)
     found = git("interpret-trailers", "--parse", str(place), cwd=world.bare).splitlines()
     tree = git("rev-parse", f"{BRANCH}^{{tree}}", cwd=world.bare)
+    assert ("Work items: AB#12" in world.body()) == (world.host == "github")
     keys = ["Signed-off-by", "Wheelstep-Tree"]
     if world.host == "github":
         assert found[0] == "Related-work-items: AB#12"

@@ -16,7 +16,7 @@ from wheelstep.stages.proposed import Proposed
 from wheelstep.stages.proposed_versions import VersionChange, definition_changes, version_changes
 from wheelstep.stages.run import Run
 
-__all__ = ["SHOWN", "check_message", "filled", "run_url", "wording_of"]
+__all__ = ["SHOWN", "boards_items", "check_message", "filled", "run_url", "wording_of"]
 
 SHOWN: Final = 3
 """How many packages a subject names."""
@@ -190,16 +190,25 @@ def _is_azure_repos(run: Run) -> bool:
     return any("/_git/" in (served_url(url) or "") for url in urls)
 
 
+def boards_items(run: Run) -> str:
+    """Return the work items as Azure Boards reads them on GitHub, in a commit's message and in the
+    text of a pull request (Azure Boards, "Link GitHub commits, pull requests, branches, and issues
+    to work items"); "" where there are none, and on Azure Repos."""
+    items = run.settings.committing.work_items
+    if not items or _is_azure_repos(run):
+        return ""
+    return ", ".join(f"AB#{number}" for number in items)
+
+
 def _trailers(run: Run) -> tuple[str, list[tuple[str, str]]]:
     """Return what stands above the trailers, and the trailers."""
     more = run.settings.committing
     above, trailers = "", []
-    if more.work_items and _is_azure_repos(run):
+    if items := boards_items(run):
+        trailers.append(("Related-work-items", items))
+    elif more.work_items:
         # its own words have blanks, which no trailer's key may have
         above = f"Related work items: {', '.join(f'#{number}' for number in more.work_items)}"
-    elif more.work_items:
-        items = ", ".join(f"AB#{number}" for number in more.work_items)
-        trailers.append(("Related-work-items", items))
     if more.sign_off:
         given = Identity(*more.author) if more.author else None
         who = identity_of(run.host.name, run.git, given)
