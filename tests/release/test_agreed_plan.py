@@ -102,7 +102,10 @@ def test_other_sources_are_refused_before_anything_is_built(
     ("more", "says"),
     [
         ({"WHEELSTEP_PUBLISH_TO": "../other"}, "The destinations:"),
-        ({"WHEELSTEP_BRANCH": "main", "WHEELSTEP_COMMIT": "local"}, "Where the definitions are"),
+        (
+            {"WHEELSTEP_BRANCH": "main", "WHEELSTEP_COMMIT": "local"},
+            "`commit`: push is agreed, now it is local.",
+        ),
         ({"WHEELSTEP_TAG": "v-{name}-{version}"}, "A tag is not in the plan: v-acme-core-1.1.0."),
     ],
 )

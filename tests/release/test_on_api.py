@@ -229,9 +229,12 @@ def page(world: World, ran: Ran) -> str:
 
 def test_a_pull_request_once_and_for_all(world: World) -> None:
     before = git("rev-parse", "main", cwd=world.bare)
+    planned = world.repo.wheelstep("plan", extra=world.environment | PULL)
+    assert "\nTo be committed on main.\n" in planned.said
     ran = world.release(**PULL)
     assert (ran.code, ran.status) == (0, "done"), ran.said
     row = ran.report["commit"]
+    assert f"Proposed {row['sha'][:12]} on {BRANCH}" in ran.said
     assert (row["status"], row["branch"]) == ("pull-request", BRANCH)
     assert row["url"].startswith(world.server.url)
     assert git("rev-parse", "main", cwd=world.bare) == before
@@ -243,6 +246,7 @@ def test_a_pull_request_once_and_for_all(world: World) -> None:
     again = world.release(**PULL)
     assert (again.status, again.report["commit"]["url"]) == ("nothing-to-do", row["url"])
     assert "checks-not-started" not in again.codes
+    assert "everything is released and pinned or proposed already" in again.said
     assert len(world.pulls) == 1
 
 

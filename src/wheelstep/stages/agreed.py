@@ -48,6 +48,10 @@ ROWS: Final[Mapping[str, Mapping[str, type]]] = {
     "definitions": {"path": str, "pins": list, "environments": list},
 }
 """What a plan has, for the file may be anybody's."""
+COMMITS: Final = {
+    "how": "commit", "with": "commit-with", "repository": "definition-repository"
+}  # fmt: skip
+"""What a plan has of a commit -> the option that says it, where that has another name."""
 CURE: Final = "Plan again, and have that agreed to."
 
 
@@ -268,10 +272,14 @@ class Agreed:
             ("destinations", "The destinations"),
             ("view", "The view to promote to"),
             ("register", "Whether environments are registered"),
-            ("commits", "Where the definitions are committed"),
         ):
             if agreed[key] != present[key]:
                 yield f"{what}: {_shown(agreed[key])} is agreed, now {_shown(present[key])}.", None
+        then, now = agreed["commits"], present["commits"]
+        for key in sorted({*then, *now}):
+            if then.get(key) != now.get(key):
+                was, comes = (_shown(one.get(key) or "none") for one in (then, now))
+                yield f"`{COMMITS.get(key, key)}`: {was} is agreed, now it is {comes}.", None
         for key, what in (
             ("copies", "A copy"), ("connections", "A connection"), ("tags", "A tag")
         ):  # fmt: skip
