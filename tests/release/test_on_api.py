@@ -155,8 +155,10 @@ def world(request: pytest.FixtureRequest, released: Repo, tmp_path: Path) -> Ite
 
 
 def test_the_host_makes_the_commit_and_nothing_is_pushed(world: World) -> None:
-    ran = world.release()
+    ran = world.release(WHEELSTEP_PULL_REQUEST_LABELS="pins", WHEELSTEP_AUTO_MERGE="squash")
     assert (ran.code, ran.status) == (0, "done"), ran.said
+    unused = ran.problem("no-pull-request")["message"]
+    assert "`pull-request-labels`, `auto-merge`" in unused
     assert ran.report["commit"]["status"] == "pushed"
     assert ran.report["commit"]["sha"] == git("rev-parse", "main", cwd=world.bare)
     assert "1.1.0" in world.show(CONDA)

@@ -63,11 +63,13 @@ def wording_of(run: Run, verb: str, proposed: Proposed) -> Wording:
 
 
 def check_message(run: Run) -> None:
-    """Refuse a commit message of which nothing would be left, before anything is published.
+    """Refuse a commit message of which nothing would be left, before anything is published; tell
+    settings of pull requests that have no effect.
 
     Raises:
         SettingError: It has nothing but placeholders that are empty here.
     """
+    _say_unused(run)
     text = run.settings.commit_message
     if not text or run.settings.commit == "none" or filled(text, _holes(run, "all", 1)):
         return
@@ -77,6 +79,27 @@ def check_message(run: Run) -> None:
         code="bad-message",
         cure="Let `commit-message` have words of its own, or leave it out.",
     )
+
+
+def _say_unused(run: Run) -> None:
+    """Warn of settings of pull requests where the branch itself is pushed to: whoever wrote them
+    expects a review."""
+    more = run.settings.committing
+    given = {
+        "pull-request-branch": more.branch,
+        "pull-request-title": more.title,
+        "pull-request-labels": more.labels,
+        "pull-request-reviewers": more.reviewers,
+        "pull-request-draft": more.draft,
+        "auto-merge": more.merge,
+    }
+    names = [f"`{name}`" for name, value in given.items() if value]
+    if names and run.settings.commit == "push":
+        run.warn(
+            "no-pull-request",
+            f"`commit` is push: no pull request is opened, and {', '.join(names)} has no effect.",
+            cure="Set `commit` to pull-request, or leave that out.",
+        )
 
 
 def _holes(run: Run, packages: str, count: int) -> dict[str, str]:
