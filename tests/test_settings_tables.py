@@ -250,3 +250,19 @@ def test_no_public_index(tmp_path: Path) -> None:
         assert (settings.public_index, settings.no_public_index) == (None, True)
     settings = read(tmp_path, flags={"public-index": "https://none.example/"})
     assert (settings.public_index, settings.no_public_index) == ("https://none.example/", False)
+
+
+def test_a_work_item_that_is_none_is_told_and_not_dropped(tmp_path: Path) -> None:
+    (tmp_path / "wheelstep.toml").write_text("work-items = [12, true]\n", encoding="utf-8")
+    assert "work-items" in refused(tmp_path).message
+    (tmp_path / "wheelstep.toml").write_text('work-items = [12, "AB#34"]\n', encoding="utf-8")
+    assert read(tmp_path).committing.work_items == (12, 34)
+
+
+def test_a_branch_may_be_the_whole_of_a_ref(tmp_path: Path) -> None:
+    whole = {
+        "WHEELSTEP_BRANCH": "refs/heads/release/1",
+        "WHEELSTEP_PULL_REQUEST_BRANCH": "refs/heads/pins",
+    }
+    settings = read(tmp_path, environment=whole)
+    assert (settings.branch, settings.committing.branch) == ("release/1", "pins")

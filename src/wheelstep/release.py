@@ -42,6 +42,7 @@ from wheelstep.stages.linking import write_links
 from wheelstep.stages.own_run import started_by_its_own_commit
 from wheelstep.stages.planning import hold_edits, hold_to_plan, read_agreed, write_planned
 from wheelstep.stages.promoting import Promoting, at_hand_for_views
+from wheelstep.stages.proposed import Proposed
 from wheelstep.stages.proving import Proving
 from wheelstep.stages.publishing import (
     check_early,
@@ -62,7 +63,7 @@ from wheelstep.stages.tagging import check_tags, tag_releases
 from wheelstep.stages.urls import public_urls, urls_of
 from wheelstep.stages.vendoring import Vendoring
 from wheelstep.stages.views import check_reads
-from wheelstep.stages.wording import Proposed, check_message, wording_of
+from wheelstep.stages.wording import check_message, wording_of
 from wheelstep.stages.work import work_folder
 
 __all__ = ["Release", "environments_of", "release"]

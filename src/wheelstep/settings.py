@@ -23,7 +23,7 @@ from wheelstep.hosts.interface import Host
 from wheelstep.hosts.service_connection import service_connection
 from wheelstep.model import Workspace
 from wheelstep.options import OPTIONS, Command, option
-from wheelstep.settings_commit import CommitSettings, commit_settings
+from wheelstep.settings_commit import CommitSettings, branch_of, commit_settings
 from wheelstep.settings_destinations import destinations
 from wheelstep.settings_file import Value, from_file, root_of, text_of
 from wheelstep.settings_safety import allowances, connections, switch
@@ -160,8 +160,8 @@ def load(
         committing=commit_settings(
             values, tokens["definition-repository-token"], choice=_choice, texts=_list
         ),
-        branch=text_of(values.get("branch"), "") or None,
-        commit_message=text_of(values.get("commit-message"), "") or None,
+        branch=branch_of(values.get("branch")),
+        commit_message=text_of(values.get("commit-message"), "", lines=True) or None,
         skip_ci=switch(values.get("skip-ci"), default=True),
         public_index=None if no_public else public or None,
         no_public_index=no_public,

@@ -11,7 +11,7 @@ from wheelstep.ground.secret import Secret, password_in, without_credentials
 from wheelstep.settings_file import Value, text_of
 from wheelstep.settings_safety import switch
 
-__all__ = ["CommitSettings", "commit_settings"]
+__all__ = ["CommitSettings", "branch_of", "commit_settings"]
 
 AUTHOR: Final = re.compile(r"\s*(?P<name>[^<>\s][^<>\n]*?)\s*<(?P<email>[^<>\s]+@[^<>\s]+)>\s*")
 MESSAGE: Final = ("packages", "count", "branch", "run")
@@ -69,7 +69,7 @@ def commit_settings(
         author=_author(values.get("commit-author")),
         sign_off=switch(values.get("sign-off"), default=False),
         work_items=_numbers(values.get("work-items"), texts),
-        branch=text_of(values.get("pull-request-branch"), "") or None,
+        branch=branch_of(values.get("pull-request-branch")),
         title=text_of(values.get("pull-request-title"), "") or None,
         labels=texts(values.get("pull-request-labels")),
         reviewers=texts(values.get("pull-request-reviewers")),
@@ -82,8 +82,17 @@ def commit_settings(
     )
 
 
+def branch_of(value: Value | None) -> str | None:
+    """Return the short name of a branch; hosts' variables often have the whole of a ref.
+
+    Raises:
+        SettingError: It is no text of one line.
+    """
+    return text_of(value, "").removeprefix("refs/heads/") or None
+
+
 def _check_holes(value: Value | None, known: tuple[str, ...]) -> None:
-    text = text_of(value, "")
+    text = text_of(value, "", lines=True)
     for hole in HOLE.finditer(text):
         if value is not None and hole[0] not in {"{{", "}}"} and hole[1] not in known:
             raise value.error(
@@ -103,7 +112,7 @@ def _author(value: Value | None) -> tuple[str, str] | None:
 
 def _numbers(value: Value | None, texts: Reader) -> tuple[int, ...]:
     if value is not None and isinstance(value.raw, list):
-        raw = [str(one) for one in value.raw if type(one) is int or isinstance(one, str)]
+        raw = [str(one) if type(one) is int else one for one in value.raw]
         value = Value(raw, value.origin, value.file, value.line)
     found = []
     for text in texts(value):

@@ -31,8 +31,13 @@ class Value:
         )
 
 
-def text_of(value: Value | None, default: str) -> str:
-    """Return a text of one line, the default where there is none.
+def text_of(value: Value | None, default: str, *, lines: bool = False) -> str:
+    """Return a text, the default where there is none.
+
+    Args:
+        value: As it is given.
+        default: Where it is not.
+        lines: It may have more than one.
 
     Raises:
         SettingError: It is something else.
@@ -42,7 +47,7 @@ def text_of(value: Value | None, default: str) -> str:
     if not isinstance(value.raw, str):
         raise value.error("a text is wanted here.", "Put it in quotes.")
     text = value.raw.strip()
-    if "\0" in text or "\n" in text:
+    if "\0" in text or ("\n" in text and not lines):
         raise value.error("one line is wanted here.", "Remove the line end.")
     return text or default
 

@@ -19,8 +19,8 @@ from wheelstep.report import Report
 from wheelstep.repositories.azure_pulls import AzurePulls
 from wheelstep.repositories.github_pulls import GitHubPulls
 from wheelstep.stages.proposal_body import body_of
+from wheelstep.stages.proposed import Proposed
 from wheelstep.stages.run import Run
-from wheelstep.stages.wording import Proposed
 
 ROOMS = {"github": GitHubPulls.room, "azure": AzurePulls.room}
 ENDLESS = Room(10**9)

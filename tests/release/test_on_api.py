@@ -155,8 +155,10 @@ def world(request: pytest.FixtureRequest, released: Repo, tmp_path: Path) -> Ite
 
 
 def test_the_host_makes_the_commit_and_nothing_is_pushed(world: World) -> None:
-    ran = world.release()
+    ran = world.release(WHEELSTEP_PULL_REQUEST_LABELS="pins", WHEELSTEP_AUTO_MERGE="squash")
     assert (ran.code, ran.status) == (0, "done"), ran.said
+    unused = ran.problem("no-pull-request")["message"]
+    assert "`pull-request-labels`, `auto-merge`" in unused
     assert ran.report["commit"]["status"] == "pushed"
     assert ran.report["commit"]["sha"] == git("rev-parse", "main", cwd=world.bare)
     assert "1.1.0" in world.show(CONDA)
@@ -229,9 +231,12 @@ def page(world: World, ran: Ran) -> str:
 
 def test_a_pull_request_once_and_for_all(world: World) -> None:
     before = git("rev-parse", "main", cwd=world.bare)
+    planned = world.repo.wheelstep("plan", extra=world.environment | PULL)
+    assert "\nTo be committed on main.\n" in planned.said
     ran = world.release(**PULL)
     assert (ran.code, ran.status) == (0, "done"), ran.said
     row = ran.report["commit"]
+    assert f"Proposed {row['sha'][:12]} on {BRANCH}" in ran.said
     assert (row["status"], row["branch"]) == ("pull-request", BRANCH)
     assert row["url"].startswith(world.server.url)
     assert git("rev-parse", "main", cwd=world.bare) == before
@@ -243,6 +248,7 @@ def test_a_pull_request_once_and_for_all(world: World) -> None:
     again = world.release(**PULL)
     assert (again.status, again.report["commit"]["url"]) == ("nothing-to-do", row["url"])
     assert "checks-not-started" not in again.codes
+    assert "everything is released and pinned or proposed already" in again.said
     assert len(world.pulls) == 1
 
 
@@ -289,6 +295,7 @@ def test_labels_reviewers_and_its_own_completion(world: World) -> None:
     (place := world.repo.place / "message").write_text(message)
     found = git("interpret-trailers", "--parse", str(place), cwd=world.bare).splitlines()
     tree = git("rev-parse", f"{BRANCH}^{{tree}}", cwd=world.bare)
+    assert ("Work items: AB#12" in world.body()) == (world.host == "github")
     keys = ["Signed-off-by", "Wheelstep-Tree"]
     if world.host == "github":
         assert found[0] == "Related-work-items: AB#12"
@@ -411,3 +418,13 @@ def test_hostile_names_call_nobody_and_break_no_page(world: World) -> None:
     inside = line.split("`")[3]
     assert "|" not in inside
     assert inside.startswith("fixes #\u200b1 @\u200bacme/everybody")
+
+
+@pytest.mark.parametrize("branch", ["main", "refs/heads/main"])
+def test_a_pull_request_from_the_branch_that_it_goes_to_is_refused(
+    world: World, branch: str
+) -> None:
+    ran = world.release(**PULL, WHEELSTEP_PULL_REQUEST_BRANCH=branch)
+    assert (ran.code, ran.codes) == (2, ["bad-branch"]), ran.said
+    assert "`pull-request-branch`" in ran.problem("bad-branch")["message"]
+    assert world.branches() == ["main"]

@@ -137,6 +137,21 @@ def test_what_others_proposed_is_held_against_the_base(page: Page) -> None:
     ]  # fmt: skip
     assert rows(body, "definition") == [["`c.yml`", "", ""], ["`env.yml`", "`a`, `b`", "`x` `9`"]]
     assert body.startswith("Pins `a 2`, `b 2` in 2 files.")
+    page.versions = [("b", "2")]  # of this run; its one commit has the others, too
+    assert wording_of(page.run(), "Pin", page.proposed()).message == (
+        "Pin a 2, b 2\n\na 1 -> 2\nb 1 -> 2\n"
+    )
+
+
+def test_a_message_says_from_where_a_version_comes_that_was_released_earlier(page: Page) -> None:
+    page.locks([locked("a", "2")], [locked("a", "2")])
+    page.files(
+        {"p.yml": conda("a==1"), "q.yml": conda("a==1.5"), "r.yml": conda("a==2")},
+        {"p.yml": conda("a==2"), "q.yml": conda("a==2"), "r.yml": conda("a==2")},
+    )
+    page.versions = [("a", "2")]
+    message = wording_of(page.run(), "Pin", page.proposed()).message
+    assert message == "Pin a 2\n\na 1, 1.5 -> 2\n"
 
 
 def test_the_verdict_is_never_better_than_what_was_asked(page: Page) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.release.kit import Ran, Repo
+from tests.release.kit import Ran, Repo, everything
 
 PATTERN = {"WHEELSTEP_TAG": "{name}-v{version}"}
 
@@ -81,5 +81,9 @@ def test_a_shallow_clone_says_what_it_cannot_tag(checkout: Repo, origin: Repo) -
 
 @pytest.mark.parametrize("pattern", ["v{version}", "{name} {version}", "{name}-{when}-{version}"])
 def test_patterns_that_are_none(checkout: Repo, pattern: str) -> None:
+    checkout.replace("packages/core/pyproject.toml", '"1.0.0"', '"1.1.0"')
+    checkout.commit()
+    before = everything(checkout)
     ran = checkout.wheelstep("release", extra={"WHEELSTEP_TAG": pattern})
     assert ran.code == 2, ran.said
+    assert everything(checkout) == before

@@ -57,6 +57,13 @@ def test_placeholders_are_filled_in(repo: Repo) -> None:
     )
 
 
+def test_a_message_may_have_a_text_and_trailers_of_its_own(repo: Repo) -> None:
+    text = "Pin {count}\n\nFor the model.\n\nReviewed-by: Bob <bob@example.com>\n"
+    assert message(repo, COMMIT_MESSAGE=text) == (
+        "Pin 2 [skip ci]\n\nFor the model.\n\nReviewed-by: Bob <bob@example.com>"
+    )
+
+
 @pytest.mark.parametrize("text", ["{name}", "{packages.__class__}", "a { b", "{0}", "{packages!r}"])
 def test_what_is_no_placeholder_is_refused(repo: Repo, text: str) -> None:
     ran = repo.wheelstep("release", extra={"WHEELSTEP_COMMIT_MESSAGE": text})

@@ -51,13 +51,17 @@ class Pulls:
                 self.done.append("found")
                 return next(one for one in self.there if one.state == "open"), []
             number = len(self.there) + 1
-            one = PullRequest(number, f"https://host/pull/{number}", "open", "", wish.title)
+            one = PullRequest(number, f"https://host/pull/{number}", "open", "")
             self.there.append(one)
             self.done.append(f"create {number}: {wish.title}")
         return one, []
 
     def update(self, there: PullRequest, wish: PullWish) -> tuple[PullRequest, list[str]]:
         self.done.append(f"update {there.number}: {wish.title}")
+        return there, []
+
+    def make_up(self, there: PullRequest, wish: PullWish) -> tuple[PullRequest, list[str]]:
+        self.done.append(f"make up {there.number}")
         return there, []
 
     def close(self, there: PullRequest, comment: str) -> None:

@@ -167,11 +167,15 @@ def test_what_a_run_that_was_killed_left_undone_of_a_pull_request_is_made_up_for
     host.propose(pin())  # and it was killed here
     [there] = host.server.pulls[host.listed]
     there.title = "By hand"
+    words = "body" if hasattr(there, "body") else "description"
+    long = "Longer than Azure Repos lists. " * 20
+    setattr(there, words, long)
     host.wish = PullWish("", "", labels=("pins",), merge="squash")
     for _ in range(2):
         assert host.propose(pin()).status == "pull-request"
         completes = getattr(there, "auto_merge", "") or getattr(there, "completed_by", "")
         assert (there.title, there.labels, bool(completes)) == ("By hand", ["pins"], True)
+        assert getattr(there, words) == long
     host.server.calls.clear()
     host.propose(pin())
     writing = [one for one in host.server.calls if one.method not in {"GET", "OPTIONS"}]

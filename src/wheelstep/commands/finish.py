@@ -105,10 +105,7 @@ def summary(report: Report) -> str:
             for row in report.connections
         ]
         parts.append("")
-    if report.commit.sha:
-        where = f" on {code(report.commit.branch)}" if report.commit.branch else ""
-        parts += [f"Commit `{report.commit.sha}`{where} ({report.commit.status}).", ""]
-        parts += [f"<{report.commit.url}>", ""] if report.commit.url else ()
+    parts += list(_commit(report))
     parts += list(_registered(report))
     for row in report.definitions:
         if not row.diff:
@@ -152,6 +149,16 @@ def _conclusion(report: Report) -> str:
     if report.checks and report.status != "cancelled":
         return conclusion(report.checks, report.exit_code)
     return verdict(report)
+
+
+def _commit(report: Report) -> Iterator[str]:
+    row = report.commit
+    where = f" on {code(row.branch)}" if row.branch else ""
+    if report.status == row.status == "planned" and where:
+        yield from (f"To be committed{where}.", "")
+    if row.sha:
+        yield from (f"Commit `{row.sha}`{where} ({row.status}).", "")
+        yield from (f"<{row.url}>", "") if row.url else ()
 
 
 def _registered(report: Report) -> Iterator[str]:

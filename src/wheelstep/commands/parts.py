@@ -21,6 +21,7 @@ from wheelstep.stages.building import build
 from wheelstep.stages.definitions import check_place, edits_for, find_definitions, show_edits
 from wheelstep.stages.git_source import with_sources
 from wheelstep.stages.landing import note_commit, wanted_pins
+from wheelstep.stages.proposed import Proposed
 from wheelstep.stages.proving import concerned, merged
 from wheelstep.stages.records import pin_of
 from wheelstep.stages.registering import registered
@@ -35,7 +36,7 @@ from wheelstep.stages.run import Run
 from wheelstep.stages.serving import refuse_nameless
 from wheelstep.stages.survey import survey
 from wheelstep.stages.vendoring import Vendoring
-from wheelstep.stages.wording import Proposed, check_message, wording_of
+from wheelstep.stages.wording import check_message, wording_of
 from wheelstep.stages.work import work_folder
 
 __all__ = ["build_only", "pin", "publish", "rehearse"]

@@ -77,9 +77,12 @@ def _images(report: Report) -> Iterator[str]:
 
 
 def _commit(report: Report) -> Iterator[str]:
+    where = f" on {report.commit.branch}" if report.commit.branch else ""
+    if report.status == report.commit.status == "planned" and where:
+        yield f"\nTo be committed{where}."
     if report.commit.sha:
-        where = f" on {report.commit.branch}" if report.commit.branch else ""
-        yield f"\nCommitted {report.commit.sha[:12]}{where} ({report.commit.status})."
+        done = "Proposed" if report.commit.status == "pull-request" else "Committed"
+        yield f"\n{done} {report.commit.sha[:12]}{where} ({report.commit.status})."
         if report.commit.url:
             yield report.commit.url
 
@@ -112,7 +115,8 @@ def verdict(report: Report) -> str:
     """Return how the run ended, in one sentence."""
     match report.status:
         case "nothing-to-do":
-            why = NOTHING_TO_DO.get(report.command, "everything is released and pinned already")
+            how = "pinned or proposed" if report.commit.status == "pull-request" else "pinned"
+            why = NOTHING_TO_DO.get(report.command, f"everything is released and {how} already")
             return f"Nothing to do: {why}."
         case "planned":
             what = report.command if report.command in {"connect", "promote"} else "a release"

@@ -93,6 +93,11 @@ class AzurePulls:
         with self._refusals(f"pull request {there.number}"):
             return self._brought(self._whole(there.number), wish, [])
 
+    def make_up(self, there: PullRequest, wish: PullWish) -> tuple[PullRequest, list[str]]:
+        """Do what an open pull request lacks of a wish, its words left as they are."""
+        with self._refusals(f"pull request {there.number}"):
+            return self._rest_of(self._whole(there.number), wish, [])
+
     def close(self, there: PullRequest, comment: str) -> None:
         """Abandon an open pull request, with a comment that says why."""
         models = models_of("git")
@@ -152,26 +157,31 @@ class AzurePulls:
             self._at.page(int(one.pull_request_id)),
             STATES.get(str(one.status), "closed"),
             str(commit.commit_id) if commit else "",
-            str(one.title or ""),
-            str(one.description or ""),
         )
 
     def _brought(
         self, there: Any, wish: PullWish, notes: list[str]
     ) -> tuple[PullRequest, list[str]]:
-        """Send what differs, and only that; what is refused of what is beside the text is noted.
+        """Send what differs, and only that.
 
         Args:
             there: It as a whole, no row of a list.
             wish: What it is to be.
             notes: For the user; added to.
         """
-        models = models_of("git")
         number = self._at.read(lambda: self._told(there)).number
         title, body = _title(wish.title), wish.body.strip()
         was = str(there.description or "").replace("\r\n", "\n").strip()
         if (there.title, was) != (title, body):
-            there = self._change(number, models.GitPullRequest(title=title, description=body))
+            words = models_of("git").GitPullRequest(title=title, description=body)
+            there = self._change(number, words)
+        return self._rest_of(there, wish, notes)
+
+    def _rest_of(
+        self, there: Any, wish: PullWish, notes: list[str]
+    ) -> tuple[PullRequest, list[str]]:
+        """Do what of a wish is not the words; what is refused of it is noted."""
+        number = self._at.read(lambda: self._told(there)).number
         self._label(number, wish, notes)
         self._ask_reviewers(there, wish, notes)
         if wish.merge is not None:

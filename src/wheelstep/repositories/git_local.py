@@ -102,8 +102,13 @@ class LocalRepository:
         return done.text.strip()
 
 
-def check_branch(git: Git, branch: str) -> None:
+def check_branch(git: Git, branch: str, option: str = "branch") -> None:
     """Refuse what cannot be the short name of a branch.
+
+    Args:
+        git: Any repository.
+        branch: What is to be one.
+        option: The setting that it comes from.
 
     Raises:
         SettingError: With what was given.
@@ -112,7 +117,7 @@ def check_branch(git: Git, branch: str) -> None:
         raise SettingError(
             f"{branch!r} cannot be the name of a branch.",
             code="bad-branch",
-            cure="Set `branch` to a branch's short name, such as main.",
+            cure=f"Set `{option}` to a branch's short name, such as main.",
         )
 
 

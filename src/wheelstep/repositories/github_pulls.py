@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final, final
 
@@ -69,6 +70,13 @@ class GitHubPulls:
         """Let an open pull request be as wished, as far as it is not; see `PullRequests`."""
         with self._refusals(there.url):
             return self._update(there.number, wish)
+
+    def make_up(self, there: PullRequest, wish: PullWish) -> tuple[PullRequest, list[str]]:
+        """Do what an open pull request lacks of a wish, its words left as they are; see
+        `PullRequests`."""
+        with self._refusals(there.url):
+            found = self._at.rest("GET", f"pulls/{there.number}")
+            return self._rest_of(found, wish, [], new=False)
 
     def close(self, there: PullRequest, comment: str) -> None:
         """Close an open pull request, with a comment that says why; see `PullRequests`."""
@@ -170,7 +178,7 @@ class GitHubPulls:
         merged = wish.merge is not None and complete(self._at, there, wish.merge, notes)
         pull = _pull(there)
         if merged:
-            pull = PullRequest(pull.number, pull.url, "merged", pull.head, pull.title, pull.body)
+            pull = replace(pull, state="merged")
         return pull, notes
 
     # -- labels, reviewers, completion
@@ -331,6 +339,4 @@ def _pull(found: Mapping[str, Any]) -> PullRequest:
         if found.get("merged_at")
         else "closed",
         head=str(found["head"]["sha"]),
-        title=str(found.get("title") or ""),
-        body=str(found.get("body") or ""),
     )

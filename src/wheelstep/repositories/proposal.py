@@ -8,7 +8,7 @@ committed on the branch, the head is the branch's own, and each run adds a commi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import final
 
 from packaging.version import InvalidVersion, Version
@@ -251,10 +251,10 @@ class ProposalRepository:
             return Committed("none", branch=self._branch, notes=(note,))
         # what it says stays as it is; a run that was killed may have left the rest undone, and
         # settings may wish more by now
-        wish = replace(self._wish(wording), title=there.title, body=there.body)
+        wish = self._wish(wording)
         notes: list[str] = []
         if wish.labels or wish.reviewers or wish.merge:
-            there, notes = self._pulls.update(there, wish)
+            there, notes = self._pulls.make_up(there, wish)
         return self._committed(there, head, notes)
 
     def _committed(self, there: PullRequest, head: str, notes: Sequence[str]) -> Committed:

@@ -72,8 +72,6 @@ class PullRequest:
     state: Literal["open", "closed", "merged"]
     head: str
     """Full id of the commit that it proposes, as far as the host has noticed."""
-    title: str = ""
-    body: str = ""
 
 
 def _as_text(text: str) -> str:
@@ -118,6 +116,9 @@ class PullRequests(Protocol):
         Labels and reviewers are added, never taken away; what is a draft or not stays as somebody
         may have changed it; so does a title or a body that is as wished.
         """
+
+    def make_up(self, there: PullRequest, wish: PullWish) -> tuple[PullRequest, list[str]]:
+        """Do what an open pull request lacks of a wish beside its words; see `update`."""
 
     def close(self, there: PullRequest, comment: str) -> None:
         """Close an open pull request, with a comment that says why."""

@@ -121,15 +121,16 @@ def _push(wish: Wish) -> Repository:
 def _pull_request(wish: Wish) -> Repository:
     base = wish.target()
     pull = wish.pull or PullSettings()
-    branch = (pull.branch or f"{OWN_BRANCHES}{base}").removeprefix("refs/heads/")
-    for name in (base, branch):
-        check_branch(wish.git, name)
+    branch = pull.branch or f"{OWN_BRANCHES}{base}"
+    check_branch(wish.git, base)
+    check_branch(wish.git, branch, "pull-request-branch")
     if branch == base:
         raise SettingError(
-            f"`pull-request-branch` is {branch}, which is the branch that the pull request goes to:"
-            " what is on it would be replaced, and in the end the branch be removed.",
+            f"`pull-request-branch` is {branch}, and that is the branch that the pull request goes "
+            "to.",
             code="bad-branch",
-            cure="Leave `pull-request-branch` out, or name a branch that nothing else is on.",
+            cure=f"Leave it out: pull requests come from {OWN_BRANCHES}{base} then. Or name a "
+            "branch that the step has for itself.",
         )
     remote = Remote(
         wish.git,

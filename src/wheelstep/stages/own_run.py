@@ -15,10 +15,10 @@ def started_by_its_own_proposal(run: Run) -> bool:
     branch = run.trigger.branch
     if run.settings.commit != "pull-request" or branch is None or not run.trigger.pushed:
         return False
-    own = (run.settings.committing.branch or "").removeprefix("refs/heads/")
-    if own == (run.settings.branch or branch).removeprefix("refs/heads/"):
+    own = run.settings.committing.branch
+    if own == (run.settings.branch or branch):
         return False  # no branch of its own: that is refused, and not passed over
-    if branch != own and (own or not branch.startswith(OWN_BRANCHES)):
+    if branch != own and (own is not None or not branch.startswith(OWN_BRANCHES)):
         return False
     run.warn(
         "own-proposal",

@@ -17,6 +17,7 @@ from wheelstep.lock import Lock, LockedWheel
 from wheelstep.model import Workspace
 from wheelstep.repositories.interface import carried_by
 from wheelstep.stages.comparing import changes_text
+from wheelstep.stages.proposed import Proposed
 from wheelstep.stages.proposed_commits import commits_between, folder_of, recorded
 from wheelstep.stages.proposed_versions import (
     DefinitionChange,
@@ -26,7 +27,7 @@ from wheelstep.stages.proposed_versions import (
 )
 from wheelstep.stages.readers import readers_of
 from wheelstep.stages.run import Run
-from wheelstep.stages.wording import SHOWN, Proposed, run_url
+from wheelstep.stages.wording import SHOWN, boards_items, run_url
 
 __all__ = ["Body", "body_of"]
 
@@ -165,6 +166,7 @@ def _opening(known: _Known) -> Section:
         f"Pins {named or 'what is released'} in {files}.",
         *([f"**Goes back to an older version of {_names(back, SHOWN)}.**"] if back else ()),
         f"Proposed by {origin}; a newer run brings it up to date.",
+        *([f"Work items: {items}"] if (items := boards_items(known.run)) else ()),
     ]
     return Section("opening", head, always=True)
 

@@ -12,7 +12,7 @@ from packaging.version import InvalidVersion, Version
 from wheelstep.definitions.interface import Kind, Reading
 from wheelstep.errors import StepError
 from wheelstep.lock import FILE, Lock
-from wheelstep.stages.wording import Proposed
+from wheelstep.stages.proposed import Proposed
 
 __all__ = ["DefinitionChange", "VersionChange", "definition_changes", "version_changes"]
 

@@ -83,8 +83,10 @@ def check_tags(run: Run) -> None:
     """Refuse early what could not be tagged, or have a release.
 
     Raises:
-        SettingError: `github-release` without `tag`, or where there is no GitHub.
+        SettingError: A `tag` that makes no names of tags, `github-release` without `tag`, or where
+            there is no GitHub.
     """
+    _names(run, [Release("name", "1.0", "")])
     if not run.settings.committing.release or run.settings.commit not in REMOTE:
         return
     if run.settings.committing.tag is None:
@@ -133,7 +135,7 @@ def _names(run: Run, releases: Sequence[Release]) -> dict[str, Release]:
             raise SettingError(
                 f"{name!r} cannot be the name of a tag.",
                 code="bad-tag",
-                cure="Set `tag` to something like {name}-v{version}.",
+                cure="Set `tag` to something like {name}-v{version}, without blanks.",
             )
     return named
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote
 
-from wheelstep.definitions.interface import Kind
 from wheelstep.errors import SettingError
 from wheelstep.ground.secret import redact
-from wheelstep.lock import FILE, Lock, LockedWheel
-from wheelstep.model import Change
 from wheelstep.repositories.identity import Identity, identity_of, with_trailers
-from wheelstep.repositories.interface import Snapshot, Wording, base_of, carried_by
+from wheelstep.repositories.interface import Wording, carried_by
 from wheelstep.repositories.urls import remote_urls, served_url
+from wheelstep.stages.proposed import Proposed
+from wheelstep.stages.proposed_versions import VersionChange, definition_changes, version_changes
 from wheelstep.stages.run import Run
 
-__all__ = ["SHOWN", "Proposed", "check_message", "filled", "run_url", "wording_of"]
+__all__ = ["SHOWN", "boards_items", "check_message", "filled", "run_url", "wording_of"]
 
 SHOWN: Final = 3
 """How many packages a subject names."""
@@ -31,39 +29,6 @@ VERSION: Final = re.compile(r"[0-9A-Za-z.+!-]{1,80}")
 HOLE: Final = re.compile(rf"[ \t]*{GONE}[ \t]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Proposed:
-    """What a commit or a pull request changes, all in all."""
-
-    on: Snapshot
-    """The head that was decided on."""
-    changes: Sequence[Change]
-    versions: Sequence[tuple[str, str]]
-    """(name, version) of each package that this run releases or pins."""
-    kinds: Sequence[Kind] = ()
-    """The definitions, for who reads them."""
-    directories: Mapping[str, str] = field(default_factory=dict)
-    """Name of a package -> its folder, as far as they are known."""
-    wheels: Sequence[LockedWheel] = ()
-    """Of versions that the record may not have: released earlier, and pinned by name."""
-
-    @property
-    def base(self) -> Snapshot:
-        """What it is held against."""
-        return base_of(self.on)
-
-    def contents(self) -> dict[str, bytes | None]:
-        """Return the files that it changes, as they are with it."""
-        found = {path: self.on.read(path) for path in carried_by(self.on)}
-        return found | {change.path: change.after for change in self.changes}
-
-    def locks(self) -> tuple[Lock, Lock]:
-        """Return the record before and with it."""
-        return Lock.parse(self.base.read(FILE)), Lock.parse(
-            self.contents().get(FILE, self.on.read(FILE))
-        )
-
-
 def wording_of(run: Run, verb: str, proposed: Proposed) -> Wording:
     """Return what is said of a release, or of pins.
 
@@ -72,7 +37,8 @@ def wording_of(run: Run, verb: str, proposed: Proposed) -> Wording:
         verb: "Pin" or "Release".
         proposed: What is committed.
     """
-    settings, versions = run.settings, proposed.versions
+    settings, changed = run.settings, _changed(proposed)
+    versions = _together(proposed, changed)
     shown = ", ".join(f"{name} {version}" for name, version in versions[:SHOWN])
     more = f" and {len(versions) - SHOWN} more" if len(versions) > SHOWN else ""
     title = settings.committing.title
@@ -81,7 +47,7 @@ def wording_of(run: Run, verb: str, proposed: Proposed) -> Wording:
     if settings.commit_message:
         message = filled(settings.commit_message, holes)
     else:
-        lines = _raised(proposed)
+        lines = _raised(proposed, versions, changed)
         message = f"{verb} {shown}{more}" + (f"\n\n{chr(10).join(lines)}\n" if lines else "")
     body = ""
     if (room := run.repository.room) is not None:
@@ -98,11 +64,13 @@ def wording_of(run: Run, verb: str, proposed: Proposed) -> Wording:
 
 
 def check_message(run: Run) -> None:
-    """Refuse a commit message of which nothing would be left, before anything is published.
+    """Refuse a commit message of which nothing would be left, before anything is published; tell
+    settings of pull requests that have no effect.
 
     Raises:
         SettingError: It has nothing but placeholders that are empty here.
     """
+    _say_unused(run)
     text = run.settings.commit_message
     if not text or run.settings.commit == "none" or filled(text, _holes(run, "all", 1)):
         return
@@ -112,6 +80,27 @@ def check_message(run: Run) -> None:
         code="bad-message",
         cure="Let `commit-message` have words of its own, or leave it out.",
     )
+
+
+def _say_unused(run: Run) -> None:
+    """Warn of settings of pull requests where the branch itself is pushed to: whoever wrote them
+    expects a review."""
+    more = run.settings.committing
+    given = {
+        "pull-request-branch": more.branch,
+        "pull-request-title": more.title,
+        "pull-request-labels": more.labels,
+        "pull-request-reviewers": more.reviewers,
+        "pull-request-draft": more.draft,
+        "auto-merge": more.merge,
+    }
+    names = [f"`{name}`" for name, value in given.items() if value]
+    if names and run.settings.commit == "push":
+        run.warn(
+            "no-pull-request",
+            f"`commit` is push: no pull request is opened, and {', '.join(names)} has no effect.",
+            cure="Set `commit` to pull-request, or leave that out.",
+        )
 
 
 def _holes(run: Run, packages: str, count: int) -> dict[str, str]:
@@ -176,17 +165,44 @@ def _blank(hole: re.Match[str]) -> str:
     return " " if hole.start() and hole[0] != GONE and behind not in {"", *".,;:!?)]"} else ""
 
 
-def _raised(proposed: Proposed) -> list[str]:
+def _changed(proposed: Proposed) -> list[VersionChange]:
+    """Return what changes against the base, what others have proposed already included."""
+    locks = proposed.locks()
+    return version_changes(proposed, locks, definition_changes(proposed, locks))
+
+
+def _together(proposed: Proposed, changed: Sequence[VersionChange]) -> list[tuple[str, str]]:
+    """Return the version of each package that the commit is about: that of this run, and those of
+    others that its one commit proposes as well."""
+    versions = list(proposed.versions)
+    if carried_by(proposed.on):
+        known = {name for name, _ in versions}
+        others = {
+            (one.name, one.after)
+            for one in changed
+            if one.name not in known and VERSION.fullmatch(one.after)
+        }
+        versions = sorted([*versions, *others])
+    return versions
+
+
+def _raised(
+    proposed: Proposed, versions: Sequence[tuple[str, str]], changed: Sequence[VersionChange]
+) -> list[str]:
     before, _ = proposed.locks()
     lines = []
-    for name, version in proposed.versions:
+    for name, version in versions:
         known = before.packages.get(name)
         if known is None:
             lines.append(f"{name} {version}, its first release")
-        elif known.version != version:
-            # the record is a file that anyone can edit, and a message may close issues
-            was = f"{known.version} -> " if VERSION.fullmatch(known.version) else "-> "
-            lines.append(f"{name} {was}{version}")
+            continue
+        was = {known.version}
+        if known.version == version:  # released earlier: the definitions know better
+            was = {one.before or "" for one in changed if (one.name, one.after) == (name, version)}
+        # the record is a file that anyone can edit, and a message may close issues
+        shown = ", ".join(sorted(each for each in was if VERSION.fullmatch(each)))
+        if was:
+            lines.append(f"{name} {shown} -> {version}" if shown else f"{name} -> {version}")
     return lines
 
 
@@ -198,16 +214,25 @@ def _is_azure_repos(run: Run) -> bool:
     return any("/_git/" in (served_url(url) or "") for url in urls)
 
 
+def boards_items(run: Run) -> str:
+    """Return the work items as Azure Boards reads them on GitHub, in a commit's message and in the
+    text of a pull request (Azure Boards, "Link GitHub commits, pull requests, branches, and issues
+    to work items"); "" where there are none, and on Azure Repos."""
+    items = run.settings.committing.work_items
+    if not items or _is_azure_repos(run):
+        return ""
+    return ", ".join(f"AB#{number}" for number in items)
+
+
 def _trailers(run: Run) -> tuple[str, list[tuple[str, str]]]:
     """Return what stands above the trailers, and the trailers."""
     more = run.settings.committing
     above, trailers = "", []
-    if more.work_items and _is_azure_repos(run):
+    if items := boards_items(run):
+        trailers.append(("Related-work-items", items))
+    elif more.work_items:
         # its own words have blanks, which no trailer's key may have
         above = f"Related work items: {', '.join(f'#{number}' for number in more.work_items)}"
-    elif more.work_items:
-        items = ", ".join(f"AB#{number}" for number in more.work_items)
-        trailers.append(("Related-work-items", items))
     if more.sign_off:
         given = Identity(*more.author) if more.author else None
         who = identity_of(run.host.name, run.git, given)
