@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -101,28 +101,31 @@ def test_a_reply_that_does_not_come_is_looked_after(
     assert there.world.git(there.bare, "rev-list", "--count", "main") == "2"
 
 
-def test_a_lost_reply_and_a_colleague_on_top(there: Azure) -> None:
-    clone = there.clone("full")
+@pytest.mark.parametrize("options", [(), ("--depth=1",)], ids=["full", "shallow"])
+def test_a_lost_reply_and_a_colleague_on_top(
+    there: Azure, options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clone, colleague = there.clone("clone", *options), there.clone("colleague")
     draft = there.draft(clone, {"conda.yml": NEW})
     way = there.way(clone)
     there.server.trouble("drop-reply", "pushes")
-    original = there.server.take_trouble
+    look = way._remote.look
 
-    def then_a_colleague(call: object) -> object:
-        found = original(call)  # type: ignore[arg-type]
-        if found is None and there.at() != draft.on.head and "By" not in subjects():
-            there.world.git(clone, "fetch", "--quiet", str(there.bare), "main")
-            tree = there.world.git(clone, "rev-parse", "FETCH_HEAD^{tree}")
-            top = there.world.git(clone, "commit-tree", tree, "-p", "FETCH_HEAD", "-m", "By")
-            there.world.git(clone, "push", "--quiet", str(there.bare), f"{top}:main")
-        return found
+    def look_after_a_colleague(*branches: str) -> Mapping[str, str]:
+        if there.at() != draft.on.head and "By" not in subjects():
+            there.world.git(colleague, "fetch", "--quiet", str(there.bare), "main")
+            tree = there.world.git(colleague, "rev-parse", "FETCH_HEAD^{tree}")
+            top = there.world.git(colleague, "commit-tree", tree, "-p", "FETCH_HEAD", "-m", "By")
+            there.world.git(colleague, "push", "--quiet", str(there.bare), f"{top}:main")
+        return look(*branches)
 
     def subjects() -> list[str]:
         return there.world.git(there.bare, "log", "--format=%s", "main").splitlines()
 
-    there.server.take_trouble = then_a_colleague  # type: ignore[method-assign,assignment]
+    monkeypatch.setattr(way._remote, "look", look_after_a_colleague)
     made = way.commit("main", draft, nothing)
-    assert made is not None
+    assert subjects()[:2] == ["By", "Pin"]
+    assert made == there.world.git(there.bare, "rev-parse", "main^")
     assert subjects().count("Pin") == 1
 
 

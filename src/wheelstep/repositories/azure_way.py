@@ -254,21 +254,31 @@ class AzureWay:
         return models.GitPush(commits=[commit], ref_updates=[ref])
 
     def _landed(self, branch: str, draft: Draft) -> str | None:
-        """Return our commit where the branch has it."""
+        """Return our commit where the branch has it, also below what others put on it since."""
         now = self._remote.look(branch).get(branch)
         if now is None or now == draft.on.head:
             return None
-        if not self._remote.here(now):
-            now = self._remote.fetch(branch)
-        listed = self._git.try_(
-            "rev-list", "--first-parent", "--parents", f"--max-count={RECENT}", now
-        )
-        heads = [now, *(line.split(" ")[0] for line in listed.text.splitlines())]
-        for commit in dict.fromkeys(heads):
-            raw = self._git.try_("cat-file", "commit", commit).text.partition("\n\n")[0]
-            if {f"tree {draft.tree}", f"parent {draft.on.head}"} <= set(raw.splitlines()):
-                return commit
-        return None
+        commits = self._since(draft.on.head, now)
+        if commits is None:  # a shallow clone has no history, unless it is asked for
+            commits = self._since(draft.on.head, self._remote.fetch(branch, depth=RECENT)) or {}
+        wanted = f"tree {draft.tree}", f"parent {draft.on.head}"
+        return next((each for each, lines in commits.items() if {*wanted} <= lines), None)
+
+    def _since(self, base: str, head: str) -> dict[str, set[str]] | None:
+        """Return the commits from a branch's head down to another one, not all where they are many,
+        each with the lines that it begins with; None where one of them is not here."""
+        found: dict[str, set[str]] = {}
+        while head != base and len(found) < RECENT:
+            done = self._git.try_("cat-file", "commit", head)
+            if done.code != 0:
+                return None
+            lines = done.text.partition("\n\n")[0].splitlines()
+            found[head] = set(lines)
+            parents = [line.removeprefix("parent ") for line in lines if line[:7] == "parent "]
+            if not parents:
+                break
+            head = parents[0]
+        return found
 
     # -- refs
 
