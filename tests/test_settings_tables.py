@@ -266,3 +266,12 @@ def test_a_branch_may_be_the_whole_of_a_ref(tmp_path: Path) -> None:
     }
     settings = read(tmp_path, environment=whole)
     assert (settings.branch, settings.committing.branch) == ("release/1", "pins")
+
+
+def test_a_repository_is_named_by_its_whole_url(tmp_path: Path) -> None:
+    error = refused(tmp_path, flags={"definition-repository": "acme/environments"})
+    assert "'acme/environments' does not say where" in error.message
+    assert "https://github.com/acme/environments" in error.cure
+    for whole in ("./acme/environments", "../environments", "git@github.com:acme/environments.git"):
+        settings = read(tmp_path, flags={"definition-repository": whole})
+        assert settings.committing.elsewhere == whole

@@ -19,6 +19,9 @@ TAG: Final = ("name", "version")
 HOLE: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 """A placeholder, a doubled brace, or a brace that is neither."""
 
+SHORT: Final = re.compile(r"\w[\w.-]*(/\w[\w.-]*)+")
+"""`owner/name`, as the hosts' own steps take it."""
+
 Reader = Any
 
 
@@ -124,6 +127,12 @@ def _numbers(value: Value | None, texts: Reader) -> tuple[int, ...]:
 
 def _elsewhere(value: Value | None) -> str | None:
     text = text_of(value, "").strip()
+    if value is not None and SHORT.fullmatch(text):
+        raise value.error(
+            f"{text!r} does not say where the repository is.",
+            f"Write its whole URL, such as https://github.com/{text}; a folder beside this one as "
+            f"./{text}.",
+        )
     if value is not None and password_in(text):
         raise value.error(
             f"{without_credentials(text)} is given with a password inside.",

@@ -13,13 +13,19 @@ from tests.rehearsal.made import make_wheel
 from tests.release.kit import Ran, Repo
 from tests.release.samples import CONDA
 from tests.servers.azure_repos import AzureReposServer, azure_repos_server
-from tests.servers.git_http import git
+from tests.servers.git_http import git, refuse_by_status
 from tests.servers.github import GitHubServer, github_server
 from wheelstep.ground.markdown import quiet
 
 TOKEN = "ci-pass-22"
 PULL = {"WHEELSTEP_COMMIT": "pull-request"}
 BRANCH = "wheelstep/main"
+PROTECTED = {
+    "github": "protected branch hook declined",
+    "azure": "TF402455: Pushes to this branch are not permitted; you must use a pull request to "
+    "update this branch.",
+}
+"""The status in which the hosts answer a push by git."""
 NAME = "acme/tools"
 
 
@@ -265,17 +271,23 @@ def test_what_is_merged_leaves_no_branch(world: World) -> None:
     assert world.branches() == ["main"]
 
 
-def test_a_protected_branch_says_the_two_ways_out_and_a_proposal_passes(world: World) -> None:
-    if world.host == "github":
+@pytest.mark.parametrize("way", ["auto", "git"])
+def test_a_protected_branch_says_the_two_ways_out_and_a_proposal_passes(
+    world: World, way: str
+) -> None:
+    if way == "git":
+        refuse_by_status(world.bare, PROTECTED[world.host])
+    elif world.host == "github":
         world.server.protected[world.name, "main"] = "rule"
     else:
         world.server.policies.add((world.name, "main"))
-    ran = world.release()
+    ran = world.release(WHEELSTEP_COMMIT_WITH=way)
     assert ran.code == 5, ran.said
     problem = ran.problem("branch-protected")
+    assert way == "auto" or PROTECTED[world.host] in problem["message"]
     assert "`commit: pull-request`" in problem["cure"]
     assert "bypass" in problem["cure"]
-    done = world.release(**PULL)
+    done = world.release(**PULL, WHEELSTEP_COMMIT_WITH=way)
     assert (done.code, done.report["commit"]["status"]) == (0, "pull-request"), done.said
     assert done.published["acme_core-1.1.0-py3-none-any.whl"] == ["identical"]
 
@@ -302,6 +314,8 @@ def test_labels_reviewers_and_its_own_completion(world: World) -> None:
         keys.insert(0, "Related-work-items")
     else:
         assert "\n\nRelated work items: #12\n\n" in message
+        author = git("log", "-1", "--format=%an <%ae>", BRANCH, cwd=world.bare)
+        assert found[0] == f"Signed-off-by: {author}"
     assert [line.partition(":")[0] for line in found] == keys
     assert found[-1] == f"Wheelstep-Tree: {tree}"
 

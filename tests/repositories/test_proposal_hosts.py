@@ -34,12 +34,15 @@ def host(
 def test_with_nothing_left_the_branch_goes_and_the_pull_request_with_it(host: Proposing) -> None:
     host.propose(pin())
     host.commit("main", MERGED_BY_HAND)
-    assert host.propose(pin()).status == "none"
+    done = host.propose(pin())
+    assert done.status == "none"
+    [note] = done.notes
+    assert f"The branch {BRANCH} is removed." in note
     assert host.branches == ["main"]
     assert set(host.states) <= CLOSED
     assert host.comments() == [GONE]
     # and the next one asks nobody for anything
-    assert host.propose(pin()).status == "none"
+    assert host.propose(pin()) == Committed("none")
     assert host.comments() == [GONE]
 
 

@@ -276,7 +276,6 @@ class AzurePulls:
                 completion_options=models.GitPullRequestCompletionOptions(
                     merge_strategy=strategy,
                     delete_source_branch=True,
-                    transition_work_items=True,
                 ),
             )
             there = self._change(int(there.pull_request_id), change)

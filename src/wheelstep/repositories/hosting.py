@@ -52,6 +52,7 @@ class Hosting:
         token: Secret | None,
         identity: Identity,
         own_author: bool,
+        signs_off: bool = False,
         environment: Mapping[str, str],
         clock: Clock,
     ) -> None:
@@ -64,6 +65,7 @@ class Hosting:
             token: What the host's API is asked with.
             identity: Author and committer.
             own_author: The settings name the author.
+            signs_off: What is committed is signed off by `identity`.
             environment: This process's.
             clock: What waits.
         """
@@ -73,6 +75,7 @@ class Hosting:
         self._token = token
         self._identity = identity
         self._own_author = own_author
+        self._signs_off = signs_off
         self._environment = environment
         self._clock = clock
 
@@ -184,7 +187,7 @@ class Hosting:
 
     def _own_way(self) -> HostWay | None:
         if self._azure is not None:
-            author = self._identity if self._own_author else None
+            author = self._identity if self._own_author or self._signs_off else None
             return AzureWay(self._azure, self._git, self._remote, author)
         return GitHubWay(self._github) if self._github is not None else None
 

@@ -274,13 +274,17 @@ class ProposalRepository:
             return Committed("none")  # somebody's own branch, from which nothing was ever proposed
         if standing.was is not None and not self._way.remove(self._branch, standing.was):
             return None
+        gone = f"Nothing is left to propose: {self._base} has it all."
+        if standing.was is not None:
+            gone += f" The branch {self._branch} is removed."
         if there is None or there.state != "open":
-            return Committed("none")
+            return Committed("none", notes=(gone,) if standing.was is not None else ())
         if self._is_back():
             return None
         self._closed.add(there.number)
         self._pulls.close(there, f"Nothing is left to propose: {code(self._base)} has it all.")
-        return None if self._is_back() else Committed("none")
+        closed = f"{gone} The pull request {there.url} is closed."
+        return None if self._is_back() else Committed("none", notes=(closed,))
 
     def _is_back(self) -> bool:
         """Tell whether another run proposes by the branch meanwhile."""

@@ -46,6 +46,8 @@ class Wish:
     """For basic authentication with the token; None for one that every host takes."""
     given: Identity | None = None
     """Author and committer; None for the host's default."""
+    signs_off: bool = False
+    """The author signs off: a commit of somebody else's would not be signed off."""
     skip_ci: bool = True
     """End the subject of a commit that is pushed with "[skip ci]"."""
     way: WayName = "auto"
@@ -86,6 +88,7 @@ class Wish:
             token=self.token,
             identity=self.identity(),
             own_author=self.given is not None,
+            signs_off=self.signs_off,
             environment=self.environment,
             clock=self.clock or SystemClock(),
         )

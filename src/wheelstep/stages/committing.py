@@ -63,6 +63,7 @@ def repository(run: Run) -> Repository:
         remote=more.elsewhere if run.elsewhere else None,
         token=place.token if place else None,
         given=Identity(*more.author) if more.author else None,
+        signs_off=more.sign_off,
         skip_ci=settings.skip_ci,
         way=more.way,
         pull=PullSettings(
@@ -148,6 +149,7 @@ def source_hosting(run: Run) -> Hosting:
         environment=run.environment,
         token=place.token if place else run.settings.repository_token,
         given=Identity(*more.author) if more.author else None,
+        signs_off=more.sign_off,
         way="auto" if run.elsewhere else more.way,
         clock=run.clock,
     )

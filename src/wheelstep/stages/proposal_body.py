@@ -39,6 +39,7 @@ MOST_LINES: Final = 200
 """Of one diff."""
 MOST_NAMED: Final = 8
 """Definitions, packages or readers in one line."""
+WHOLE: Final = "*Check out with `fetch-depth: 0` (Azure Pipelines: `fetchDepth: 0`).*"
 LINE: Final = Room(240)
 """Characters of one line of a diff."""
 PATH: Final = Room(120)
@@ -354,9 +355,10 @@ def _history(known: _Known, one: VersionChange, *, shallow: bool) -> Iterator[It
         for pair in ((old, new), (new, old))
     )
     if added is None or gone is None:
-        yield Item([since, "", "*The history between them is not in this checkout.*"], (), [""])
+        lacks = "*The history between them is not in this checkout.*"
+        yield Item([since, "", f"{lacks}{f' {WHOLE}' if shallow else ''}"], (), [""])
         return
-    tail = ["*The checkout is shallow: there may be more.*", ""] if shallow else [""]
+    tail = [f"*The checkout is shallow: there may be more.* {WHOLE}", ""] if shallow else [""]
     taken = f"### Commits to {name} that are taken back, from {before} to {code(one.after)}"
     back = one.kind == "rollback" or not added.rows
     for title, commits in ((since, added), (taken, gone)):
