@@ -114,9 +114,9 @@ def test_yaml_names_inputs_and_outputs_that_exist(name: str, workflow: Any) -> N
     if "jobs" in workflow or "steps" in workflow:
         assert ours, f"{name} shows no step of ours"
     names = {row.name for row in OUTPUTS}
-    assert set(re.findall(r"steps\.wheels\.outputs\.([a-z-]+)", str(workflow))) <= names
+    assert set(re.findall(r"\b(?:wheels|plan)\.outputs\.([a-z-]+)", str(workflow))) <= names
     variables = {row.camel for row in OUTPUTS}
-    assert set(re.findall(r"\$\(wheels\.([A-Za-z]+)\)", str(workflow))) <= variables
+    assert set(re.findall(r"(?:\$\(wheels|plan\.plan)\.([A-Za-z]+)", str(workflow))) <= variables
 
 
 def test_toml_examples_name_settings_that_exist() -> None:

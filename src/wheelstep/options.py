@@ -232,6 +232,10 @@ class Output:
 
 OUTPUTS: Final[tuple[Output, ...]] = (
     Output("changed", "`true` when something was published, pinned or committed, else `false`."),
+    Output(
+        "status",
+        "How it ended, as in the report: `done`, `nothing-to-do`, `planned`, `failed` or `cancelled`. Of the command `plan` it is `nothing-to-do` where a release would do nothing.",
+    ),
     Output("packages", "Path of a JSON file: the packages with their versions and wheels."),
     Output("wheels", "Path of a text file: the built or released wheels, one a line."),
     Output(

@@ -71,6 +71,8 @@ def test_exactly_what_was_agreed_to_is_released(checkout: Repo) -> None:
     # the job is run again, as it is
     again = agreed(checkout)
     assert (again.code, again.status) == (0, "nothing-to-do"), again.said
+    # and whoever would have to agree is not asked where there is nothing to do
+    assert checkout.wheelstep("plan", extra=PUSH).status == "nothing-to-do"
 
 
 def move_on(repo: Repo) -> None:

@@ -98,7 +98,7 @@ def test_a_push_to_a_branch(checkout: Repo, url: str, runner: Runner) -> None:
     assert "Acme.Core[fast]==1.1.0" in checkout.git("show", f"{commit}:{CONDA}")
 
     outputs = runner.outputs()
-    assert outputs["changed"] == "true"
+    assert (outputs["changed"], outputs["status"]) == ("true", "done")
     assert outputs["commit"] == commit
     assert outputs["exit-code"] == "0"
     assert outputs["problem-codes"].split() == sorted(set(ran.codes), key=ran.codes.index)
@@ -162,7 +162,8 @@ def test_a_pull_request_only_plans(checkout: Repo, url: str, runner: Runner) -> 
     assert ran.problem("pull-request")["severity"] == "notice"
     assert ran.packages["acme-core"] == "planned"
     assert (everything_but_branch(checkout), origin_head(checkout)) == (before, head)
-    assert runner.outputs()["changed"] == "false"
+    outputs = runner.outputs()
+    assert (outputs["changed"], outputs["status"]) == ("false", "planned")
     assert "## wheelstep release: planned" in runner.summary
     assert "Nothing was changed." in runner.summary
 
@@ -205,7 +206,7 @@ def test_azure_pipelines(checkout: Repo, url: str, tmp_path: Path) -> None:
     commit = origin_head(checkout)
     assert ran.report["commit"]["sha"] == commit
     found = dict(re.findall(r"##vso\[task\.setvariable variable=(\w+)[^\]]*\](.*)", ran.said))
-    assert found["changed"] == "true"
+    assert (found["changed"], found["status"]) == ("true", "done")
     assert found["commit"] == commit
     assert found["exitCode"] == "0"
     assert json.loads(Path(found["report"]).read_text(encoding="utf-8")) == ran.report

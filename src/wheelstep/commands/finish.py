@@ -76,6 +76,7 @@ def _outputs(report: Report, host: Host, environment: Mapping[str, str]) -> None
     ]
     codes = dict.fromkeys(problem.code for problem in report.problems)
     host.output("changed", "true" if report.changed else "false")
+    host.output("status", report.status)
     host.output("packages", str(folder / "packages.json"))
     host.output("wheels", str(folder / "wheels.txt"))
     host.output("environments", json.dumps(environments))
