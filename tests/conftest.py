@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import signal
 import sys
@@ -44,12 +45,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def no_secret_of_another_test() -> Iterator[None]:
     """Forget the secrets of a test after it: what it made one could be a word of another's text."""
-    from wheelstep.ground import secret
+    from wheelstep.ground import secret, transport
 
     known, listeners = set(secret._known), list(secret._listeners)
     yield
+    transport._basic.cache_clear()  # making a header is what makes its value a secret
     secret._known.intersection_update(known)
     secret._listeners[:] = listeners
+
+
+ROUTES_KEPT = (
+    ("wheelstep.ground.azure_devops", "_routes"),
+    ("azure.devops._file_cache", "OPTIONS_CACHE"),
+    ("azure.devops.client", "Client._locations_cache"),
+)
+"""Where a process keeps what hosts said they have: modules and names."""
+
+
+@pytest.fixture(autouse=True)
+def no_routes_of_another_test() -> Iterator[None]:
+    """Forget what servers of Azure DevOps said they have: another may have the same port later."""
+    yield
+    # what no test has imported has nothing to forget, and takes a second to import
+    for module, name in ROUTES_KEPT:
+        if module in sys.modules:
+            operator.attrgetter(name)(sys.modules[module]).clear()
 
 
 @pytest.fixture(scope="session")

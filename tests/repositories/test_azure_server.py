@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.repositories.azure_kit import NAME, azure
 from wheelstep.errors import ServiceRefused
-from wheelstep.ground import azure_devops
 from wheelstep.repositories.azure_repository import AzureAddress
 from wheelstep.repositories.pulls import PullWish
 
@@ -20,10 +18,6 @@ STABLE = "wheelstep/main"
 def test_an_older_server_is_asked_what_it_knows(tmp_path: Path, seed: Path, version: float) -> None:
     with azure(tmp_path, seed) as there:
         there.server.version = version
-        # a server before, at the same port, knew more
-        azure_devops.import_clients("git")
-        vars(sys.modules[azure_devops.CACHE])["OPTIONS_CACHE"].clear()
-        azure_devops._routes.clear()
         clone = there.clone("clone", "--depth=1")
         way = there.way(clone)
         first = way.replace(STABLE, None, there.draft(clone, {"conda.yml": b"1"}), print)
