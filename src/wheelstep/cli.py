@@ -24,6 +24,8 @@ NAMING_VERSIONS = {
     "publish": "copy this released version to the destinations that lack it, without building",
 }
 """Commands that take versions, and what they do with them."""
+LAST_MOMENT = 2.0
+"""Seconds that a stopped run gives its threads; GitHub's runner kills after 10."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -255,6 +257,7 @@ def _finish(
     import os
     import signal
     import threading
+    import time
 
     from wheelstep.commands import finish
     from wheelstep.errors import StepError
@@ -272,10 +275,17 @@ def _finish(
     except StepError as error:  # the log or the report cannot be written
         sys.stderr.write(f"error: {error.message} {error.cure}\n")
         return report.exit_code or error.exit_code
-    if report.status == "cancelled" and threading.active_count() > 1:
-        # a thread that waits for a server would hold the process for a minute
+    if report.status == "cancelled":
+        # what is writing a file is done in a moment, and leaves nothing half written; but a thread
+        # that waits for a server would hold the process for a minute
+        until = time.monotonic() + LAST_MOMENT
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, until - time.monotonic()))
+        sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(report.exit_code)
+        if threading.active_count() > 1:
+            os._exit(report.exit_code)
     return report.exit_code
 
 

@@ -181,8 +181,8 @@ CASES: Mapping[str, Case] = {
     "413: a large file": _too_large,
     "too many versions": _full,
     "429: with a time to wait": _put("token", *[Fault("status", 429, LIMITED)] * 2),
-    "429: with a date": _settings(*[Fault("status", 429, LIMITED_UNTIL)] * 2),
-    "500": _settings(*[Fault("status", 500)] * 2),
+    "429: with a date": _settings(*[Fault("status", 429, LIMITED_UNTIL)] * 4),
+    "500": _settings(*[Fault("status", 500)] * 4),
     "a redirect": _settings(Fault("status", 307, {"Location": "https://other.example/feed"})),
     "no answer of the service": _settings(Fault("status", 200, JSON, b"[1")),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping
@@ -60,6 +62,7 @@ class Web:
     ) -> None:
         self.asked: list[Asked] = []
         self.connections: list[object] = []
+        self.open: list[socket.socket] = []
         waiting = list(answers)
         web = self
 
@@ -70,6 +73,7 @@ class Web:
             def setup(self) -> None:
                 super().setup()
                 web.connections.append(self.client_address)
+                web.open.append(self.connection)
 
             def handle_any(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -110,3 +114,6 @@ class Web:
         self.server.shutdown()
         self.thread.join()
         self.server.server_close()
+        for connection in self.open:  # one that is kept alive would answer for a later server
+            with contextlib.suppress(OSError):  # closed by then
+                connection.shutdown(socket.SHUT_RDWR)

@@ -92,15 +92,15 @@ def test_a_password_reaches_uv_s_environment_and_nothing_else(
         return done
 
     monkeypatch.setattr(uv, "run", watched)
-    make_index(scene.folder / "served/simple", make_wheel(scene.folder / "w", "acme-base", "0.9"))
+    make_index(scene.folder / "served/simple", make_wheel(scene.folder / "w", "acme-behind", "0.9"))
     with serve(scene.folder / "served", ("me", secret)) as server:
         verdict = scene.rehearse(
             f"--extra-index-url {server.url.replace('://', f'://me:{secret}@')}/simple",
-            "acme-base==0.9",
+            "acme-behind==0.9",
         )
         with_settings = scene.rehearse(
             f"--extra-index-url {server.url}/simple",
-            "acme-base==0.9",
+            "acme-behind==0.9",
             credentials=(IndexCredential(server.url, "me", Secret(secret)),),
         )
     assert (verdict.status, with_settings.status) == ("resolved", "resolved")
