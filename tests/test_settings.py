@@ -264,6 +264,14 @@ def test_a_wrong_value_says_where_it_came_from(tmp_path: Path) -> None:
     assert "version, url, bare-url" in error.message
 
 
+def test_a_token_that_is_no_text_is_told_by_its_variable(tmp_path: Path) -> None:
+    error = refused(tmp_path, WHEELSTEP_FEED_TOKEN="half-\udcff-of-it")
+    assert error.message == (
+        "The environment variable WHEELSTEP_FEED_TOKEN: it holds bytes that are no UTF-8."
+    )
+    assert "half" not in error.cure
+
+
 def test_variables_that_are_none(tmp_path: Path) -> None:
     error = refused(tmp_path, WHEELSTEP_FEEDTOKEN="hunter2-hunter2")
     assert "WHEELSTEP_FEED_TOKEN" in error.cure

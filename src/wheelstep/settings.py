@@ -229,7 +229,12 @@ def _beside(directory: Path, value: Value | None) -> Path | None:
 
 def _secret(value: Value | None) -> Secret | None:
     text = text_of(value, "")
-    return Secret(text) if text else None
+    if value is None or not text:
+        return None
+    try:
+        return Secret(text)
+    except SettingError as error:
+        raise value.error("it holds bytes that are no UTF-8.", error.cure) from None
 
 
 def _connection(value: Value | None, environment: Mapping[str, str]) -> ServiceConnection | None:

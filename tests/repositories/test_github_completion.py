@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,22 @@ def test_on_a_branch_with_a_queue_it_goes_into_the_queue(github: AtGitHub) -> No
     github.server.queues.add((NAME, "main"))
     pull = opened(github, PullWish("Up", "Text", merge="squash"))
     assert (pull.state, github.server.queued) == ("open", [1])
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_what_somebody_pushed_meanwhile_is_not_completed(github: AtGitHub, waits: bool) -> None:
+    github.server.waits = waits
+    rehearsed = github.head(STABLE)
+    assert rehearsed is not None
+    wish = PullWish("Up", "Text", merge="squash")
+    pull, notes = github.pulls().create(STABLE, "main", replace(wish, head="0" * 40))
+    assert (pull.state, github.server.pull(NAME, 1).auto_merge) == ("open", "")
+    [note] = notes
+    assert "Somebody has pushed to its branch meanwhile, and that was not rehearsed" in note
+    again, notes = github.pulls().make_up(pull, replace(wish, head=rehearsed))
+    assert notes == []
+    assert again.state == ("open" if waits else "merged")
+    assert github.server.pull(NAME, 1).auto_merge == ("squash" if waits else "")
 
 
 def test_a_base_that_has_just_moved_is_waited_for(github: AtGitHub) -> None:

@@ -40,7 +40,15 @@ def forms(secret: str) -> dict[str, bytes]:
         "in a URL, in lower case": _lower(quote(secret, safe="")).encode(),
         "in a page": html.escape(secret).encode(),
         "in Python": repr(secret)[1:-1].encode(),
+        "hexadecimal": raw.hex().encode(),
+        "hexadecimal, in upper case": raw.hex().upper().encode(),
+        "every byte in percent": "".join(f"%{byte:02X}" for byte in raw).encode(),
+        "every byte in percent, in lower case": "".join(f"%{byte:02x}" for byte in raw).encode(),
     }
+    if secret.isascii():
+        found["UTF-16"] = secret.encode("utf-16-be")[1:]
+    for width in (64, 76):
+        found[f"base64 in lines of {width}"] = base64.b64encode(raw)[:width].rstrip(b"=")
     for offset in range(3):
         # the characters that this secret alone decides, whatever stands before and after it
         text = base64.b64encode(b"?" * offset + raw)

@@ -233,6 +233,8 @@ class _Root:
         self._need(full, "pulls")
         pull = self.state.pull(full, int(number))
         method = AUTO_MERGE_METHODS[input["mergeMethod"]]
+        if input.get("expectedHeadOid", pull.sha) != pull.sha:
+            raise refused("UNPROCESSABLE", "Head sha didn't match expectedHeadOid")
         if not self.state.auto_merge:
             raise refused("UNPROCESSABLE", "Auto merge is not allowed for this repository")
         if method not in self.state.methods:

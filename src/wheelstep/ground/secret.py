@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Final, final
 from urllib.parse import quote, quote_plus, unquote, urlsplit, urlunsplit
 
+from wheelstep.errors import SettingError
+
 __all__ = [
     "Secret",
     "blanked",
@@ -24,13 +26,17 @@ _listeners: list[Callable[[str], None]] = []
 _known: set[str] = set()
 
 _HEX: Final = re.compile("%[0-9A-F]{2}")
+WIDTHS: Final = (64, 76)
+"""Characters of a line of base64 that a tool wraps (RFC 7468, RFC 2045)."""
+SHORTEST_PART: Final = 16
+"""Characters of such a line: a shorter last one says little, and could be a word."""
 SHORTEST_MASKED = 4
 """Shorter values are not masked: they would blank out ordinary text."""
 
 
 def encodings(value: str) -> list[str]:
-    """Return the forms in which a secret could appear in text: plain, URL, base64, JSON, HTML, as
-    Python shows a text."""
+    """Return the forms in which a secret could appear in text: plain, URL, base64, JSON, HTML,
+    hexadecimal, UTF-16, as Python shows a text."""
     raw = value.encode()
     quoted = {quote(value, safe=""), quote(value), quote_plus(value)}
     forms = {
@@ -41,21 +47,33 @@ def encodings(value: str) -> list[str]:
         html.escape(value),
         html.escape(value, quote=False),
         repr(value)[1:-1],
+        raw.hex(),
+        raw.hex().upper(),
+        "".join(f"%{byte:02x}" for byte in raw),
+        "".join(f"%{byte:02X}" for byte in raw),
+        "\0".join(value),
     }
-    in_base64 = {
-        base64.b64encode(raw).decode().rstrip("="),
-        base64.b64encode(b":" + raw).decode().rstrip("="),
-    }
-    # inside a longer text (user:secret) base64 depends on the offset: the whole groups of each
-    for shift in (1, 2):
-        encoded = base64.b64encode(b"\0" * shift + raw)
-        end = -4 if len(encoded) > 8 else None  # noqa: PLR2004 - keep one whole group at least
-        in_base64.add(encoded[4:end].decode())
-    in_base64.add(base64.b64encode(raw[: len(raw) // 3 * 3]).decode())
+    # as a shell on Windows has it (UTF-16), too
+    in_base64 = _in_base64(raw) | _in_base64(value.encode("utf-16-le"))
     # by the alphabet for URLs, too (RFC 4648, 5)
     forms |= in_base64 | {one.replace("+", "-").replace("/", "_") for one in in_base64}
     forms.update(line for line in value.splitlines() if line.strip())
     return sorted((form for form in forms if len(form) >= SHORTEST_MASKED), key=len, reverse=True)
+
+
+def _in_base64(raw: bytes) -> set[str]:
+    whole = base64.b64encode(raw).decode().rstrip("=")
+    forms = {whole, base64.b64encode(b":" + raw).decode().rstrip("=")}
+    for width in WIDTHS:
+        lines = (whole[at : at + width] for at in range(0, len(whole), width))
+        forms.update(line for line in lines if len(line) >= SHORTEST_PART)
+    # inside a longer text (user:secret) base64 depends on the offset: the whole groups of each
+    for shift in (1, 2):
+        encoded = base64.b64encode(b"\0" * shift + raw)
+        end = -4 if len(encoded) > 8 else None  # noqa: PLR2004 - keep one whole group at least
+        forms.add(encoded[4:end].decode())
+    forms.add(base64.b64encode(raw[: len(raw) // 3 * 3]).decode())
+    return forms
 
 
 @final
@@ -65,12 +83,24 @@ class Secret:
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
-        """Register the value for masking, then keep it."""
+        """Register the value for masking, then keep it.
+
+        Raises:
+            SettingError: It holds bytes that are no UTF-8: no service takes those.
+        """
         self._value = value
-        for form in encodings(value):
+        try:
+            forms = encodings(value)
+        except UnicodeEncodeError:
+            raise SettingError(
+                "A token, key or password of this run holds bytes that are no UTF-8.",
+                code="bad-setting",
+                cure="Store it again as it was issued.",
+            ) from None
+        for form in forms:
             if form not in _known:
                 _known.add(form)
-                for listener in _listeners:
+                for listener in _listeners if _is_text(form) else ():
                     listener(form)
 
     def reveal(self) -> str:
@@ -105,10 +135,16 @@ _TOKEN: Final = re.compile(r"(?:gh[a-z]|github_pat|glpat)[_-]\w.*|[A-Za-z0-9]{40
 
 
 def on_new_secret(listener: Callable[[str], None]) -> None:
-    """Call `listener` with every form of every secret, those made before included."""
+    """Call `listener` with every form of every secret that is a text, those made before
+    included."""
     _listeners.append(listener)
-    for form in sorted(_known):
+    for form in sorted(filter(_is_text, _known)):
         listener(form)
+
+
+def _is_text(form: str) -> bool:
+    """Tell UTF-16 apart, as bytes of it are read: no host that is told what to blank takes NUL."""
+    return "\0" not in form
 
 
 def known_forms() -> list[bytes]:

@@ -20,7 +20,7 @@ from wheelstep.errors import ServiceRefused, ServiceUnavailable
 from wheelstep.ground.clock import backoff
 from wheelstep.ground.github import SaysNo
 from wheelstep.repositories.github_repository import GitHubRepository
-from wheelstep.repositories.pulls import Merge
+from wheelstep.repositories.pulls import Merge, PullWish
 
 __all__ = ["complete", "sentence"]
 
@@ -31,7 +31,11 @@ METHODS: Final[Mapping[Merge, str]] = {"merge": "MERGE", "squash": "SQUASH", "re
 NOTHING_TO_WAIT_FOR: Final = re.compile(
     r"in clean status|protected branch rules not configured", re.IGNORECASE
 )
-PASSING: Final = re.compile(r"base branch was modified|in unknown status", re.IGNORECASE)
+MOVED: Final = re.compile(r"head (branch|sha|oid)\b.*(modified|match)", re.IGNORECASE)
+"""What is proposed is another commit, or GitHub has not noticed the latest push yet."""
+PASSING: Final = re.compile(
+    rf"base branch was modified|in unknown status|{MOVED.pattern}", re.IGNORECASE
+)
 """GitHub has not worked out yet how the pull request stands to its base."""
 QUEUE: Final = re.compile(r"merge queue", re.IGNORECASE)
 HINTS: Final = tuple(
@@ -58,6 +62,13 @@ HINTS: Final = tuple(
             "Set `auto-merge` to a way that the repository's settings allow.",
         ),
         (
+            MOVED.pattern,
+            (
+                "Somebody has pushed to its branch meanwhile, and that was not rehearsed. Run it"
+                " again."
+            ),
+        ),
+        (
             r"not accessible by",
             "It takes `permissions: contents: write` and `pull-requests: write`.",
         ),
@@ -67,39 +78,47 @@ HINTS: Final = tuple(
 
 
 def complete(
-    at: GitHubRepository, there: Mapping[str, Any], merge: Merge, notes: list[str]
+    at: GitHubRepository, there: Mapping[str, Any], wish: PullWish, notes: list[str]
 ) -> bool:
     """Let a pull request be merged as soon as the rules allow; True where it is merged now.
+
+    GitHub holds it to the commit that was rehearsed when it is asked; what somebody with the right
+    to write pushes later is merged, too (its docs: only others' pushes switch auto-merge off).
 
     Args:
         at: The repository.
         there: The pull request, as the API has it.
-        merge: How.
+        wish: How (`merge`), and which commit (`head`).
         notes: Gets a sentence for what is not done.
     """
-    method = METHODS.get(merge)
+    if wish.merge is None:
+        return False
+    method = METHODS.get(wish.merge)
     if method is None:
         notes.append(
-            f"The pull request is not set to complete by itself: GitHub has no {merge} merge. It"
-            f" has {', '.join(METHODS)}."
+            "The pull request is not set to complete by itself: GitHub has no "
+            f"{wish.merge} merge. It has {', '.join(METHODS)}."
         )
         return False
     if there.get("auto_merge"):
         return False
-    given = {"pullRequestId": there["node_id"], "mergeMethod": method}
+    head = wish.head or there["head"]["sha"]
+    given = {"pullRequestId": there["node_id"], "mergeMethod": method, "expectedHeadOid": head}
     try:
         _patiently(at, lambda: at.calls.mutation("enablePullRequestAutoMerge", given, ANSWER))
     except SaysNo as no:
         if NOTHING_TO_WAIT_FOR.search(no.said):
-            return _merge(at, there, method, notes)
+            return _merge(at, there, head, method, notes)
         notes.append(f"The pull request is not set to complete by itself: {_advised(no)}")
     except (ServiceRefused, ServiceUnavailable) as error:
         notes.append(f"Whether it completes by itself is not known: {sentence(error.message)}")
     return False
 
 
-def _merge(at: GitHubRepository, there: Mapping[str, Any], method: str, notes: list[str]) -> bool:
-    place, head = f"pulls/{there['number']}", there["head"]["sha"]
+def _merge(
+    at: GitHubRepository, there: Mapping[str, Any], head: str, method: str, notes: list[str]
+) -> bool:
+    place = f"pulls/{there['number']}"
     body = {"sha": head, "merge_method": method.lower()}
     try:
         _patiently(at, lambda: at.rest("PUT", f"{place}/merge", body))
@@ -109,7 +128,7 @@ def _merge(at: GitHubRepository, there: Mapping[str, Any], method: str, notes: l
             if at.rest("GET", place).get("merged_at"):
                 return True
         if QUEUE.search(no.said):
-            _enqueue(at, there, notes)
+            _enqueue(at, there, head, notes)
         else:
             notes.append(f"The pull request was not completed: {_advised(no)}")
     except (ServiceRefused, ServiceUnavailable) as error:
@@ -119,8 +138,8 @@ def _merge(at: GitHubRepository, there: Mapping[str, Any], method: str, notes: l
     return False
 
 
-def _enqueue(at: GitHubRepository, there: Mapping[str, Any], notes: list[str]) -> None:
-    given = {"pullRequestId": there["node_id"], "expectedHeadOid": there["head"]["sha"]}
+def _enqueue(at: GitHubRepository, there: Mapping[str, Any], head: str, notes: list[str]) -> None:
+    given = {"pullRequestId": there["node_id"], "expectedHeadOid": head}
     try:
         at.calls.mutation("enqueuePullRequest", given, ANSWER)
     except SaysNo as no:

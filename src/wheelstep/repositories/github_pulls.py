@@ -175,7 +175,7 @@ class GitHubPulls:
         """Do what of a wish is not the pull request itself; what cannot be done is noted."""
         self._label(there, wish, notes)
         self._ask_for_reviews(there, wish, notes, new=new)
-        merged = wish.merge is not None and complete(self._at, there, wish.merge, notes)
+        merged = complete(self._at, there, wish, notes)
         pull = _pull(there)
         if merged:
             pull = replace(pull, state="merged")

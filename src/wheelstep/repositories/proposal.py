@@ -8,7 +8,7 @@ committed on the branch, the head is the branch's own, and each run adds a commi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 from packaging.version import InvalidVersion, Version
@@ -223,11 +223,12 @@ class ProposalRepository:
             wording: What is said of it.
         """
         there = self._pulls.latest(self._branch, self._base)
+        wish = replace(self._wish(wording), head=head)
         notes: list[str] = []
         if there is None or there.state != "open":
-            there, notes = self._pulls.create(self._branch, self._base, self._wish(wording))
+            there, notes = self._pulls.create(self._branch, self._base, wish)
         elif there.head in {"", head, was}:  # a host may notice a push late
-            there, notes = self._pulls.update(there, self._wish(wording))
+            there, notes = self._pulls.update(there, wish)
         # else another run has gone on from there: what it says of both is not overwritten
         return self._committed(there, head, notes)
 
@@ -251,7 +252,7 @@ class ProposalRepository:
             return Committed("none", branch=self._branch, notes=(note,))
         # what it says stays as it is; a run that was killed may have left the rest undone, and
         # settings may wish more by now
-        wish = self._wish(wording)
+        wish = replace(self._wish(wording), head=head)
         notes: list[str] = []
         if wish.labels or wish.reviewers or wish.merge:
             there, notes = self._pulls.make_up(there, wish)

@@ -34,6 +34,9 @@ class PullWish:
     """Complete it by itself, this way, as soon as the host's rules allow."""
     work_items: tuple[int, ...] = ()
     """Azure Boards ids that are linked; nothing on GitHub."""
+    head: str = ""
+    """Full id of the commit that was rehearsed: what somebody pushes after it is not completed by
+    itself, as far as the host can be held to it. "": whichever is there."""
 
 
 @dataclass(frozen=True, slots=True)
