@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from tests.release.kit import Repo
 from tests.release.samples import CONDA
-from wheelstep.stages.wording import filled, run_url
+from tests.settings_kit import host, read
+from wheelstep.errors import SettingError
+from wheelstep.report import Report
+from wheelstep.stages.run import open_run
+from wheelstep.stages.wording import check_message, filled, run_url
 
 AZURE = {
     "TF_BUILD": "True",
@@ -154,3 +161,17 @@ def test_a_message_that_becomes_empty_is_refused_before_anything_is_done(
     assert (ran.code, ran.codes) == (2, ["bad-message"])
     assert "`commit-message`" in ran.problem("bad-message")["message"]
     assert (ran.published, ran.report["timings"]) == ({}, {})
+
+
+def test_a_proposals_message_is_told_that_it_may_not_skip_checks(tmp_path: Path) -> None:
+    place = Repo.create(tmp_path / "place", {})
+    for text, codes in (("Pin [skip ci]", ["skip-left-out"]), ("Pin", [])):
+        flags = {"commit": "pull-request", "commit-message": text, "publish-to": ["../index"]}
+        settings = read(place.root, flags=flags, environment=place.environment)
+        run = open_run(settings, host(place.environment), place.environment, Report("release"))
+        check_message(run)
+        assert [one.code for one in run.report.problems] == codes
+    settings = replace(settings, commit_message="[no ci]")
+    run = open_run(settings, host(place.environment), place.environment, Report("release"))
+    with pytest.raises(SettingError, match="nothing is left"):
+        check_message(run)

@@ -142,6 +142,11 @@ def clone(hosted: Hosted, request: pytest.FixtureRequest) -> Path:
     return hosted.clone(str(request.param), *options)
 
 
+def test_its_commit_skips_no_checks(hosted: Hosted, pulls: Pulls) -> None:
+    proposed(hosted, hosted.clone("skips"), pulls, pin(), title="Pin [skip ci] acme")
+    assert subjects(hosted) == ["Pin acme"]
+
+
 def test_one_branch_and_one_pull_request(hosted: Hosted, clone: Path, pulls: Pulls) -> None:
     before = hosted.head()
     done = proposed(hosted, clone, pulls, pin())

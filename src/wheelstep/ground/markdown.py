@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from wheelstep.ground.page import Room, shortened
+from wheelstep.ground.skip_tokens import broken
 
 __all__ = ["cell", "code", "fenced", "hushed", "quiet", "table_row", "visible"]
 
@@ -55,11 +56,13 @@ def visible(text: str) -> str:
 
 
 def hushed(text: str) -> str:
-    """Return a text that calls nobody and closes nothing, wherever it is read; it looks the same.
+    """Return a text that calls nobody, closes nothing and skips no pipeline, wherever it is read;
+    it looks the same.
 
     A person that copies it copies a character more where there was something to hush.
     """
-    return CALLS.sub(lambda found: f"{found[0]}{BREAK}", text)
+    calm = CALLS.sub(lambda found: f"{found[0]}{BREAK}", text)
+    return broken(calm, lambda token: f"{token[0]}{BREAK}{token[1:]}")
 
 
 def quiet(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 
 from wheelstep.errors import SettingError
 from wheelstep.ground.git import Git, with_config
+from wheelstep.ground.skip_tokens import SKIP
 
 __all__ = [
     "Identity",
@@ -20,8 +21,6 @@ __all__ = [
     "with_trailers",
 ]
 
-SKIP: Final = "[skip ci]"
-"""The one token that both GitHub Actions and Azure Pipelines obey in a commit message."""
 MARK: Final = "Wheelstep-Tree"
 """A trailer with the tree of the commit: what somebody has changed afterwards has another one."""
 TRAILER: Final = re.compile(r"[A-Za-z0-9-]+[ \t]*:(?!//).*")

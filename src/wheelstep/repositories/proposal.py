@@ -16,6 +16,7 @@ from packaging.version import InvalidVersion, Version
 from wheelstep.ground.git import Git
 from wheelstep.ground.markdown import code
 from wheelstep.ground.page import Room
+from wheelstep.ground.skip_tokens import without_skips
 from wheelstep.lock import FILE, Lock, Locked
 from wheelstep.model import Change
 from wheelstep.repositories.git_way import prove_push
@@ -187,6 +188,8 @@ class ProposalRepository:
         """
         if not isinstance(on, ProposedSnapshot):
             raise TypeError("the snapshot comes from another repository")
+        # a token that skips pipelines: checks that a rule wants would stay pending for ever
+        wording = replace(wording, message=without_skips(wording.message))
         touched = write_blobs(self._git, on, changes)
         standing = on.standing
         if standing.ours:
@@ -208,7 +211,6 @@ class ProposalRepository:
     def _replaced(
         self, standing: _Standing, final: Sequence[Touched], wording: Wording
     ) -> Committed | None:
-        # never a token that skips pipelines: checks that a rule wants would stay pending for ever
         text = full_message(wording.message, skip_ci=False)
         draft = draft_of(self._git, standing.base, final, text, extra=self._remote.extra)
         commit = self._way.replace(self._branch, standing.was, draft, _unnoted)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from wheelstep.errors import SettingError
 from wheelstep.ground.secret import redact
+from wheelstep.ground.skip_tokens import without_skips
 from wheelstep.repositories.identity import Identity, identity_of, with_trailers
 from wheelstep.repositories.interface import Wording, carried_by
 from wheelstep.repositories.urls import remote_urls, served_url
@@ -72,7 +73,18 @@ def check_message(run: Run) -> None:
     """
     _say_unused(run)
     text = run.settings.commit_message
-    if not text or run.settings.commit == "none" or filled(text, _holes(run, "all", 1)):
+    if not text or run.settings.commit == "none":
+        return
+    left = filled(text, _holes(run, "all", 1))
+    if run.settings.commit == "pull-request" and (calm := without_skips(left)) != left:
+        run.warn(
+            "skip-left-out",
+            "`commit-message` has a token that skips pipelines. A pull request's commit never has "
+            "one, since checks that a rule wants would wait for ever: it is left out.",
+            cure="Leave it out of the setting.",
+        )
+        left = calm
+    if left.strip():
         return
     raise SettingError(
         f"`commit-message` is {text!r}, of which nothing is left here: "
