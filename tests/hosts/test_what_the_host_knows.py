@@ -118,6 +118,14 @@ def test_azure_after_another_pipelines_run(branch: str, trigger: Trigger) -> Non
     assert azure(**there).trigger() == trigger
 
 
+def test_azure_says_whose_branch_it_is() -> None:
+    # what triggered the run may be another repository than the pipeline's own
+    whose = "https://acme@dev.azure.com/acme/Train/_git/library"
+    for ref in ("refs/heads/main", "refs/tags/v1"):
+        trigger = azure(BUILD_SOURCEBRANCH=ref, BUILD_REPOSITORY_URI=whose).trigger()
+        assert trigger.repository == whose
+
+
 def test_github_inputs() -> None:
     host = github(INPUT_PUBLISH_TO=" a\nb\n", INPUT_BRANCH=" ", INPUT_DIST="$(x)")
     assert host.input("publish-to") == "a\nb"

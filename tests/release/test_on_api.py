@@ -287,6 +287,7 @@ def test_a_protected_branch_says_the_two_ways_out_and_a_proposal_passes(
     assert way == "auto" or PROTECTED[world.host] in problem["message"]
     assert "`commit: pull-request`" in problem["cure"]
     assert "bypass" in problem["cure"]
+    assert "on GitHub an app or a person can" in problem["cure"]
     done = world.release(**PULL, WHEELSTEP_COMMIT_WITH=way)
     assert (done.code, done.report["commit"]["status"]) == (0, "pull-request"), done.said
     assert done.published["acme_core-1.1.0-py3-none-any.whl"] == ["identical"]
@@ -318,6 +319,8 @@ def test_labels_reviewers_and_its_own_completion(world: World) -> None:
         assert found[0] == f"Signed-off-by: {author}"
     assert [line.partition(":")[0] for line in found] == keys
     assert found[-1] == f"Wheelstep-Tree: {tree}"
+    if world.host == "github":  # what the job's token merges starts no workflow either
+        assert "where it is merged" in ran.problem("checks-not-started")["message"]
 
 
 def test_a_token_of_the_job_goes_to_its_own_host_alone(world: World) -> None:

@@ -89,10 +89,15 @@ class AzurePipelines(CommandHost):
         pipeline's run started it, RESOURCES_TRIGGERINGALIAS and what it says of that run's branch:
         what that one built may be a stranger's, and this one has the secrets.
 
+        BUILD_SOURCEBRANCH is of the repository that BUILD_REPOSITORY_URI names: a pipeline that is
+        triggered by several has checked out the others, too.
+
         Source: Microsoft Learn, "Define resources in YAML", "pipeline resource metadata as
-        predefined variables"; variables are handed on as the agent's VarUtil writes them.
+        predefined variables", and "Check out multiple repositories in your pipeline", "Triggers";
+        variables are handed on as the agent's VarUtil writes them.
         """
         ref = self.environment.get("BUILD_SOURCEBRANCH", "")
+        whose = self.environment.get("BUILD_REPOSITORY_URI", "").strip() or None
         alias = self.environment.get("RESOURCES_TRIGGERINGALIAS", "").upper()
         alias = alias.replace(".", "_").replace(" ", "_")
         before = self.environment.get(f"RESOURCES_PIPELINE_{alias}_SOURCEBRANCH", "")
@@ -101,10 +106,10 @@ class AzurePipelines(CommandHost):
         ):
             return Trigger(branch=None, pull_request=True)
         if ref.startswith("refs/tags/"):
-            return Trigger(branch=None, tag=ref.removeprefix("refs/tags/"))
+            return Trigger(branch=None, tag=ref.removeprefix("refs/tags/"), repository=whose)
         if ref.startswith("refs/heads/"):
             pushed = self.environment.get("BUILD_REASON") in {"IndividualCI", "BatchedCI"}
-            return Trigger(branch=ref.removeprefix("refs/heads/"), pushed=pushed)
+            return Trigger(ref.removeprefix("refs/heads/"), pushed=pushed, repository=whose)
         return Trigger(branch=None)
 
     def job_token(self) -> Secret | None:

@@ -29,6 +29,9 @@ class Trigger:
     """True on a pull request: the step only plans."""
     pushed: bool = False
     """True when a push to the branch started the run: not somebody by hand, nor a schedule."""
+    repository: str | None = None
+    """The URL of the repository that branch or tag is of, where that need not be the one that is
+    checked out."""
 
 
 class Host(Protocol):

@@ -7,7 +7,7 @@ from typing import Final
 
 from wheelstep.errors import CannotHere, ServiceRefused, ServiceUnavailable, StepError
 from wheelstep.ground.secret import redact
-from wheelstep.repositories.spoken import row, spoken
+from wheelstep.repositories.spoken import NOT_THE_JOB, row, spoken
 
 __all__ = ["error_for", "lost_race", "meaning", "quoted"]
 
@@ -54,7 +54,8 @@ ROWS: Final = (
         "branch-protected",
         "{branch} at {remote} is protected, and the rule refused the push: {quote}",
         "Either let the account that pushes bypass the rule, in the branch's protection or policy"
-        " settings, or set `commit: pull-request`, and the same change is proposed instead."
+        f" settings ({NOT_THE_JOB}; on Azure Repos it takes the permission Bypass policies when"
+        " pushing), or set `commit: pull-request`, and the same change is proposed instead."
         " What is published stays, and is not uploaded again.",
     ),
     row(

@@ -22,7 +22,7 @@ from wheelstep.ground.transport import REDIRECTS, Credentials, Response, Transpo
 from wheelstep.repositories.answers import error_for, lost_race, meaning, quoted
 from wheelstep.repositories.urls import served_url
 
-__all__ = ["LARGEST", "AzureAddress", "AzureRepository", "SaysNo"]
+__all__ = ["LARGEST", "AzureAddress", "AzureRepository", "SaysNo", "may_be_one"]
 
 USER: Final = "x-access-token"
 """Azure DevOps takes any user beside a token."""
@@ -127,6 +127,24 @@ class AzureAddress:
         if host.endswith(OLDER):
             return f"{parts.scheme}://{host.removesuffix(OLDER)}.vssps{OLDER}"
         return self.base  # a server has all at one place
+
+
+def may_be_one(url: str, other: str) -> bool:
+    """Tell whether two URLs may be of one repository: it has many addresses, and one name.
+
+    Args:
+        url: As git has it; in one of ssh's forms too.
+        other: Likewise.
+    """
+    found = [AzureAddress.of(each) for each in (url, other)]
+    names = [
+        (at.project, at.repository)
+        if at
+        else ("", each.rstrip("/").replace(":", "/").rpartition("/")[2].removesuffix(".git"))
+        for at, each in zip(found, (url, other), strict=True)
+    ]
+    one, two = [(project.casefold(), name.casefold()) for project, name in names]
+    return one == two
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Final
 
 from wheelstep.errors import Refused, ServiceRefused, ServiceUnavailable, StepError
 
-__all__ = ["Row", "row", "spoken"]
+__all__ = ["NOT_THE_JOB", "Row", "row", "spoken"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,12 @@ def row(pattern: str, kind: type[StepError], code: str, says: str, cure: str) ->
 
 
 PROTECTED: Final = "{branch} at {remote} is protected, and the rule refused the push: {quote}"
+NOT_THE_JOB: Final = (
+    "on GitHub an app or a person can, whose token is `repository-token` then, and the job's own"
+    " token cannot"
+)
+"""Who may bypass rules. GitHub refuses its own Actions among them: "Actor GitHub Actions
+integration must be part of the ruleset source or owner organization"."""
 STAYS: Final = " What is published stays, and is not uploaded again."
 
 ROWS: Final = (
@@ -88,7 +94,7 @@ ROWS: Final = (
         "branch-protected",
         PROTECTED,
         "Set `commit-with: github`: GitHub signs a commit that it makes itself. Or let the account"
-        f" that pushes bypass the rule.{STAYS}",
+        f" that pushes bypass the rule: {NOT_THE_JOB}.{STAYS}",
     ),
     row(
         r"merge queue",
@@ -96,7 +102,7 @@ ROWS: Final = (
         "branch-protected",
         PROTECTED,
         "Set `commit: pull-request`; with `auto-merge` it goes into the queue as soon as the rules"
-        f" allow. Or let the account that pushes bypass the rule.{STAYS}",
+        f" allow. Or let the account that pushes bypass the rule: {NOT_THE_JOB}.{STAYS}",
     ),
     row(
         r"SAML (SSO|enforcement)|single sign.?on",

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from wheelstep.errors import SettingError
 from wheelstep.ground.clock import SystemClock
 from wheelstep.ground.credentials import same_organization
-from wheelstep.ground.secret import Secret
+from wheelstep.ground.secret import Secret, without_credentials
+from wheelstep.hosts.interface import Trigger
 from wheelstep.repositories.credentials import is_http
 from wheelstep.repositories.hosting import Hosting
 from wheelstep.repositories.identity import Identity
@@ -48,9 +49,8 @@ def repository(run: Run) -> Repository:
     place = place_of(run) if mode in REMOTE else None
     if mode in REMOTE and place is None:
         if not run.planning:
-            where = f"the tag {run.trigger.tag}" if run.trigger.tag else "a detached head"
             raise SettingError(
-                f"This run was started by {where}: there is no branch to commit to.",
+                f"This run was started by {_what(run.trigger)}: there is no branch to commit to.",
                 code="no-branch",
                 cure="Set `branch`, for instance to main.",
             )
@@ -73,6 +73,16 @@ def repository(run: Run) -> Repository:
         clock=run.clock,
     )
     return repository_of(mode, wish)
+
+
+def _what(trigger: Trigger) -> str:
+    """Return in words what started a run that has no branch."""
+    if trigger.repository is not None:
+        return (
+            f"another repository, {without_credentials(trigger.repository)}, than the one that is "
+            "checked out"
+        )
+    return f"the tag {trigger.tag}" if trigger.tag else "a detached head"
 
 
 def _check_reads_only(run: Run) -> None:

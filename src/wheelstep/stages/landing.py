@@ -57,8 +57,13 @@ def note_commit(run: Run, done: Committed, changes: Sequence[Change]) -> None:
     if done.status == "pull-request" and changes and run.host.name == "github" and own is None:
         run.warn(
             "checks-not-started",
-            "The pull request was opened with the job's own token: GitHub starts no workflows for "
-            "it, or lets them wait until somebody approves them.",
+            "The pull request was proposed with the job's own token: GitHub lets its workflows "
+            "wait until somebody who may write approves them, or starts none"
+            + (
+                "; and where it is merged by `auto-merge`, none starts on the branch it goes to."
+                if run.settings.committing.merge
+                else "."
+            ),
             cure="Where checks must run, give `repository-token` a token of an app or a person; or "
             "close the pull request and open it again by hand.",
             severity="notice",

@@ -8,7 +8,7 @@ import datetime as dt
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -328,6 +328,20 @@ class Run:
             self.report.timings[name] = self.report.timings.get(name, 0.0) + spent
 
 
+def _of_checkout(git: Git, trigger: Trigger) -> Trigger:
+    """Return what started the run, without a branch or tag that is of another repository than the
+    one that is checked out."""
+    if trigger.repository is None:
+        return trigger
+    from wheelstep.repositories.azure_repository import may_be_one
+    from wheelstep.repositories.urls import remote_urls
+
+    urls = remote_urls(git, trigger.branch or "HEAD")
+    if not urls or any(may_be_one(url, trigger.repository) for url in urls):
+        return replace(trigger, repository=None)
+    return Trigger(branch=None, repository=trigger.repository)
+
+
 def open_run(settings: Settings, host: Host, environment: Mapping[str, str], report: Report) -> Run:
     """Open the repository and find out what started the run.
 
@@ -339,7 +353,7 @@ def open_run(settings: Settings, host: Host, environment: Mapping[str, str], rep
         # everything below asks for what pip is configured with
         environment = {**environment, "PIP_INDEX_URL": settings.public_index}
     git = Git.open(settings.repository, environment)
-    trigger = host.trigger()
+    trigger = _of_checkout(git, host.trigger())
     changing = {"release", "publish", "connect", "pin", "promote", "mirror"}
     on_pull_request = trigger.pull_request and report.command in changing
     run = Run(

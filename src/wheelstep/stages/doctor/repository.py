@@ -14,6 +14,7 @@ from wheelstep.model import Check
 from wheelstep.packages.sources import Rules, uncommitted
 from wheelstep.packages.versions import history_keys, reads_history
 from wheelstep.repositories.protection import NotTold, Protected, Unprotected, protection_of
+from wheelstep.repositories.spoken import NOT_THE_JOB
 from wheelstep.stages.committing import place_of
 from wheelstep.stages.doctor.known import Known, Task
 from wheelstep.stages.landing import check_head_is_shared
@@ -95,9 +96,9 @@ def _protection(known: Known) -> Sequence[Check]:
         "The push is refused after everything is published; the next run does not publish it again."
     )
     cure = (
-        "Let the account that pushes bypass the rule (GitHub: Settings, Rules or Branches; Azure "
-        f"Repos: Branch policies, or Security of the branch), or set `branch` to another one than "
-        f"{branch}."
+        f"Let the account that pushes bypass the rule ({NOT_THE_JOB}; Azure Repos: Bypass policies "
+        "when pushing, in Security of the branch), use `commit: pull-request`, or set `branch` to "
+        f"another one than {branch}."
     )
     found = protection_of(
         place.urls[-1],
