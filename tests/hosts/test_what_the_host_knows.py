@@ -116,6 +116,12 @@ def test_azure_after_another_pipelines_run(branch: str, trigger: Trigger) -> Non
         "RESOURCES_PIPELINE_ANOTHER_SOURCEBRANCH": "refs/pull/1/merge",
     }
     assert azure(**there).trigger() == trigger
+    # a server that does not say which of them it was: none may be of a pull request
+    del there["RESOURCES_TRIGGERINGALIAS"]
+    assert azure(**there).trigger() == PULL_REQUEST
+    assert azure(**there | {"BUILD_REASON": "Manual"}).trigger() == Trigger("main")
+    del there["RESOURCES_PIPELINE_ANOTHER_SOURCEBRANCH"]
+    assert azure(**there).trigger() == trigger
 
 
 def test_azure_says_whose_branch_it_is() -> None:

@@ -278,10 +278,13 @@ def test_killed_while_pushing_then_run_again(hosted: Hosted, world: World) -> No
         ("Host key verification failed.", "host-key"),
         ("remote: Permission to o/r.git denied to bot.", "push-forbidden"),
         ("fatal: write error: No space left on device", "disk-full"),
+        (" ! [remote rejected] main -> main (Internal Server Error)", "remote-unavailable"),
+        (" ! [remote failure] main -> main (remote failed to report status)", "remote-unavailable"),
+        ('remote: Duplicate header: "Authorization"\nfatal: error: 400', "two-credentials"),
         ("fatal: something new", "remote-refused"),
         ("", "remote-refused"),
     ],
-)
+)  # fmt: skip
 def test_wordings_of_hosts_that_are_not_here(text: str, code: str) -> None:
     error = error_for(text, remote="https://h/r", branch="main")
     assert error.code == code

@@ -21,6 +21,13 @@ RULES = "Repository rule violations found\n\n"
         (f"{PUSH}- GITHUB PUSH PROTECTION\nremote: Push cannot contain secrets", "secret-refused",
          4, "revoke it"),
         (f"{RULES}Secret detected in content", "secret-refused", 4, "revoke it"),
+        ("remote: error GH009: Secrets detected! This push failed.", "secret-refused", 4,
+         "revoke it"),
+        (("remote: error: GH007: Your push would publish a private email address.\n ! [remote "
+         "rejected] main -> main (push declined due to email privacy restrictions)"),
+         "author-refused", 5, "noreply"),
+        (("remote: You have exceeded a secondary rate limit. Please wait a few minutes.\nfatal: "
+         "The requested URL returned error: 403"), "rate-limited", 6, "later"),
         ("TF400: VS403654: The push was rejected because it contains one or more secrets.",
          "secret-refused", 4, "revoke it"),
         (("remote: error: GH001: Large files detected.\nremote: error: File x.whl is 120.00 MB; "

@@ -74,6 +74,16 @@ ROWS: Final = (
         "Add the host's key to ~/.ssh/known_hosts first.",
     ),
     row(
+        r"Duplicate header",
+        ServiceRefused,
+        "two-credentials",
+        "{remote} was sent two Authorization headers: git's configuration has more than the one"
+        " that the checkout left: {quote}",
+        "Set `repository-token` (`definition-repository-token` where the definitions are in another"
+        " repository): then one is sent, whatever is configured. Or remove the others:"
+        " `git config --show-origin --get-regexp extraheader` lists them.",
+    ),
+    row(
         r"could not read (Username|Password)|Authentication failed|invalid credentials"
         r"|returned error: 401|Permission denied \(|Invalid username or (password|token)|TF400813",
         ServiceRefused,
@@ -114,7 +124,8 @@ ROWS: Final = (
         r"|early EOF|RPC failed|unexpected disconnect|too slow|empty reply|(recv|send) failure"
         r"|connection was|network is unreachable|no route to host|TLS connect|SSL_|gnutls"
         r"|HTTP/2 stream|proxy CONNECT|server closed|ssh: connect to host|bad gateway"
-        r"|the remote end|kex_exchange|broken pipe|protocol error",
+        r"|the remote end|kex_exchange|broken pipe|protocol error|internal server error"
+        r"|failed to report status",
         ServiceUnavailable,
         "remote-unavailable",
         "{remote} does not answer as it should: {quote}",

@@ -57,7 +57,7 @@ STAYS: Final = " What is published stays, and is not uploaded again."
 
 ROWS: Final = (
     row(
-        r"cannot contain secrets|secret detected in content|push protection|VS403654",
+        r"cannot contain secrets|secrets? detected|push protection|VS403654",
         Refused,
         "secret-refused",
         "{remote} sees a secret in what would be committed, and refuses it: {quote}",
@@ -82,7 +82,15 @@ ROWS: Final = (
         " email validation allows (Project settings, Repositories, Policies).",
     ),
     row(
-        r"TF400733|VS402962|exceeding usage of resource",
+        r"GH007|would publish a private e-?mail|e-?mail privacy restrictions",
+        ServiceRefused,
+        "author-refused",
+        "{remote} takes no commits by this author, whose address is private: {quote}",
+        "Set `commit-author` to an address that may be seen, such as the account's own at"
+        " users.noreply.github.com; or leave it out where GitHub makes the commit.",
+    ),
+    row(
+        r"TF400733|VS402962|exceeding usage of resource|secondary rate limit|API rate limit",
         ServiceUnavailable,
         "rate-limited",
         "{remote} limits how often it may be asked: {quote}",
