@@ -144,6 +144,13 @@ def test_what_github_does_not_wait_for_is_told_with_what_to_do(
     assert advice in note
 
 
+def test_a_queue_takes_it_also_where_auto_merge_is_not_allowed(github: AtGitHub) -> None:
+    github.server.auto_merge = False
+    github.server.queues.add((NAME, "main"))
+    assert opened(github, PullWish("Up", "Text", merge="squash")).state == "open"
+    assert github.server.queued == [1]
+
+
 @pytest.mark.parametrize("part", ["enqueuePullRequest", "enablePullRequestAutoMerge", "/merge"])
 def test_a_service_that_goes_away_costs_the_completion_only(github: AtGitHub, part: str) -> None:
     github.server.waits = False

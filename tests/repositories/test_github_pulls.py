@@ -111,6 +111,17 @@ def test_a_pull_request_is_opened_with_everything_asked_for(github: AtGitHub) ->
     )
 
 
+@pytest.mark.parametrize("wish", [{"labels": ("deps",)}, {"reviewers": ("acme/platform",)}])
+def test_one_that_is_not_known_everywhere_yet_is_waited_for(
+    github: AtGitHub, wish: dict[str, Any]
+) -> None:
+    github.server.unresolved = 2
+    opened(github, PullWish("Update", "Text", **wish))
+    there = github.server.pull(NAME, 1)
+    assert (*there.labels, *there.teams) in {("deps",), ("platform",)}
+    assert github.clock.waits
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_lost_answer_opens_no_second_one(github: AtGitHub, fault: Any) -> None:
     github.server.trouble(fault, "POST /repos/acme/tools/pulls")

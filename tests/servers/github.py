@@ -137,6 +137,8 @@ class GitHubServer(GitServer):
     """How a pull request stands for which nothing required is left to wait: "clean", "unstable"."""
     unlisted: int = 0
     """How many times more pull requests are looked for in a list that is behind."""
+    unresolved: int = 0
+    """How many times more a pull request is asked of whoever has not heard of it yet."""
     locked: set[int] = field(default_factory=set)
     """Numbers of the pull requests whose conversation is locked."""
     passing: int = 0

@@ -134,9 +134,19 @@ def _patch(asked: Asked, found: re.Match[str]) -> tuple[int, Any]:
     return 200, shown(asked.state, asked.repository, pull)
 
 
+def _resolved(asked: Asked, pull: Pull) -> None:
+    """Refuse what comes before a pull request is known everywhere."""
+    if asked.state.unresolved:
+        asked.state.unresolved -= 1
+        message = f"Could not resolve to a node with the global id of 'PR_{pull.number}'."
+        error = {"resource": "Label", "code": "unprocessable", "field": "data", "message": message}
+        raise SaysNo(422, "Validation Failed", errors=[error])
+
+
 def _label(asked: Asked, found: re.Match[str]) -> tuple[int, Any]:
     need(asked, "pulls")
     pull = _one(asked, found)
+    _resolved(asked, pull)
     if any(len(name) > 50 for name in asked.body["labels"]):
         error = {"resource": "Label", "code": "custom", "field": "name",
                  "message": "name is too long (maximum is 50 characters)"}  # fmt: skip
@@ -148,6 +158,7 @@ def _label(asked: Asked, found: re.Match[str]) -> tuple[int, Any]:
 def _request_reviews(asked: Asked, found: re.Match[str]) -> tuple[int, Any]:
     need(asked, "pulls")
     pull, state = _one(asked, found), asked.state
+    _resolved(asked, pull)
     users, teams = asked.body["reviewers"], asked.body["team_reviewers"]
     if pull.author in users:
         raise SaysNo(422, "Review cannot be requested from pull request author.")

@@ -22,7 +22,7 @@ from wheelstep.ground.github import SaysNo
 from wheelstep.repositories.github_repository import GitHubRepository
 from wheelstep.repositories.pulls import Merge, PullWish
 
-__all__ = ["complete", "sentence"]
+__all__ = ["NOT_YET", "complete", "patiently", "sentence"]
 
 ANSWER: Final = "clientMutationId"
 """All that is asked of a mutation's answer."""
@@ -33,16 +33,22 @@ NOTHING_TO_WAIT_FOR: Final = re.compile(
 )
 MOVED: Final = re.compile(r"head (branch|sha|oid)\b.*(modified|match)", re.IGNORECASE)
 """What is proposed is another commit, or GitHub has not noticed the latest push yet."""
+NOT_YET: Final = re.compile(
+    r"could not resolve to a node with the global id of .(PR_|MDExOlB1bGxSZXF1ZXN0)", re.IGNORECASE
+)
+"""A pull request that was opened a moment ago is not known everywhere
+(peter-evans/create-pull-request #4321); ids of old begin with "011:PullRequest" in base64."""
 PASSING: Final = re.compile(
-    rf"base branch was modified|in unknown status|{MOVED.pattern}", re.IGNORECASE
+    rf"base branch was modified|in unknown status|{MOVED.pattern}|{NOT_YET.pattern}", re.IGNORECASE
 )
 """GitHub has not worked out yet how the pull request stands to its base."""
+NOT_ALLOWED: Final = re.compile(r"auto.?merge is not allowed", re.IGNORECASE)
 QUEUE: Final = re.compile(r"merge queue", re.IGNORECASE)
 HINTS: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), hint)
     for pattern, hint in (
         (
-            r"auto.?merge is not allowed",
+            NOT_ALLOWED.pattern,
             'Switch "Allow auto-merge" on in the repository\'s settings, under General.',
         ),
         (
@@ -105,10 +111,16 @@ def complete(
     head = wish.head or there["head"]["sha"]
     given = {"pullRequestId": there["node_id"], "mergeMethod": method, "expectedHeadOid": head}
     try:
-        _patiently(at, lambda: at.calls.mutation("enablePullRequestAutoMerge", given, ANSWER))
+        patiently(at, lambda: at.calls.mutation("enablePullRequestAutoMerge", given, ANSWER))
     except SaysNo as no:
         if NOTHING_TO_WAIT_FOR.search(no.said):
             return _merge(at, there, head, method, notes)
+        if NOT_ALLOWED.search(no.said):
+            # a merge queue takes pull requests all the same (cli/cli #13398)
+            refused: list[str] = []
+            _enqueue(at, there, head, refused)
+            if not refused:
+                return False
         notes.append(f"The pull request is not set to complete by itself: {_advised(no)}")
     except (ServiceRefused, ServiceUnavailable) as error:
         notes.append(f"Whether it completes by itself is not known: {sentence(error.message)}")
@@ -121,7 +133,7 @@ def _merge(
     place = f"pulls/{there['number']}"
     body = {"sha": head, "merge_method": method.lower()}
     try:
-        _patiently(at, lambda: at.rest("PUT", f"{place}/merge", body))
+        patiently(at, lambda: at.rest("PUT", f"{place}/merge", body))
     except SaysNo as no:
         with contextlib.suppress(SaysNo, ServiceRefused, ServiceUnavailable):
             # an attempt whose answer was lost
@@ -149,7 +161,7 @@ def _enqueue(at: GitHubRepository, there: Mapping[str, Any], head: str, notes: l
         notes.append(f"Whether it is in the merge queue is not known: {sentence(error.message)}")
 
 
-def _patiently(at: GitHubRepository, ask: Callable[[], object]) -> None:
+def patiently(at: GitHubRepository, ask: Callable[[], object]) -> None:
     """Ask, and ask again while GitHub does not know yet.
 
     Raises:

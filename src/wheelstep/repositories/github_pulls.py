@@ -17,7 +17,7 @@ from wheelstep.errors import ServiceRefused, ServiceUnavailable, StepError
 from wheelstep.ground.clock import backoff
 from wheelstep.ground.github import LIMITED, SaysNo
 from wheelstep.ground.page import Room, shortened
-from wheelstep.repositories.github_completion import complete, sentence
+from wheelstep.repositories.github_completion import NOT_YET, complete, patiently, sentence
 from wheelstep.repositories.github_repository import GitHubRepository, lacking
 from wheelstep.repositories.pulls import PullRequest, PullWish
 
@@ -221,7 +221,7 @@ class GitHubPulls:
 
         def note(name: str, why: str) -> str:
             hint = ""
-            if "/" in name and NO_TEAMS.search(why):
+            if "/" in name and NO_TEAMS.search(why) and not NOT_YET.search(why):
                 hint = (
                     " The job's own token cannot see teams: give a token as `repository-token` that"
                     " may read the organization's members."
@@ -242,7 +242,7 @@ class GitHubPulls:
         if not names:
             return
         try:
-            do(names)
+            patiently(self._at, lambda: do(names))
         except SaysNo as no:
             if len(names) == 1:
                 notes.append(note(names[0], sentence(no.said)))
