@@ -147,6 +147,12 @@ def test_azure_inputs() -> None:
     with pytest.raises(SettingError, match=r"feedToken is \$\(FEED_PAT\)") as error:
         host.input("feed-token")
     assert error.value.code == "unknown-variable"
+    # a fork's pull request sees no secrets, and is to plan all the same
+    there = {"BUILD_REASON": "PullRequest", "INPUT_FEEDTOKEN": "$(FEED_PAT)"}
+    host = azure(**there, INPUT_BRANCH="$(Branch)")
+    assert host.input("feed-token") is None
+    with pytest.raises(SettingError, match="branch is"):
+        host.input("branch")
 
 
 def test_no_two_options_share_an_input() -> None:
