@@ -241,3 +241,7 @@ def test_a_run_on_the_branch_of_a_proposal_ends_at_once(checkout: Repo, runner: 
     extra = runner.step("refs/heads/wheelstep/main") | {"WHEELSTEP_COMMIT": "pull-request"}
     ran = checkout.release(extra=extra)
     assert (ran.status, ran.codes) == ("nothing-to-do", ["own-proposal"])
+    # where a host makes the commit first, which is gone a moment later
+    extra |= {"GITHUB_REF": "refs/heads/wheelstep-next/20261127T100000Z-0123456789ab"}
+    ran = checkout.release(extra=extra)
+    assert (ran.status, ran.codes) == ("nothing-to-do", ["own-proposal"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wheelstep.repositories.identity import made_by_us
+from wheelstep.repositories.next_branch import NEXT
 from wheelstep.repositories.table import OWN_BRANCHES
 from wheelstep.stages.run import Run
 
@@ -18,7 +19,8 @@ def started_by_its_own_proposal(run: Run) -> bool:
     own = run.settings.committing.branch
     if own == (run.settings.branch or branch):
         return False  # no branch of its own: that is refused, and not passed over
-    if branch != own and (own is not None or not branch.startswith(OWN_BRANCHES)):
+    ours = branch == own or branch.startswith((NEXT, *(() if own else (OWN_BRANCHES,))))
+    if not ours:
         return False
     run.warn(
         "own-proposal",
