@@ -101,8 +101,8 @@ ROWS: Final = (
         ServiceRefused,
         "branch-protected",
         PROTECTED,
-        "Set `commit-with: github`: GitHub signs a commit that it makes itself (an Enterprise Server"
-        " where web commit signing is switched on). Or let the account"
+        "Set `commit-with: github`: GitHub signs a commit that it makes itself (an Enterprise"
+        " Server where web commit signing is switched on). Or let the account"
         f" that pushes bypass the rule: {NOT_THE_JOB}.{STAYS}",
     ),
     row(
