@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.settings_kit import read
 from wheelstep.errors import SettingError
 from wheelstep.ground.secret import Secret
 from wheelstep.hosts import Host, Trigger, host_of
@@ -153,6 +154,20 @@ def test_azure_inputs() -> None:
     assert host.input("feed-token") is None
     with pytest.raises(SettingError, match="branch is"):
         host.input("branch")
+
+
+def test_azure_hands_on_the_name_of_a_variable_that_a_run_does_not_see(tmp_path: Path) -> None:
+    # a script step maps it: env: {WHEELSTEP_FEED_TOKEN: $(FEED_PAT)}
+    feed = "https://pkgs.dev.azure.com/acme/_packaging/f/pypi/simple/"
+    there = {
+        "TF_BUILD": "True",
+        "WHEELSTEP_FEED_TOKEN": "$(FEED_PAT)",
+        "WHEELSTEP_PUBLISH_TO": feed,
+    }
+    with pytest.raises(SettingError, match=r"FEED_TOKEN is \$\(FEED_PAT\)"):
+        read(tmp_path, environment=there)
+    settings = read(tmp_path, environment=there | {"BUILD_REASON": "PullRequest"})
+    assert settings.publish_to[0].token is None
 
 
 def test_no_two_options_share_an_input() -> None:

@@ -142,18 +142,30 @@ class AzurePipelines(CommandHost):
         Raises:
             SettingError: The value is a variable that the pipeline does not have.
         """
-        row = option_named(option)
-        name = row.camel
+        name = option_named(option).camel
         value = self.environment.get(f"INPUT_{name.upper()}", "").strip()
+        return self.seen(option, f"The input {name}", value)
+
+    def seen(self, option: str, where: str, value: str) -> str | None:
+        """Return what is given for an option; None where that is nothing, see `input`.
+
+        Args:
+            option: Its kebab-case name.
+            where: What gives it, at the start of a sentence.
+            value: What it gives.
+
+        Raises:
+            SettingError: As `input`.
+        """
         for line in value.splitlines():
             if UNKNOWN_VARIABLE.fullmatch(line.strip()):
-                if row.kind == "secret" and self.trigger().pull_request:
+                if option_named(option).kind == "secret" and self.trigger().pull_request:
                     return None
                 raise SettingError(
-                    f"The input {name} is {line.strip()}, but the pipeline has no "
+                    f"{where} is {line.strip()}, but the pipeline has no "
                     "variable of that name, or this run may not see it.",
                     code="unknown-variable",
-                    cure="Define the variable, link its variable group, or leave the input out. "
+                    cure="Define the variable, link its variable group, or leave it out. "
                     "Runs from forks see no secret variables.",
                 )
         return value or None
