@@ -158,7 +158,7 @@ def test_azure_inputs() -> None:
 
 def test_azure_hands_on_the_name_of_a_variable_that_a_run_does_not_see(tmp_path: Path) -> None:
     # a script step maps it: env: {WHEELSTEP_FEED_TOKEN: $(FEED_PAT)}
-    feed = "https://pkgs.dev.azure.com/acme/_packaging/f/pypi/simple/"
+    feed = "https://pkgs.dev.azure.com/acme/_packaging/f"
     there = {
         "TF_BUILD": "True",
         "WHEELSTEP_FEED_TOKEN": "$(FEED_PAT)",
