@@ -211,7 +211,9 @@ def test_a_protected_branch_refuses_as_it_does_a_push(
     assert message_of(raised.value) == (
         f"branch-protected: main at {github.url} is protected, and the rule refused the push:"
         f" {said} | Either let the account that pushes bypass the rule, in the branch's protection"
-        " or policy settings, or set `commit: pull-request`, and the same change is proposed"
+        " or policy settings (on GitHub an app or a person can, whose token is `repository-token`"
+        " then, and the job's own token cannot; on Azure Repos it takes the permission Bypass"
+        " policies when pushing), or set `commit: pull-request`, and the same change is proposed"
         " instead."
         " What is published stays, and is not uploaded again."
     )
