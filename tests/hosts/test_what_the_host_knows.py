@@ -36,6 +36,8 @@ PULL_REQUEST = Trigger(branch=None, pull_request=True)
         ("pull_request", "refs/pull/7/merge", PULL_REQUEST),
         ("pull_request_target", "refs/heads/main", PULL_REQUEST),
         ("merge_group", "refs/heads/gh-readonly-queue/main/pr-7-abc", PULL_REQUEST),
+        # the queue's branches are pushed, too, and are not merged yet
+        ("push", "refs/heads/gh-readonly-queue/main/pr-7-abc", PULL_REQUEST),
         ("pull_request_review", "refs/pull/7/merge", PULL_REQUEST),
         ("pull_request_review_comment", "refs/pull/7/merge", PULL_REQUEST),
         ("workflow_dispatch", "refs/tags/v1", Trigger(None, tag="v1")),
@@ -56,8 +58,8 @@ def test_github_trigger(event: str, ref: str, trigger: Trigger) -> None:
     assert github(GITHUB_EVENT_NAME=event, GITHUB_REF=ref).trigger() == trigger
 
 
-def of_run(event: str, head: str = "acme/tools") -> dict[str, object]:
-    run = {"event": event, "head_branch": "main", "head_repository": {"full_name": head}}
+def of_run(event: str, head: str = "acme/tools", branch: str = "main") -> dict[str, object]:
+    run = {"event": event, "head_branch": branch, "head_repository": {"full_name": head}}
     return {"workflow_run": run, "repository": {"full_name": "acme/tools"}}
 
 
@@ -70,6 +72,7 @@ def of_run(event: str, head: str = "acme/tools") -> dict[str, object]:
         ("workflow_run", of_run("pull_request"), PULL_REQUEST),
         ("workflow_run", of_run("pull_request_target"), PULL_REQUEST),
         ("workflow_run", of_run("push", "stranger/tools"), PULL_REQUEST),
+        ("workflow_run", of_run("push", branch="gh-readonly-queue/main/pr-7-abc"), PULL_REQUEST),
         ("issue_comment", {"issue": {"number": 7}}, Trigger("main")),
         ("issue_comment", {"issue": {"number": 7, "pull_request": {"url": "x"}}}, PULL_REQUEST),
         # a push says nothing of pull requests, whatever its document has
@@ -97,6 +100,7 @@ def test_github_events_on_the_main_branch(
         ("PullRequest", "refs/pull/12/merge", PULL_REQUEST),
         ("Manual", "refs/pull/12/merge", PULL_REQUEST),
         ("PullRequest", "refs/heads/main", PULL_REQUEST),
+        ("IndividualCI", "refs/heads/gh-readonly-queue/main/pr-7-abc", PULL_REQUEST),
         ("Manual", "$/TfvcProject", Trigger(None)),
     ],
 )

@@ -16,7 +16,7 @@ from typing import Final
 from wheelstep.errors import CannotHere, SettingError
 from wheelstep.ground.secret import Secret, redact
 from wheelstep.hosts.commands import CommandHost, Dialect, append, escaped
-from wheelstep.hosts.interface import Trigger
+from wheelstep.hosts.interface import BEFORE_MERGE, Trigger
 from wheelstep.options import OUTPUTS
 from wheelstep.options import option as option_named
 
@@ -99,7 +99,7 @@ class AzurePipelines(CommandHost):
         ref = self.environment.get("BUILD_SOURCEBRANCH", "")
         whose = self.environment.get("BUILD_REPOSITORY_URI", "").strip() or None
         if self.environment.get("BUILD_REASON") == "PullRequest" or any(
-            one.startswith("refs/pull/") for one in (ref, *self._before())
+            one.startswith(BEFORE_MERGE) for one in (ref, *self._before())
         ):
             return Trigger(branch=None, pull_request=True)
         if ref.startswith("refs/tags/"):

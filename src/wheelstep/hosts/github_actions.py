@@ -16,7 +16,7 @@ from typing import Any, Final
 from wheelstep.errors import CannotHere
 from wheelstep.ground.secret import Secret, redact
 from wheelstep.hosts.commands import CommandHost, Dialect, append
-from wheelstep.hosts.interface import Trigger
+from wheelstep.hosts.interface import BEFORE_MERGE, Trigger
 
 __all__ = ["DIALECT", "GitHubActions", "cut"]
 
@@ -107,7 +107,7 @@ class GitHubActions(CommandHost):
         if (
             self.environment.get("GITHUB_EVENT_NAME") in PULL_REQUEST_EVENTS
             or self.environment.get("GITHUB_HEAD_REF")
-            or ref.startswith("refs/pull/")
+            or ref.startswith(BEFORE_MERGE)
             or self._is_about_a_pull_request
         ):
             return Trigger(branch=None, pull_request=True)
@@ -131,6 +131,8 @@ class GitHubActions(CommandHost):
                 fork = _inner(run, "head_repository").get("full_name")
                 own = _inner(event, "repository").get("full_name")
                 started = run.get("event")
+                if f"refs/heads/{run.get('head_branch')}".startswith(BEFORE_MERGE):
+                    return True
                 return not started or started in PULL_REQUEST_EVENTS or (fork or own) != own
             case "issue_comment":
                 issue = _inner(self._event(), "issue")

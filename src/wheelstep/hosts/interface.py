@@ -10,10 +10,14 @@ from typing import Final, Literal, Protocol
 from wheelstep.ground.secret import Secret
 from wheelstep.model import Problem
 
-__all__ = ["MARKS", "Advance", "Host", "Mark", "Trigger"]
+__all__ = ["BEFORE_MERGE", "MARKS", "Advance", "Host", "Mark", "Trigger"]
 
 Advance = Callable[[str], None]
 Mark = Literal["ok", "fault", "unknown"]
+BEFORE_MERGE: Final = ("refs/pull/", "refs/heads/gh-readonly-queue/")
+"""How the refs begin that ask whether a change may come in: of pull requests, on either host, and
+of GitHub's merge queue, which pushes branches of its own (its docs, "Managing a merge queue"): that
+is a push to whoever does not leave them out."""
 MARKS: Final[Mapping[Mark, str]] = {"ok": "✓", "fault": "✗", "unknown": "?"}
 
 
