@@ -98,6 +98,10 @@ def put(*steps: str | int, value: Any) -> Callable[[dict[str, Any]], None]:
         (put("released", 0, "wheels", value=[]), "acme-models 3.0 has other wheels"),
         (put("released", 0, "name", value="acme-x"), "acme-x 3.0 is a package here, and is not"),
         (put("copies", value=["x to y"]), "A copy is not in the plan: x to y."),
+        (
+            put("tags", value=[{"name": "v2", "commit": "e" * 40}]),
+            f"A tag is not in the plan: v2 (commit {'e' * 40}).",
+        ),
         (put("definitions", value=[]), "It is in the plan, and is no definition any more."),
         (put("definitions", 1, "path", value="x"), "It is a definition now, and is not in the"),
         (put("definitions", 0, "path", value="x"), "It would be changed, and is not in the plan."),

@@ -31,6 +31,36 @@ ROWS: Final = (
         "Free some disk space, here or on the server, whichever the text names.",
     ),
     row(
+        r"dubious ownership",
+        CannotHere,
+        "dubious-ownership",
+        "git does not trust {remote}, because its folder belongs to another user: {quote}",
+        "Run `git config --global --add safe.directory` with that folder first.",
+    ),
+    row(
+        r"transport '[^']*' not allowed",
+        CannotHere,
+        "transport-not-allowed",
+        "git on this machine is set up not to speak to {remote} in this way: {quote}",
+        "Give the repository by another URL; or allow this kind, with git's setting"
+        " protocol.NAME.allow or the variable GIT_ALLOW_PROTOCOL.",
+    ),
+    row(
+        r"'remote-[^']*' is not a git command|unable to find remote helper",
+        CannotHere,
+        "transport-unknown",
+        "git on this machine does not know the kind of URL that {remote} is: {quote}",
+        "Correct the URL, or install the program that git needs for it.",
+    ),
+    row(
+        r"branch is currently checked out|refusing to update checked out branch",
+        ServiceRefused,
+        "branch-checked-out",
+        "{branch} is checked out in the folder {remote}, and git pushes to no such branch: {quote}",
+        "Push to a bare repository (`git init --bare`), or check another branch out there; or run"
+        " `git config receive.denyCurrentBranch updateInstead` there.",
+    ),
+    row(
         r"TF401027|GenericContribute",
         ServiceRefused,
         "push-forbidden",
@@ -166,7 +196,7 @@ def quoted(text: str) -> str:
     """Return what the remote and git said, in one line, without secrets and decoration."""
     lines: list[str] = []
     for line in re.sub(r"(\w+://)[^/\s@']*@", r"\1", redact(text)).splitlines():
-        plain = re.sub(r"^(remote|fatal|error|hint): ?", "", line.split("\r")[-1]).strip()
+        plain = re.sub(r"^(?:(?:remote|fatal|error|hint): ?)+", "", line.split("\r")[-1]).strip()
         if plain and not line.startswith("hint:") and plain not in lines:
             lines.append(plain)
     whole = " / ".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -48,9 +49,11 @@ def repository(run: Run) -> Repository:
     place = place_of(run) if mode in REMOTE else None
     if mode in REMOTE and place is None:
         if not run.planning:
-            where = f"the tag {run.trigger.tag}" if run.trigger.tag else "a detached head"
+            why = "The checkout is on no branch (a detached head)"
+            if run.trigger.tag:
+                why = f"This run was started by the tag {run.trigger.tag}"
             raise SettingError(
-                f"This run was started by {where}: there is no branch to commit to.",
+                f"{why}: there is no branch to commit to.",
                 code="no-branch",
                 cure="Set `branch`, for instance to main.",
             )
@@ -60,7 +63,7 @@ def repository(run: Run) -> Repository:
         host=run.host.name,
         environment=run.environment,
         branch=place.branch if place else settings.branch,
-        remote=more.elsewhere if run.elsewhere else None,
+        remote=_url_elsewhere(run) if run.elsewhere else None,
         token=place.token if place else None,
         given=Identity(*more.author) if more.author else None,
         signs_off=more.sign_off,
@@ -157,7 +160,7 @@ def source_hosting(run: Run) -> Hosting:
 
 
 def _elsewhere(run: Run) -> Place:
-    url = run.settings.committing.elsewhere or ""
+    url = _url_elsewhere(run)
     asked = rewritten_url(run.definition_git, url)
     token = run.settings.committing.elsewhere_token or _job_token(run, (asked,))
     branch = run.settings.branch
@@ -175,6 +178,14 @@ def _elsewhere(run: Run) -> Place:
         )
         branch = remote.main_branch()
     return Place(branch.removeprefix("refs/heads/"), (url,), token)
+
+
+def _url_elsewhere(run: Run) -> str:
+    """Return where the other repository is; a folder is named from this repository's root, and our
+    clone of it lies somewhere else."""
+    where = run.settings.committing.elsewhere or ""
+    is_url = ":" in where.replace("\\", "/").partition("/")[0]
+    return where if is_url else os.path.normpath(run.git.directory / where)
 
 
 def _job_token(run: Run, urls: tuple[str, ...]) -> Secret | None:
