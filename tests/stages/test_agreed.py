@@ -226,6 +226,14 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert [one.name for one in path.parent.iterdir()] == ["plan.json"]
 
 
+def test_a_folder_is_no_plan_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    folder = tmp_path / "plan"
+    folder.mkdir()
+    with pytest.raises(SettingError, match="which is a folder"):
+        write_plan(SAMPLE, folder)
+    assert list(tmp_path.iterdir()) == [folder]
+
+
 def test_a_plan_changed_by_hand_is_none(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     write_plan(SAMPLE, path)
