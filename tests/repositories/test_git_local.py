@@ -26,6 +26,7 @@ def test_reads_the_commit_byte_for_byte(world: World, checkout: Path) -> None:
     assert head.paths() == sorted(FILES)
     assert head.read_many([*FILES, "link.yml", "none.yml", "linked/x"]) == FILES
     assert head.read("link.yml") is None
+    assert head.links() == {"link.yml": "conda.yml", "linked": "envs"}
     assert head.read("untracked.yml") is None
     assert head.head == world.git(checkout, "rev-parse", "HEAD")
     assert "Begin, Ada" in head.describe()
