@@ -272,6 +272,15 @@ def test_a_repository_is_named_by_its_whole_url(tmp_path: Path) -> None:
     error = refused(tmp_path, flags={"definition-repository": "acme/environments"})
     assert "'acme/environments' does not say where" in error.message
     assert "https://github.com/acme/environments" in error.cure
-    for whole in ("./acme/environments", "../environments", "git@github.com:acme/environments.git"):
+    for none in ("environments", "-x", "https://", "file:///"):
+        error = refused(tmp_path, flags={"definition-repository": none})
+        assert f"{none!r} does not say where" in error.message
+    for whole in (
+        "./acme/environments",
+        "../environments",
+        "..\\environments",
+        "git@github.com:acme/environments.git",
+        "file:///x",
+    ):
         settings = read(tmp_path, flags={"definition-repository": whole})
         assert settings.committing.elsewhere == whole

@@ -180,7 +180,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("pull-request-draft", "Open pull requests as drafts.", "switch", "off", COMMITTING),
     Option("auto-merge", "Let the host complete the pull request, this way, once its rules allow: auto-merge on GitHub, auto-complete on Azure Repos (which alone has `semi-linear`).", "choice",
            "`off`", COMMITTING, choices=("off", "merge", "squash", "rebase", "semi-linear")),
-    Option("definition-repository", "The repository with the definitions, where it is another one: its URL.", "text", "this one",
+    Option("definition-repository", "The repository with the definitions, where it is another one: its URL, or a folder.", "text", "this one",
            DEFINING, placeholder="URL"),
     _secret("definition-repository-token", "The token to read and to change that other repository with.",
             "what git is configured with", DEFINING),

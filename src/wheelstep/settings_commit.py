@@ -20,6 +20,8 @@ HOLE: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 """A placeholder, a doubled brace, or a brace that is neither."""
 
 SHORT: Final = re.compile(r"\w[\w.-]*(/\w[\w.-]*)+")
+WHERE: Final = re.compile(r"(?!\w+:/*$)(?:.*[:/\\]|\.)", re.DOTALL)
+"""A URL with something behind its scheme, or a folder that is no mere name."""
 """`owner/name`, as the hosts' own steps take it."""
 
 Reader = Any
@@ -130,8 +132,14 @@ def _elsewhere(value: Value | None) -> str | None:
     if value is not None and SHORT.fullmatch(text):
         raise value.error(
             f"{text!r} does not say where the repository is.",
-            f"Write its whole URL, such as https://github.com/{text}; a folder beside this one as "
-            f"./{text}.",
+            f"Write its whole URL, such as https://github.com/{text}; a folder below this "
+            f"repository's root as ./{text}.",
+        )
+    if value is not None and text and not WHERE.match(text):
+        raise value.error(
+            f"{text!r} does not say where the repository is.",
+            "Write its whole URL, or a folder: from this repository's root, such as "
+            "../environments, or its whole path.",
         )
     if value is not None and password_in(text):
         raise value.error(

@@ -77,6 +77,15 @@ def test_a_pattern_that_chooses_nothing_is_an_error(pattern: str, said: str) -> 
         found(FILES, pattern)
 
 
+@pytest.mark.parametrize("pattern", ["requirements.txt", "*.txt", "e.yml", "aml.yml"])
+def test_a_pointer_of_lfs_is_no_definition_without_packages(pattern: str) -> None:
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+    named = f"$schema: {SCHEMA}\nname: e\nversion: 1\nconda_file: e.yml".encode()
+    with pytest.raises(DefinitionUnresolvable, match="Git LFS keeps this file") as caught:
+        found({"requirements.txt": pointer, "aml.yml": named, "e.yml": pointer}, pattern)
+    assert caught.value.code == "definition-in-lfs"
+
+
 def test_a_file_that_was_asked_for_must_be_readable() -> None:
     with pytest.raises(DefinitionUnresolvable) as caught:
         found(FILES, "docs/note.txt")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -97,6 +98,13 @@ def test_a_release_commits_there_and_leaves_this_repository_alone(two: Two) -> N
     again = two.repo.release(extra=two.settings)
     assert again.status == "nothing-to-do"
     assert len(two.subjects()) == 3
+
+
+def test_a_folder_is_named_from_this_repositorys_root(two: Two) -> None:
+    folder = os.path.relpath(two.bare, two.repo.root)
+    plain = {"WHEELSTEP_DEFINITION_REPOSITORY": folder, "WHEELSTEP_COMMIT": "push"}
+    ran = two.repo.wheelstep("plan", extra=plain)
+    assert (ran.code, ran.definition(CONDA)["status"]) == (0, "changed"), ran.said
 
 
 def test_only_what_is_read_is_fetched(two: Two) -> None:

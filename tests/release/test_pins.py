@@ -9,12 +9,20 @@ import pytest
 
 from tests.release.kit import Repo, contents, everything, pip_download, served
 from tests.release.samples import AZUREML, CONDA, REQUIREMENTS
+from wheelstep.commands.released import named_versions, one_of_each
 from wheelstep.destinations.layout import path_of
+from wheelstep.errors import SettingError
 from wheelstep.stages.definitions import MANY
 
 CORE = "acme_core-1.0.0-py3-none-any.whl"
 FEATURES = "acme_features-2.0.0-py2.py3-none-any.whl"
 MODELS = "acme_models-3.0.0-py2.py3-none-any.whl"
+
+
+def test_two_versions_of_one_package_are_refused() -> None:
+    one_of_each(named_versions(["acme-core==1.0", "Acme_Core==1.0.0", "acme-models==1"]))
+    with pytest.raises(SettingError, match=r"Both acme-core==1.0 and acme-core==2.0 are"):
+        one_of_each(named_versions(["acme-core==1.0", "acme.core==2.0"]))
 
 
 def test_extras_markers_comments_and_spelling_survive(monorepo: Repo) -> None:

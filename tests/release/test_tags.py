@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
+from unittest.mock import Mock
 
 import pytest
 
 from tests.release.kit import Ran, Repo, everything
+from wheelstep.errors import ServiceRefused
+from wheelstep.repositories.answers import meaning
+from wheelstep.repositories.way import Way
+from wheelstep.stages.tagging import tag_at
 
 PATTERN = {"WHEELSTEP_TAG": "{name}-v{version}"}
 
@@ -63,6 +70,7 @@ def test_a_tag_that_is_there_never_moves(checkout: Repo, origin: Repo) -> None:
 
 
 def test_a_commit_that_stays_here_has_its_tags_here(checkout: Repo, origin: Repo) -> None:
+    checkout.git("config", "tag.gpgSign", "true")
     checkout.release(extra=PATTERN | {"WHEELSTEP_COMMIT": "local"})
     assert set(tags(checkout)) == {
         "acme-core-v1.0.0", "acme-features-v2.0.0", "acme-models-v3.0.0"
@@ -77,6 +85,21 @@ def test_a_shallow_clone_says_what_it_cannot_tag(checkout: Repo, origin: Repo) -
     ran = shallow.release(extra=PATTERN | {"WHEELSTEP_COMMIT": "push"})
     assert set(ran.codes) == {"folder-not-served", "tag-not-made"}
     assert tags(origin) == {}
+
+
+def test_a_rule_for_tags_is_not_mended_by_a_pull_request() -> None:
+    def refused(code: str) -> ServiceRefused:
+        error = meaning(code, quote="GH013", remote="https://x", branch="the tag v1")
+        way = cast("Way", SimpleNamespace(tag=Mock(side_effect=error)))
+        with pytest.raises(ServiceRefused, match="https://x") as caught:
+            tag_at(way, "v1", "c" * 40)
+        return caught.value
+
+    protected = refused("branch-protected")
+    assert protected.code == "tag-protected"
+    assert "the tag v1 at https://x is protected" in protected.message
+    assert "pull-request" not in protected.cure
+    assert refused("push-forbidden").code == "push-forbidden"
 
 
 @pytest.mark.parametrize("pattern", ["v{version}", "{name} {version}", "{name}-{when}-{version}"])

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.repositories.conftest import Hosted, World
+from tests.repositories.conftest import ME, Hosted, World
 from tests.repositories.support import NoWait, change, pin, propose_once
 from tests.repositories.test_git_push import advance_remote
 from tests.servers.git_http import Fault, GitServer, refuse_by_hook, refuse_by_status
-from wheelstep.errors import ServiceRefused, ServiceUnavailable
+from wheelstep.errors import CannotHere, ServiceRefused, ServiceUnavailable, SettingError
 from wheelstep.repositories.answers import error_for
+from wheelstep.repositories.git_way import GitWay
 from wheelstep.repositories.interface import Committed, Wording
 from wheelstep.repositories.land import land
+from wheelstep.repositories.objects import write_blobs
+from wheelstep.repositories.way import draft_of
 
 TF402455 = (
     "TF402455: Pushes to this branch are not permitted;"
@@ -44,7 +47,9 @@ GH013 = (
         (TF402455, "branch-protected", "you must use a pull request"),
         ("protected branch hook declined", "branch-protected", "protected branch"),
         (TF401027, "push-forbidden", "'GenericContribute'"),
-        ("branch is currently checked out", "remote-refused", "currently checked out"),
+        ("branch is currently checked out", "branch-checked-out", "currently checked out"),
+        ("no such luck", "remote-refused", "no such luck"),
+        ("unpacker error", "remote-cannot-store", "unpacker error"),
     ],
 )
 def test_reasons_in_the_status_line(hosted: Hosted, reason: str, code: str, quoted: str) -> None:
@@ -54,7 +59,7 @@ def test_reasons_in_the_status_line(hosted: Hosted, reason: str, code: str, quot
         propose_once(hosted.push_repository(clone))
     assert caught.value.code == code
     assert quoted in caught.value.message
-    assert "main" in caught.value.message or code == "remote-refused"
+    assert "main" in caught.value.message or code.startswith("remote-")
     assert hosted.commits() == ["Begin"]
     assert hosted.world.git(clone, "status", "--porcelain", "--branch") == "## main...origin/main"
 
@@ -73,6 +78,20 @@ def test_reasons_told_by_a_hook(hosted: Hosted, lines: tuple[str, ...]) -> None:
     assert "bypass" in error.cure
     # somebody the rule lets through
     assert isinstance(propose_once(hosted.push_repository(clone, "admin")), Committed)
+
+
+def test_a_name_that_another_is_in_the_way_of_is_no_lost_race(hosted: Hosted) -> None:
+    clone = hosted.clone("clone")
+    hosted.world.git(hosted.bare, "branch", "wheelstep", "main")
+    repository = hosted.push_repository(clone)
+    head = repository.snapshot()
+    git = hosted.world.open(clone)
+    touched = write_blobs(git, head, [change(head, "conda.yml", b"x\n")])
+    draft = draft_of(git, head, touched, "Pin")
+    way = GitWay(git, repository._remote, ME, NoWait())
+    with pytest.raises(SettingError, match="'refs/heads/wheelstep' exists") as caught:
+        way.replace("wheelstep/main", None, draft, lambda _: None)
+    assert caught.value.code == "name-taken"
 
 
 def test_azures_wording_of_a_lost_race(hosted: Hosted) -> None:
@@ -110,6 +129,31 @@ def test_wrong_password_and_none(hosted: Hosted, user: str | None) -> None:
         hosted.push_repository(clone, user, password="wrong-password").snapshot()
     assert caught.value.code == "not-authenticated"
     assert hosted.url in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("config", "url", "code", "quoted"),
+    [
+        ("protocol.file.allow=never", "{bare}", "transport-not-allowed", "'file' not allowed"),
+        ("protocol.allow=always", "nothing://x/y", "transport-unknown", "remote-nothing"),
+        ("safe.directory=", "{bare}", "dubious-ownership", "dubious ownership"),
+    ],
+)
+def test_what_git_on_this_machine_does_not_do_is_no_answer_of_the_remote(
+    hosted: Hosted, config: str, url: str, code: str, quoted: str
+) -> None:
+    clone = hosted.clone("clone")
+    key, _, value = config.partition("=")
+    hosted.world.git(clone, "config", key, value)
+    hosted.world.git(clone, "remote", "set-url", "origin", url.format(bare=hosted.bare))
+    if code == "dubious-ownership":
+        # as git's own tests have it (t0033): the folder counts as another user's
+        hosted.world.environment["GIT_TEST_ASSUME_DIFFERENT_OWNER"] = "1"
+        hosted.world.git(clone, "config", "--global", "safe.directory", str(clone))
+    with pytest.raises(CannotHere) as caught:
+        hosted.push_repository(clone).snapshot()
+    assert caught.value.code == code
+    assert quoted in caught.value.message
 
 
 def test_no_such_repository(hosted: Hosted) -> None:

@@ -26,6 +26,7 @@ def test_reads_the_commit_byte_for_byte(world: World, checkout: Path) -> None:
     assert head.paths() == sorted(FILES)
     assert head.read_many([*FILES, "link.yml", "none.yml", "linked/x"]) == FILES
     assert head.read("link.yml") is None
+    assert head.links() == {"link.yml": "conda.yml", "linked": "envs"}
     assert head.read("untracked.yml") is None
     assert head.head == world.git(checkout, "rev-parse", "HEAD")
     assert "Begin, Ada" in head.describe()
@@ -131,6 +132,14 @@ def test_a_held_branch_is_waited_for_not_broken(world: World, checkout: Path) ->
     assert isinstance(propose_once(world.local(checkout)), Committed)
 
 
+def test_a_lock_that_a_dead_git_left_is_no_lost_race(world: World, checkout: Path) -> None:
+    (checkout / ".git/refs/heads/main.lock").touch()
+    with pytest.raises(CannotHere, match=r"refs/heads/main\.lock") as caught:
+        land(world.local(checkout), pin(), "Pin", clock=NoWait())
+    assert caught.value.code == "branch-locked"
+    assert status(world, checkout) == ""
+
+
 def test_a_busy_index_stops_before_the_branch_moves(world: World, checkout: Path) -> None:
     before = world.git(checkout, "rev-parse", "HEAD")
     (checkout / ".git/index.lock").touch()
@@ -150,11 +159,13 @@ def test_a_file_that_cannot_be_written_takes_everything_back(world: World, check
     (checkout / ".git/info/attributes").write_text("tool.sh filter=broken\n")
     repository = world.local(checkout)
     head = repository.snapshot()
-    changes = [change(head, "conda.yml", b"x\n"), change(head, "tool.sh", b"y\n")]
+    new = Change("a/new.txt", None, b"z\n")
+    changes = [new, change(head, "conda.yml", b"x\n"), change(head, "tool.sh", b"y\n")]
     with pytest.raises(CannotHere, match="smudge filter"):
         repository.propose(changes, on=head, wording=Wording("Pin"))
     (checkout / ".git/info/attributes").unlink()
     assert world.git(checkout, "rev-parse", "HEAD") == head.head
+    assert not (checkout / "a/new.txt").exists()
     assert (checkout / "conda.yml").read_bytes() == FILES["conda.yml"]
     assert world.git(checkout, "diff", "--cached", "--name-only") == ""
 

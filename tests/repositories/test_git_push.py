@@ -183,6 +183,9 @@ def test_which_remote(hosted: Hosted, world: World) -> None:
         assert caught.value.code == code
         assert "ci-pass-22" not in str(caught.value)
     world.git(clone, "config", "--unset", "branch.main.remote")
+    world.git(clone, "config", "remote.origin.url", "")
+    with pytest.raises(SettingError, match="origin of this repository has an empty URL"):
+        hosted.push_repository(clone)
     world.git(clone, "remote", "remove", "origin")
     assert isinstance(propose_once(hosted.push_repository(clone), after=b"y\n"), Committed)
     world.git(clone, "remote", "remove", "upstream")

@@ -39,6 +39,7 @@ def test_reads_what_lies_on_disk(world: World, checkout: Path) -> None:
     (checkout / "conda.yml").write_bytes(b"later\n")
     assert head.read("conda.yml") == b"on disk\r\n"
     assert head.read_many(["conda.yml", "windows.txt"]) == {"conda.yml": b"on disk\r\n"}
+    assert head.links() == {"link.yml": "conda.yml", "linked": "envs"}
     commit = world.git(checkout, "rev-parse", "HEAD")
     assert head.is_ancestor(commit, commit) is True
     assert str(checkout) in head.describe()

@@ -98,6 +98,10 @@ def put(*steps: str | int, value: Any) -> Callable[[dict[str, Any]], None]:
         (put("released", 0, "wheels", value=[]), "acme-models 3.0 has other wheels"),
         (put("released", 0, "name", value="acme-x"), "acme-x 3.0 is a package here, and is not"),
         (put("copies", value=["x to y"]), "A copy is not in the plan: x to y."),
+        (
+            put("tags", value=[{"name": "v2", "commit": "e" * 40}]),
+            f"A tag is not in the plan: v2 (commit {'e' * 40}).",
+        ),
         (put("definitions", value=[]), "It is in the plan, and is no definition any more."),
         (put("definitions", 1, "path", value="x"), "It is a definition now, and is not in the"),
         (put("definitions", 0, "path", value="x"), "It would be changed, and is not in the plan."),
@@ -220,6 +224,14 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert digest == digest_of(SAMPLE) == read_plan(path, "plan.json").digest
     assert json.loads(path.read_text())["digest"] == digest
     assert [one.name for one in path.parent.iterdir()] == ["plan.json"]
+
+
+def test_a_folder_is_no_plan_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    folder = tmp_path / "plan"
+    folder.mkdir()
+    with pytest.raises(SettingError, match="which is a folder"):
+        write_plan(SAMPLE, folder)
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_a_plan_changed_by_hand_is_none(tmp_path: Path) -> None:

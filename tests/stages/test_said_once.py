@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+
 from wheelstep.commands.finish import summary
-from wheelstep.commands.show import gathered
+from wheelstep.commands.show import gathered, show
+from wheelstep.hosts import host_of
 from wheelstep.model import Problem, Severity
 from wheelstep.rehearsal.interface import Verdict
-from wheelstep.report import Report
+from wheelstep.report import Report, TagRow
 from wheelstep.stages.rehearsing import verdict_lines
 
 
@@ -35,6 +38,16 @@ def test_the_page_says_it_once_and_the_report_keeps_each() -> None:
     assert summary(report).count("has no pip") == 1
     assert "b.yml:3, c.yml:3, d.yml:3" in summary(report)
     assert len(report.document()["problems"]) == 4
+
+
+def test_tags_are_told_where_they_are_new() -> None:
+    tags = [TagRow("a-v1", "c" * 40, "created"), TagRow("b-v1", "d" * 40, "unchanged")]
+    report = Report("release", status="done", tags=tags)
+    out = io.StringIO()
+    show(report, host_of({}, out, io.StringIO()))
+    line = f"tag a-v1: created, at {'c' * 12}"
+    assert [one for one in out.getvalue().splitlines() if "-v1" in one] == [line]
+    assert f"- {line}" in summary(report).splitlines()
 
 
 def test_many_verdicts_that_are_alike_are_one_line_and_failures_a_line_each() -> None:

@@ -12,6 +12,7 @@ from wheelstep.commands.show import (
     gathered,
     promoted_to,
     show,
+    tags_made,
     verdict,
     visible,
 )
@@ -160,6 +161,8 @@ def _commit(report: Report) -> Iterator[str]:
     if row.sha:
         yield from (f"Commit `{row.sha}`{where} ({row.status}).", "")
         yield from (f"<{row.url}>", "") if row.url else ()
+    if made := [f"- {cell(line)}" for line in tags_made(report)]:
+        yield from (*made, "")
 
 
 def _registered(report: Report) -> Iterator[str]:

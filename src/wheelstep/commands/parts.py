@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from wheelstep.commands.released import Named, files_of, named_versions, version_of
+from wheelstep.commands.released import Named, files_of, named_versions, one_of_each, version_of
 from wheelstep.definitions.plan import Edits
 from wheelstep.destinations.interface import Destination, writes_pages
 from wheelstep.errors import SettingError
@@ -79,6 +79,7 @@ def pin(run: Run, released: Sequence[str]) -> None:
         StepError: As the stages say.
     """
     wanted = named_versions(released)
+    one_of_each(wanted)
     _check_settings(run)
     pins, fresh = _published(run, wanted) if wanted else _latest(run)
     if run.settings.pin == "git":

@@ -11,7 +11,8 @@ from wheelstep.destinations.interface import Destination
 from wheelstep.errors import SettingError
 from wheelstep.model import Listed
 
-__all__ = ["Named", "files_of", "named_versions", "not_released", "version_of"]
+__all__ = ["Named", "files_of", "named_versions", "not_released",
+           "one_of_each", "version_of"]  # fmt: skip
 
 Named = tuple[str, Version]
 """A package's normalised name, and a version of it."""
@@ -29,6 +30,22 @@ def named_versions(texts: Sequence[str]) -> list[Named]:
         SettingError: One is something else.
     """
     return list(dict.fromkeys(_named(text) for text in texts))
+
+
+def one_of_each(named: Sequence[Named]) -> None:
+    """Refuse two versions of one package: a definition has room for one.
+
+    Raises:
+        SettingError: With both.
+    """
+    known: dict[str, Version] = {}
+    for name, version in named:
+        if known.setdefault(name, version) != version:
+            raise SettingError(
+                f"Both {name}=={known[name]} and {name}=={version} are to be pinned.",
+                code="bad-setting",
+                cure="Name one version of each package.",
+            )
 
 
 def _named(text: str) -> Named:

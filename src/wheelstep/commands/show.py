@@ -11,7 +11,8 @@ from wheelstep.model import Problem
 from wheelstep.report import PackageRow, PublishedRow, Report
 from wheelstep.stages.comparing import changes_text
 
-__all__ = ["changed_images", "gathered", "promoted_to", "show", "verdict", "visible"]
+__all__ = ["changed_images", "gathered", "promoted_to", "show", "tags_made", "verdict",
+           "visible"]  # fmt: skip
 
 NOTHING_TO_DO: Final = {
     "connect": "the workspaces have it as it is wanted",
@@ -35,7 +36,7 @@ def show(report: Report, host: Host) -> None:
         for name, before, now, where in row.raised():
             registered = f", registered in {', '.join(where)}" if where else ""
             host.say(f"{row.path}: {name} {before} -> {now}{registered}")
-    for line in (*_images(report), *_commit(report)):
+    for line in (*_images(report), *_commit(report), *tags_made(report)):
         host.say(line)
     if report.command == "release" and report.status == "done" and not report.definitions:
         host.say(
@@ -85,6 +86,13 @@ def _commit(report: Report) -> Iterator[str]:
         yield f"\n{done} {report.commit.sha[:12]}{where} ({report.commit.status})."
         if report.commit.url:
             yield report.commit.url
+
+
+def tags_made(report: Report) -> Iterator[str]:
+    """Yield a line for each tag that is new, or would be."""
+    for row in report.tags:
+        if row.status != "unchanged":
+            yield f"tag {row.name}: {row.status}, at {row.commit[:12]}"
 
 
 def _package(package: PackageRow, width: int) -> list[str]:

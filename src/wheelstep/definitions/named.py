@@ -25,7 +25,8 @@ def conda_file_missing(path: str, named: Named) -> DefinitionUnresolvable:
         f"The environment names the conda file `{named.text}`, which is not in the "
         "repository at that place.",
         code="conda-file-missing",
-        cure="The path is relative to the environment's own file; commit the file.",
+        cure="The path is relative to the environment's own file; commit the file. A symbolic link"
+        " is not followed: name the file that it leads to.",
         file=path,
         line=named.line,
     )

@@ -99,5 +99,6 @@ def _nothing(pattern: str, plain: str, paths: Sequence[str]) -> SettingError:
     return SettingError(
         f"The option `definitions` names `{pattern}`, and no tracked file is that.{hint}",
         code="definition-not-found",
-        cure="Paths are relative to the repository's root; `git ls-files` lists what is tracked.",
+        cure="Paths are relative to the repository's root; `git ls-files` lists what is tracked. Of"
+        " a symbolic link name what it leads to; files of a submodule are another repository's.",
     )

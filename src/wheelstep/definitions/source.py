@@ -16,6 +16,8 @@ from wheelstep.errors import DefinitionUnresolvable, Refused
 __all__ = ["Source", "decode", "leave_out", "refuse_secrets", "without_secrets"]
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/"
+"""How the file begins that git keeps in the place of one in LFS (git-lfs, docs/spec.md)."""
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 
@@ -82,10 +84,20 @@ def decode(path: str, data: bytes) -> Source:
     """Decode a definition; the same one again gives the same object, whose comparison is free.
 
     Raises:
-        DefinitionUnresolvable: It is not UTF-8; with the line and the offset of the first wrong
-            byte.
+        DefinitionUnresolvable: It is in Git LFS; or not UTF-8, with the line and the offset of the
+            first wrong byte.
     """
     mark = _BYTE_ORDER_MARK if data.startswith(_BYTE_ORDER_MARK) else b""
+    if data.startswith(_LFS_POINTER):
+        raise DefinitionUnresolvable(
+            "Git LFS keeps this file: the repository has a pointer to it alone, which cannot be "
+            "edited in its place.",
+            code="definition-in-lfs",
+            cure="Take it out of LFS: in .gitattributes a line for its path with `-filter`, then "
+            "`git add --renormalize` with that path.",
+            file=path,
+            line=1,
+        )
     try:
         return Source(path, data[len(mark) :].decode(), mark)
     except UnicodeDecodeError as error:

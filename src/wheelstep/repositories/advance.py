@@ -61,6 +61,8 @@ class Advanced:
     """Paths of files that the user has changed: they lie on disk as they were."""
     staged: tuple[str, ...] = ()
     """Those of `left` of which the index too has a version of the user's, and keeps it."""
+    held: bool = False
+    """It did not move because another git holds it."""
 
 
 def advance(
@@ -104,9 +106,9 @@ def advance(
         ):
             if tree:
                 _bring_along(tree, touched, places)
-    except BranchMoved:
+    except BranchMoved as error:
         raise_if_asked()
-        return Advanced(moved=False)
+        return Advanced(moved=False, held=error.held)
     return Advanced(moved=True, left=left, staged=staged)
 
 
@@ -217,12 +219,15 @@ def _bring_along(tree: Git, touched: Sequence[Touched], places: Mapping[str, Pla
             if each.new is None:
                 _take_away(tree.directory, each.path)
     except StepError:
-        # the branch does not move, so the files go back to where it is
-        _set_index(tree, [(each.path, each.old) for each in ours], places, width)
-        _check_out(tree, [each.path for each in written if each.old])
+        # the branch does not move, so the files go back to where it is; the first error is the one
+        # to tell, and one file that cannot go back keeps no other from it
         for each in written:
             if each.old is None:
-                (tree.directory / each.path).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    (tree.directory / each.path).unlink(missing_ok=True)
+        with contextlib.suppress(StepError):
+            _set_index(tree, [(each.path, each.old) for each in ours], places, width)
+            _check_out(tree, [each.path for each in written if each.old])
         raise
 
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from wheelstep.errors import CannotHere, ServiceRefused, ServiceUnavailable, StepError
+from wheelstep.errors import (
+    CannotHere,
+    ServiceRefused,
+    ServiceUnavailable,
+    SettingError,
+    StepError,
+)
 from wheelstep.ground.secret import redact
 from wheelstep.repositories.spoken import NOT_THE_JOB, row, spoken
 
@@ -18,6 +24,9 @@ LOST: Final = re.compile(
 """The branch moved between our look and our push. Azure Repos: TF401028 "The reference ... has
 already been updated by another client"."""
 
+IN_THE_WAY: Final = r"exists; cannot create|directory file conflict|refname conflict"
+"""A name that is taken by a folder of names, or the other way round: no race, and it stays so."""
+
 LONGEST_QUOTE: Final = 1200
 """Characters of the remote's own words that an error repeats."""
 
@@ -29,6 +38,52 @@ ROWS: Final = (
         "disk-full",
         "git ran out of disk space while talking to {remote}: {quote}",
         "Free some disk space, here or on the server, whichever the text names.",
+    ),
+    row(
+        IN_THE_WAY,
+        SettingError,
+        "name-taken",
+        "{branch} cannot be at {remote} beside what is there: {quote}",
+        "Where there is a branch or tag `x`, none can be called `x/y`, nor the other way round:"
+        " delete or rename the one that is there, or choose another name (`pull-request-branch`,"
+        " `tag`).",
+    ),
+    row(
+        r"dubious ownership",
+        CannotHere,
+        "dubious-ownership",
+        "git does not trust {remote}, because its folder belongs to another user: {quote}",
+        "Run `git config --global --add safe.directory` with that folder first.",
+    ),
+    row(
+        r"transport '[^']*' not allowed",
+        CannotHere,
+        "transport-not-allowed",
+        "git on this machine is set up not to speak to {remote} in this way: {quote}",
+        "Give the repository by another URL; or allow this kind, with git's setting"
+        " protocol.NAME.allow or the variable GIT_ALLOW_PROTOCOL.",
+    ),
+    row(
+        r"'remote-[^']*' is not a git command|unable to find remote helper",
+        CannotHere,
+        "transport-unknown",
+        "git on this machine does not know the kind of URL that {remote} is: {quote}",
+        "Correct the URL, or install the program that git needs for it.",
+    ),
+    row(
+        r"branch is currently checked out|refusing to update checked out branch",
+        ServiceRefused,
+        "branch-checked-out",
+        "{branch} is checked out in the folder {remote}, and git pushes to no such branch: {quote}",
+        "Push to a bare repository (`git init --bare`), or check another branch out there; or run"
+        " `git config receive.denyCurrentBranch updateInstead` there.",
+    ),
+    row(
+        r"unpacker error|remote unpack failed|unable to create temporary object directory",
+        ServiceRefused,
+        "remote-cannot-store",
+        "{remote} could not store what was pushed: {quote}",
+        "Whoever runs the server looks for a full disk, or a folder that git may not write there.",
     ),
     row(
         r"TF401027|GenericContribute",
@@ -136,7 +191,7 @@ ROWS: Final = (
 
 def lost_race(reason: str) -> bool:
     """Tell whether a refusal means that the branch has moved: look again, decide again."""
-    return LOST.search(reason) is not None
+    return LOST.search(reason) is not None and re.search(IN_THE_WAY, reason) is None
 
 
 def error_for(text: str, *, remote: str, branch: str) -> StepError:
@@ -178,7 +233,7 @@ def quoted(text: str) -> str:
     """Return what the remote and git said, in one line, without secrets and decoration."""
     lines: list[str] = []
     for line in re.sub(r"(\w+://)[^/\s@']*@", r"\1", redact(text)).splitlines():
-        plain = re.sub(r"^(remote|fatal|error|hint): ?", "", line.split("\r")[-1]).strip()
+        plain = re.sub(r"^(?:(?:remote|fatal|error|hint): ?)+", "", line.split("\r")[-1]).strip()
         if plain and not line.startswith("hint:") and plain not in lines:
             lines.append(plain)
     whole = " / ".join(lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, final
 
-from wheelstep.errors import SettingError
+from wheelstep.errors import CannotHere, SettingError
 from wheelstep.ground.git import Git
 from wheelstep.model import Change
 from wheelstep.repositories.advance import Advanced, advance
@@ -14,6 +14,9 @@ from wheelstep.repositories.interface import Committed, Snapshot, Wording
 from wheelstep.repositories.objects import GitSnapshot, build_commit, tree_with, write_blobs
 
 __all__ = ["LocalRepository", "as_git_snapshot", "check_branch", "left_alone"]
+
+PATIENCE: Final = 8
+"""How often in a row a branch may be held by another git: each time is longer than one needs."""
 
 
 @final
@@ -37,6 +40,7 @@ class LocalRepository:
         self._branch = branch
         self._identity = identity
         self._skip_ci = skip_ci
+        self._held = 0
 
     def prove(self) -> None:
         """Find out whether the branch is there.
@@ -76,7 +80,8 @@ class LocalRepository:
 
         Raises:
             Refused: A path leads out of the repository, or is no regular file.
-            CannotHere: Disk full, or another git is busy with the index.
+            CannotHere: Disk full, or another git is busy with the index, or, each time that it was
+                tried, with the branch.
         """
         head = as_git_snapshot(on)
         text = full_message(wording.message, skip_ci=self._skip_ci)
@@ -87,6 +92,15 @@ class LocalRepository:
         text = marked(text, tree)
         commit = build_commit(self._git, head, tree, message=text, identity=self._identity)
         done = advance(self._git, head.branch, old=head.head, new=commit, touched=touched)
+        self._held = self._held + 1 if done.held else 0
+        if self._held == PATIENCE:
+            raise CannotHere(
+                f"Another git holds the branch {head.branch} in {self._git.directory}, or died "
+                f"there: there is a file refs/heads/{head.branch}.lock (or HEAD.lock).",
+                code="branch-locked",
+                cure="Wait until it is done and run again; or, when no git runs there, delete that"
+                " file in the repository's git folder.",
+            )
         if not done.moved:
             return None
         return Committed("local", sha=commit, branch=head.branch, notes=left_alone(done))

@@ -224,10 +224,12 @@ class PushRepository:
         except StepError as error:
             return (f"The commit is pushed, but your branch could not follow: {error.message}",)
         if not done.moved:
-            names = ", ".join(done.left) or "the branch"
+            why = f"you have changed {', '.join(done.left)}"
+            if not done.left:
+                why = "another git holds it" if done.held else "it has moved meanwhile"
             note = (
-                f"The commit is pushed; your branch {self._branch} stays where it was, because you"
-                f" have changed {names}. Run `git pull` when you are ready."
+                f"The commit is pushed; your branch {self._branch} stays where it was, because"
+                f" {why}. Run `git pull` when you are ready."
             )
             return (note,)
         # the user's own record of the remote, if it was up to date, as a push by hand would

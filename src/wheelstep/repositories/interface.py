@@ -50,6 +50,9 @@ class Snapshot(Protocol):
     def paths(self) -> Sequence[str]:
         """Return all tracked regular files, sorted, ignored and submodule content left out."""
 
+    def links(self) -> Mapping[str, str]:
+        """Return all tracked symbolic links with where they lead to, relative to their folder."""
+
     def is_ancestor(self, older: str, newer: str) -> bool | None:
         """Tell whether commit `older` is `newer` or an ancestor of it; None where the history at
         hand cannot tell (shallow, unknown commit)."""

@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 REGULAR: Final = frozenset({"100644", "100755"})
+LINK: Final = "120000"
 COMMIT_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
@@ -168,6 +169,17 @@ class GitSnapshot:
     def paths(self) -> Sequence[str]:
         """Return all regular files of the commit, sorted."""
         return sorted(path for path, entry in self.entries.items() if entry.is_regular)
+
+    def links(self) -> Mapping[str, str]:
+        """Return the symbolic links of the commit with where they lead to."""
+        found = {path: one.oid for path, one in self.entries.items() if one.mode == LINK}
+        if self._bring and found:
+            self._bring([*found.values()])
+        texts = read_blobs(self._git, [*found.values()], extra=self.extra)
+        return {
+            path: text.decode("utf-8", "surrogateescape")
+            for path, text in zip(found, texts, strict=True)
+        }
 
     def is_ancestor(self, older: str, newer: str) -> bool | None:
         """Tell whether `older` is `newer` or an ancestor of it; None where that is not known."""

@@ -20,6 +20,11 @@ MOVED: Final = ("but expected", "unable to resolve reference", "File exists", "r
 class BranchMoved(Exception):
     """The branch is not, or no longer, where it was expected; nothing was changed."""
 
+    @property
+    def held(self) -> bool:
+        """Whether another git holds the lock, or has died with it."""
+        return "File exists" in str(self)
+
 
 @contextlib.contextmanager
 def branch_held(git: Git, branch: str, *, old: str, new: str, reason: str) -> Iterator[None]:

@@ -386,8 +386,14 @@ def _own_settings(git: Git, name: str) -> list[tuple[str, str]]:
             # the first of several: a commit cannot be compared and swapped in two places at once
             first.setdefault(part, value)
     found = [(f"remote.{OURS}.{part}", value) for part, value in first.items()]
-    if "url" in first:
+    if first.get("url"):
         return found
+    if "url" in first:
+        raise SettingError(
+            f"The remote {name} of this repository has an empty URL.",
+            code="no-remote",
+            cure=f"Set it with `git remote set-url {name} URL`.",
+        )
     if "://" in name or "/" in name or ":" in name or Path(name).exists():
         if password_in(name):
             raise SettingError(

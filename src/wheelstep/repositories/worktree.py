@@ -16,7 +16,7 @@ from wheelstep.ground.git import Git
 from wheelstep.lock import FILE
 from wheelstep.model import Change
 from wheelstep.repositories.interface import Committed, Snapshot, Wording
-from wheelstep.repositories.objects import REGULAR, History
+from wheelstep.repositories.objects import LINK, REGULAR, History
 from wheelstep.repositories.paths import check_path
 
 __all__ = ["WorkTree", "WorkTreeSnapshot"]
@@ -37,12 +37,24 @@ class WorkTreeSnapshot:
     @cached_property
     def tracked(self) -> frozenset[str]:
         """The regular files that the index names."""
-        found: set[str] = set()
+        return frozenset(path for path, mode in self._modes.items() if mode in REGULAR)
+
+    @cached_property
+    def _modes(self) -> Mapping[str, str]:
+        found: dict[str, str] = {}
         for record in self._git.records("ls-files", "-s", "-z", "--full-name"):
             about, _, path = record.partition("\t")
-            if about.partition(" ")[0] in REGULAR:
-                found.add(path)
-        return frozenset(found)
+            found[path] = about.partition(" ")[0]
+        return found
+
+    def links(self) -> Mapping[str, str]:
+        """Return the tracked symbolic links that are on disk with where they lead to."""
+        found = {}
+        for path, mode in self._modes.items():
+            if mode == LINK:
+                with contextlib.suppress(OSError):  # gone, or no link any more
+                    found[path] = (self._git.directory / path).readlink().as_posix()
+        return found
 
     def read(self, path: str) -> bytes | None:
         """Return a file's bytes as they lie on disk; None where there is no tracked regular file.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -50,7 +51,7 @@ def repository(run: Run) -> Repository:
     if mode in REMOTE and place is None:
         if not run.planning:
             raise SettingError(
-                f"This run was started by {_what(run.trigger)}: there is no branch to commit to.",
+                f"{_what(run.trigger)}: there is no branch to commit to.",
                 code="no-branch",
                 cure="Set `branch`, for instance to main.",
             )
@@ -60,7 +61,7 @@ def repository(run: Run) -> Repository:
         host=run.host.name,
         environment=run.environment,
         branch=place.branch if place else settings.branch,
-        remote=more.elsewhere if run.elsewhere else None,
+        remote=_url_elsewhere(run) if run.elsewhere else None,
         token=place.token if place else None,
         given=Identity(*more.author) if more.author else None,
         signs_off=more.sign_off,
@@ -76,13 +77,15 @@ def repository(run: Run) -> Repository:
 
 
 def _what(trigger: Trigger) -> str:
-    """Return in words what started a run that has no branch."""
+    """Return why a run has no branch."""
     if trigger.repository is not None:
         return (
-            f"another repository, {without_credentials(trigger.repository)}, than the one that is "
-            "checked out"
+            f"This run was started by another repository, {without_credentials(trigger.repository)}"
+            ", than the one that is checked out"
         )
-    return f"the tag {trigger.tag}" if trigger.tag else "a detached head"
+    if trigger.tag:
+        return f"This run was started by the tag {trigger.tag}"
+    return "The checkout is on no branch (a detached head)"
 
 
 def _check_reads_only(run: Run) -> None:
@@ -167,7 +170,7 @@ def source_hosting(run: Run) -> Hosting:
 
 
 def _elsewhere(run: Run) -> Place:
-    url = run.settings.committing.elsewhere or ""
+    url = _url_elsewhere(run)
     asked = rewritten_url(run.definition_git, url)
     token = run.settings.committing.elsewhere_token or _job_token(run, (asked,))
     branch = run.settings.branch
@@ -185,6 +188,14 @@ def _elsewhere(run: Run) -> Place:
         )
         branch = remote.main_branch()
     return Place(branch.removeprefix("refs/heads/"), (url,), token)
+
+
+def _url_elsewhere(run: Run) -> str:
+    """Return where the other repository is; a folder is named from this repository's root, and our
+    clone of it lies somewhere else."""
+    where = run.settings.committing.elsewhere or ""
+    is_url = ":" in where.replace("\\", "/").partition("/")[0]
+    return where if is_url else os.path.normpath(run.git.directory / where)
 
 
 def _job_token(run: Run, urls: tuple[str, ...]) -> Secret | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from wheelstep.model import Index, Pin
 from wheelstep.packages.discover import discover
 from wheelstep.report import DefinitionRow, Report
 from wheelstep.repositories.interface import Snapshot
+from wheelstep.stages.behind_links import behind_links
 from wheelstep.stages.floors import above_floors
 from wheelstep.stages.readers import check_readers, readers_of
 from wheelstep.stages.requires import with_requires
@@ -198,7 +200,8 @@ def edits_on(
             break
         asked |= unknown
         edits = decide(pins := with_requires(run, pins, look=unknown))
-    return edits
+    notes = behind_links(read, paths, snapshot.links, edits)
+    return replace(edits, notes=(*edits.notes, *notes)) if notes else edits
 
 
 def _day(run: Run, snapshot: Snapshot) -> dt.date | None:

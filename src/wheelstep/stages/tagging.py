@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from wheelstep.errors import SettingError
+from wheelstep.errors import ServiceRefused, SettingError
 from wheelstep.ground.secret import redact
 from wheelstep.report import TagRow
+from wheelstep.repositories.way import Way
 from wheelstep.stages.committing import source_hosting, source_remote
 from wheelstep.stages.run import REMOTE, Run
 from wheelstep.stages.wording import run_url
 
-__all__ = ["Release", "check_tags", "note_planned_tags", "tag_releases"]
+__all__ = ["Release", "check_tags", "note_planned_tags", "tag_at", "tag_releases"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def tag_releases(run: Run, releases: Sequence[Release]) -> None:
             continue
         status = "unchanged" if commit else "created"
         if commit is None and remote:
-            commit = source_hosting(run).way().tag(name, release.commit)
+            commit = tag_at(source_hosting(run).way(), name, release.commit)
         elif commit is None:
             run.git.output("tag", name, release.commit)
             commit = release.commit
@@ -67,6 +68,31 @@ def tag_releases(run: Run, releases: Sequence[Release]) -> None:
         run.report.tags.append(TagRow(name, commit, status))
     if run.settings.committing.release and remote:
         _release(run, {row.name: wanted[row.name] for row in run.report.tags})
+
+
+def tag_at(way: Way, name: str, commit: str) -> str:
+    """Make a tag on the remote; return the commit that it is at.
+
+    Args:
+        way: How the remote is changed.
+        name: The tag's.
+        commit: Full id.
+
+    Raises:
+        ServiceRefused: No right to make it; "tag-protected" where a rule for tags forbids it.
+        StepError: As `Way.tag`.
+    """
+    try:
+        return way.tag(name, commit)
+    except ServiceRefused as error:
+        if error.code != "branch-protected":
+            raise
+        raise ServiceRefused(
+            error.message,
+            code="tag-protected",
+            cure="Let the account that pushes bypass the rule for tags, or set `tag` to names that"
+            " no rule restricts, and run it again. What is published and committed stays.",
+        ) from error
 
 
 def _release(run: Run, tagged: Mapping[str, Release]) -> None:

@@ -6,6 +6,7 @@ nobody out: whoever can put another file in its place can put another digest the
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import stat
@@ -88,8 +89,15 @@ def write_plan(document: Mapping[str, Any], path: Path) -> str:
         Its digest.
 
     Raises:
+        SettingError: It is a folder.
         CannotHere: It cannot be written.
     """
+    if path.is_dir():
+        raise SettingError(
+            f"The option `out` names {path}, which is a folder.",
+            code="bad-setting",
+            cure="Name a file, such as plan.json in it.",
+        )
     digest = digest_of(document)
     text = json.dumps({DIGEST: digest, **document}, indent=1, ensure_ascii=False) + "\n"
     beside = path.with_name(f".{path.name}.new")
@@ -98,6 +106,8 @@ def write_plan(document: Mapping[str, Any], path: Path) -> str:
         beside.write_text(text, encoding="utf-8")
         beside.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
         raise CannotHere.from_os_error(error, f"writing the plan {path.name}") from error
     return digest
 

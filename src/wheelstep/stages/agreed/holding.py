@@ -180,7 +180,13 @@ def _by(key: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, A
 
 
 def _each(items: Sequence[Any]) -> set[str]:
-    return {_shown(one) for one in items}
+    return {_item(one) if isinstance(one, Mapping) else _shown(one) for one in items}
+
+
+def _item(one: Mapping[str, Any]) -> str:
+    """Return a tag or a connection in words: its name, and all else that is compared."""
+    more = ", ".join(f"{key} {_shown(one[key])}" for key in sorted(one.keys() - {"name"}))
+    return f"{one['name']} ({more})"
 
 
 def _done(report: Report) -> str:

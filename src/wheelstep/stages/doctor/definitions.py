@@ -184,6 +184,9 @@ class _Bare:
     def paths(self) -> Sequence[str]:
         return self._snapshot.paths()
 
+    def links(self) -> Mapping[str, str]:
+        return self._snapshot.links()
+
     def is_ancestor(self, older: str, newer: str) -> bool | None:
         return self._snapshot.is_ancestor(older, newer)
 
