@@ -13,12 +13,12 @@ from typing import Final, Protocol
 from wheelstep.errors import Refused
 from wheelstep.ground.git import Git
 from wheelstep.ground.text import writable
+from wheelstep.repositories.blobs import read_blobs
 from wheelstep.repositories.identity import marked
 from wheelstep.repositories.objects import (
     Entry,
     GitSnapshot,
     Touched,
-    read_blobs,
     tree_with,
 )
 
