@@ -269,6 +269,27 @@ def test_the_branch_goes_when_all_of_it_is_merged(
     assert pulls.done == ["create 1: Pin", "create 2: Pin 3"]
 
 
+def test_a_branch_that_is_merged_and_removed_while_a_run_looks_at_it(
+    hosted: Hosted, pulls: Pulls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = hosted.clone("late")
+    proposed(hosted, hosted.clone("early"), pulls, pin())
+    fetch = Remote.fetch
+
+    def merged(remote: Remote, branch: str | None = None, *, depth: int = 1) -> str:
+        monkeypatch.setattr(Remote, "fetch", fetch)
+        hosted.world.git(hosted.bare, "branch", "--force", "main", BRANCH)
+        hosted.world.git(hosted.bare, "branch", "--delete", "--force", BRANCH)
+        pulls.set("merged", 1)
+        return fetch(remote, branch, depth=depth)
+
+    monkeypatch.setattr(Remote, "fetch", merged)
+    assert proposed(hosted, late, pulls, pin()).status == "none"
+    assert Remote.fetch is fetch, "it was merged meanwhile"
+    assert branches(hosted) == ["main"]
+    assert pulls.done == ["create 1: Pin"]
+
+
 @pytest.mark.parametrize("how", ["squash", "rebase"])
 def test_a_colleagues_commits_that_are_merged_are_not_proposed_again(
     hosted: Hosted, how: str, pulls: Pulls

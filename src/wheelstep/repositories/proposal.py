@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import final
+from typing import Final, final
 
 from packaging.version import InvalidVersion, Version
 
@@ -39,6 +39,8 @@ from wheelstep.repositories.way import Way, draft_of
 
 __all__ = ["ProposalRepository", "ProposedSnapshot"]
 
+LOOKS: Final = 5
+"""How often the branches are looked at, where one goes before it can be read."""
 Files = Mapping[str, Entry | None]
 """Path -> what a proposal makes of it; None: it goes."""
 
@@ -162,7 +164,7 @@ class ProposalRepository:
 
     def _heads(self) -> tuple[GitSnapshot, str | None]:
         """Return the base's head, and where the proposal's branch is; both are here then."""
-        while True:
+        for left in reversed(range(LOOKS)):
             heads = self._remote.look(self._base, self._branch)
             head = self._remote.need(heads, self._base)
             if not self._remote.here(head):
@@ -174,10 +176,11 @@ class ProposalRepository:
             except SettingError:
                 # merged and removed since we looked, or removed by another run: look again, for the
                 # base may have it now
-                if self._branch in self._remote.look(self._branch):
+                if not left or self._branch in self._remote.look(self._branch):
                     raise
-                continue
-            return self._at(head, self._base), was
+            else:
+                return self._at(head, self._base), was
+        raise AssertionError("the last look returns or raises")
 
     def settle(self, on: Snapshot) -> None:
         """Do nothing: what a killed run left is what the next one finds."""
