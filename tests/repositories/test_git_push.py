@@ -7,7 +7,7 @@ import pytest
 from tests.repositories.conftest import FILES, ME, Hosted, World
 from tests.repositories.support import NoWait, add_line, change, pin, propose_once
 from tests.servers.git_http import refuse_by_hook
-from wheelstep.errors import ServiceRefused, SettingError
+from wheelstep.errors import CannotHere, ServiceRefused, SettingError
 from wheelstep.repositories.git_push import PushRepository
 from wheelstep.repositories.interface import Committed, Wording
 from wheelstep.repositories.land import land
@@ -123,6 +123,18 @@ def test_a_shallow_clone_stays_as_shallow_as_it_was(hosted: Hosted) -> None:
     hosted.world.git(clone, "remote", "set-url", "origin", hosted.bare.as_uri())
     git(clone, "pull", "--quiet", "--ff-only")
     assert git(clone, "rev-parse", "HEAD") == hosted.head()
+
+
+def test_what_another_git_does_meanwhile_leaves_no_lock_behind(hosted: Hosted) -> None:
+    clone = hosted.clone("clone", "--depth=1")
+    remote = hosted.push_repository(clone)._remote
+    shallow = clone / ".git/shallow"
+    shallow.unlink(missing_ok=True)  # another step has fetched the whole history
+    remote._forget_cut(frozenset({hosted.head()}))
+    shallow.mkdir()
+    with pytest.raises(CannotHere, match="writing the repository"):
+        remote._forget_cut(frozenset({hosted.head()}))
+    assert not (clone / ".git/shallow.lock").exists(), "no git could fetch here any more"
 
 
 def test_a_partial_clone(hosted: Hosted) -> None:

@@ -236,7 +236,8 @@ class Remote:
         if done.code != 0:
             raise error_for(done.error_text, remote=self.shown, branch=self._branch)
         found = {}
-        for line in done.out.decode("utf-8", "surrogateescape").splitlines():
+        # a name may have what Python takes for an end of a line, too
+        for line in done.out.decode("utf-8", "surrogateescape").split("\n"):
             oid, _, name = line.partition("\t")
             if name in refs:  # ls-remote takes what it is given for the end of a name
                 found[name] = oid
@@ -334,7 +335,8 @@ class Remote:
             return
         with tempfile.TemporaryDirectory(prefix="wheelstep-") as scratch:
             place = Path(scratch) / "shallow"
-            place.write_text("".join(f"{each}\n" for each in sorted(cuts | {commit})))
+            text = "".join(f"{each}\n" for each in sorted(cuts | {commit}))
+            place.write_text(text, newline="\n")
             yield {"GIT_SHALLOW_FILE": str(place)}
 
     def _forget_cut(self, cuts: frozenset[str]) -> None:
@@ -347,16 +349,24 @@ class Remote:
         lock = path.with_name("shallow.lock")
         for attempt in range(1, LOCAL_ATTEMPTS + 1 if cuts else 1):
             try:
-                with lock.open("x") as file:
-                    kept = [line for line in path.read_text().split() if line not in cuts]
-                    file.write("".join(f"{line}\n" for line in kept))
-                lock.replace(path)
+                lock.touch(exist_ok=False)
             except FileExistsError:
                 self._clock.sleep(backoff(attempt, first=0.1, most=2.0))
+                continue
             except OSError as error:
                 raise CannotHere.from_os_error(error, "writing the repository") from error
-            else:
-                return
+            try:
+                kept = [line for line in path.read_text().split() if line not in cuts]
+                lock.write_text("".join(f"{line}\n" for line in kept), newline="\n")
+                lock.replace(path)
+            except BaseException as error:
+                lock.unlink(missing_ok=True)  # no git could fetch here any more
+                if isinstance(error, FileNotFoundError):
+                    return  # somebody has fetched the whole history meanwhile
+                if isinstance(error, OSError):
+                    raise CannotHere.from_os_error(error, "writing the repository") from error
+                raise
+            return
 
     def _shallow_file(self) -> Path:
         return self._git.directory / self._git.text("rev-parse", "--git-path", "shallow")
