@@ -39,6 +39,7 @@ OURS: Final = (
     ("core.hooksPath", "/dev/null"),  # git knows this name on Windows too
     ("commit.gpgSign", "false"),
     ("push.gpgSign", "false"),
+    ("tag.gpgSign", "false"),
     ("gc.auto", "0"),
     ("maintenance.auto", "false"),
     ("i18n.commitEncoding", "UTF-8"),
