@@ -292,3 +292,35 @@ def test_wordings_of_hosts_that_are_not_here(text: str, code: str) -> None:
 def test_a_url_in_the_text_loses_its_password() -> None:
     text = "fatal: unable to access 'https://bot:hunter2@h/r/': returned error: 403"
     assert "hunter2" not in error_for(text, remote="x", branch="main").message
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (
+            (
+                "remote: Permission to acme/certificates.git denied to bob.\nfatal: unable to access"
+                " 'https://github.com/acme/certificates.git/': The requested URL returned error: 403"
+            ),
+            "push-forbidden",
+        ),
+        (
+            (
+                "fatal: unable to access 'https://github.com/acme/read-only-data/': Could not resolve"
+                " host: github.com"
+            ),
+            "remote-unavailable",
+        ),
+        (
+            (
+                "fatal: unable to access 'https://github.com/acme/tools/': server certificate"
+                " verification failed. CAfile: none CRLfile: none"
+            ),
+            "certificate",
+        ),
+        ("error: RPC failed; HTTP/2 stream 7 was not closed cleanly", "remote-unavailable"),
+        ("fatal: repository 'https://github.com/acme/x/' not found", "repository-not-found"),
+    ],
+)
+def test_what_a_repository_is_called_means_nothing(text: str, code: str) -> None:
+    assert error_for(text, remote="https://github.com/acme/x", branch="main").code == code

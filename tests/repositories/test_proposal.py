@@ -129,6 +129,7 @@ def somebody(hosted: Hosted, branch: str, files: dict[str, str], subject: str) -
         hosted.world.root, "clone", "--quiet", f"--branch={branch}", str(hosted.bare), str(place)
     )
     for path, text in files.items():
+        (place / path).parent.mkdir(parents=True, exist_ok=True)
         (place / path).write_text(text)
     hosted.world.git(place, "add", "--all")
     hosted.world.git(place, "commit", "--quiet", "-m", subject)
@@ -193,6 +194,20 @@ def test_a_file_that_somebody_changed_on_the_base_is_decided_anew(
     proposed(hosted, clone, pulls, pin(), "Again")
     assert hosted.show("conda.yml", BRANCH) == b"dependencies:\n- numpy\n- acme==2.0"
     assert subjects(hosted) == ["Again"]
+
+
+@pytest.mark.parametrize("path", ["wheels", "wheels/x.whl/y"])
+def test_a_file_that_has_no_room_any_more_takes_nothing_of_the_base_away(
+    hosted: Hosted, pulls: Pulls, path: str
+) -> None:
+    clone = hosted.clone("clone")
+    vendored = [Change("wheels/x.whl", None, b"PK")]
+    proposed(hosted, clone, pulls, lambda _: vendored)
+    somebody(hosted, "main", {path: "theirs"}, "By hand")
+    proposed(hosted, clone, pulls, pin(), "Pin")
+    assert hosted.show(path, BRANCH) == b"theirs"
+    changed = hosted.world.git(hosted.bare, "diff", "--name-only", f"main...{BRANCH}")
+    assert changed == "conda.yml"
 
 
 def test_what_others_proposed_is_merged_with_what_somebody_changed_on_the_base(

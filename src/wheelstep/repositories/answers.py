@@ -18,6 +18,9 @@ LOST: Final = re.compile(
 """The branch moved between our look and our push. Azure Repos: TF401028 "The reference ... has
 already been updated by another client"."""
 
+PLACE: Final = re.compile(r"(?<![^\s'\"])(?!HTTP/)[^\s'\"]*/[^\s'\"]*")
+"""A URL, a path or a ref: what somebody has named certificates or read-only-data means nothing."""
+
 LONGEST_QUOTE: Final = 1200
 """Characters of the remote's own words that an error repeats."""
 
@@ -138,8 +141,9 @@ def error_for(text: str, *, remote: str, branch: str) -> StepError:
     quote = quoted(text)
     if said := spoken(text, quote=quote, remote=remote, branch=branch):
         return said
+    meant = PLACE.sub("~", text)
     for each in ROWS:
-        if each.pattern.search(text):
+        if each.pattern.search(meant):
             return each.error(quote=quote, remote=remote, branch=branch)
     return ServiceRefused(
         f"{remote} refused: {quote or 'git ended without a word'}",

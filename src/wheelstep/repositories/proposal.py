@@ -13,7 +13,7 @@ from typing import Final, final
 
 from packaging.version import InvalidVersion, Version
 
-from wheelstep.errors import SettingError
+from wheelstep.errors import Refused, SettingError
 from wheelstep.ground.git import Git
 from wheelstep.ground.markdown import code
 from wheelstep.ground.page import Room
@@ -355,7 +355,7 @@ class ProposalRepository:
         if now == each.new:
             return None
         if now == each.old:
-            return each
+            return each if each.new is None or _has_room(base, each.path) else None
         if now is None or each.new is None or not now.is_regular:
             return None
         if each.path == FILE:
@@ -368,6 +368,16 @@ class ProposalRepository:
         if merged is None:
             return None
         return next(iter(write_blobs(self._git, base, [Change(each.path, None, merged)])), None)
+
+
+def _has_room(base: GitSnapshot, path: str) -> bool:
+    """Tell whether a file can be there: somebody may have made a folder where it was to be, or a
+    file where its folder was."""
+    try:
+        base.check(path)
+    except Refused:
+        return False
+    return True
 
 
 def _joined(standing: _Standing, touched: Sequence[Touched]) -> list[Touched]:
