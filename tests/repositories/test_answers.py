@@ -299,15 +299,16 @@ def test_a_url_in_the_text_loses_its_password() -> None:
     [
         (
             (
-                "remote: Permission to acme/certificates.git denied to bob.\nfatal: unable to access"
-                " 'https://github.com/acme/certificates.git/': The requested URL returned error: 403"
+                "remote: Permission to acme/certificates.git denied to bob.\nfatal: unable to"
+                " access 'https://github.com/acme/certificates.git/': The requested URL returned"
+                " error: 403"
             ),
             "push-forbidden",
         ),
         (
             (
-                "fatal: unable to access 'https://github.com/acme/read-only-data/': Could not resolve"
-                " host: github.com"
+                "fatal: unable to access 'https://github.com/acme/read-only-data/': Could not"
+                " resolve host: github.com"
             ),
             "remote-unavailable",
         ),
