@@ -306,3 +306,17 @@ def test_a_refused_push_leaves_nothing(hosted: Hosted) -> None:
         land(hosted.push_repository(clone), pin(), "Pin", clock=NoWait())
     assert refs(hosted.world, clone) == before
     assert not list((clone / ".git").glob("wheelstep*"))
+
+
+def test_a_setting_of_the_clone_beats_the_users(hosted: Hosted) -> None:
+    clone = hosted.clone("clone")
+    git = hosted.world.git
+    git(clone, "config", "--global", "remote.origin.proxy", "http://of-the-user.example:1")
+    git(clone, "config", "remote.origin.proxy", "http://of-the-clone.example:1")
+    git(clone, "config", "--add", "remote.origin.url", "https://a-second-place.example/acme.git")
+    remote = hosted.push_repository(clone)._remote
+    told = remote.run("config", "--get-regexp", "^remote.wheelstep-private.(url|proxy)$").text
+    assert sorted(told.splitlines()) == [
+        "remote.wheelstep-private.proxy http://of-the-clone.example:1",
+        f"remote.wheelstep-private.url {hosted.url}",
+    ]

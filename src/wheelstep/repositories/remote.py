@@ -38,6 +38,7 @@ OURS: Final = "wheelstep-private"
 """Nobody's own remote: git would take two URLs of one name for a remote with two places."""
 COPIED: Final = ("url", "pushurl", "proxy", "proxyauthmethod", "uploadpack", "receivepack",
                  "promisor", "partialclonefilter")  # fmt: skip
+LISTS: Final = frozenset({"url", "pushurl"})
 BUSY: Final = re.compile(r"shallow file has changed|shallow\.lock': File exists")
 LOCAL_ATTEMPTS: Final = 20
 ASKED: Final = 4
@@ -388,15 +389,16 @@ def _trusted(git: Git, environment: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def _own_settings(git: Git, name: str) -> list[tuple[str, str]]:
     """Return what makes our name mean the same as the user's, or as the URL given."""
-    first: dict[str, str] = {}
+    own: dict[str, str] = {}
     for record in git.records("config", "-z", "--list"):
         key, _, value = record.partition("\n")
         section, _, part = key.rpartition(".")
         if section == f"remote.{name}" and part in COPIED:
-            # the first of several: a commit cannot be compared and swapped in two places at once
-            first.setdefault(part, value)
-    found = [(f"remote.{OURS}.{part}", value) for part, value in first.items()]
-    if "url" in first:
+            # the first of several URLs: a commit cannot be compared and swapped in two places at
+            # once; of all else git takes what is said last, the nearest to the repository
+            own[part] = own.get(part, value) if part in LISTS else value
+    found = [(f"remote.{OURS}.{part}", value) for part, value in own.items()]
+    if "url" in own:
         return found
     if "://" in name or "/" in name or ":" in name or Path(name).exists():
         if password_in(name):
