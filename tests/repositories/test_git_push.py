@@ -11,6 +11,8 @@ from wheelstep.errors import CannotHere, ServiceRefused, SettingError
 from wheelstep.repositories.git_push import PushRepository
 from wheelstep.repositories.interface import Committed, Wording
 from wheelstep.repositories.land import land
+from wheelstep.repositories.next_branch import passing_name
+from wheelstep.repositories.remote import PRIVATE
 
 
 def refs(world: World, clone: Path) -> str:
@@ -123,6 +125,23 @@ def test_a_shallow_clone_stays_as_shallow_as_it_was(hosted: Hosted) -> None:
     hosted.world.git(clone, "remote", "set-url", "origin", hosted.bare.as_uri())
     git(clone, "pull", "--quiet", "--ff-only")
     assert git(clone, "rev-parse", "HEAD") == hosted.head()
+
+
+class Late(NoWait):
+    def time(self) -> float:
+        return 2 * 3600.0
+
+
+def test_what_a_killed_run_fetched_is_let_go(hosted: Hosted) -> None:
+    clone = hosted.clone("clone")
+    git = hosted.world.git
+    git(clone, "update-ref", passing_name(PRIVATE, NoWait()), "HEAD")
+    git(clone, "update-ref", fresh := passing_name(PRIVATE, Late()), "HEAD")
+    repository = hosted.push_repository(clone)
+    repository._remote._clock = Late()
+    advance_remote(hosted)
+    repository.snapshot()
+    assert git(clone, "for-each-ref", "--format=%(refname)", PRIVATE) == fresh
 
 
 def test_what_another_git_does_meanwhile_leaves_no_lock_behind(hosted: Hosted) -> None:

@@ -68,7 +68,7 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """Show text of ours."""
-        self.writer.line(_plain(text))
+        self.writer.raw(_plain(text))
 
     def relay(self, text: str) -> None:
         """Show text of others without what would control the terminal."""

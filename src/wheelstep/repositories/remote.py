@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, final
-from uuid import uuid4
 
 from wheelstep.errors import CannotHere, ServiceUnavailable, SettingError
 from wheelstep.ground.clock import Clock, backoff
@@ -30,6 +29,7 @@ from wheelstep.repositories.credentials import (
     is_http,
     need_config_by_environment,
 )
+from wheelstep.repositories.next_branch import is_abandoned, passing_name
 from wheelstep.repositories.urls import usual_remote
 
 __all__ = ["Remote"]
@@ -38,6 +38,8 @@ OURS: Final = "wheelstep-private"
 """Nobody's own remote: git would take two URLs of one name for a remote with two places."""
 COPIED: Final = ("url", "pushurl", "proxy", "proxyauthmethod", "uploadpack", "receivepack",
                  "promisor", "partialclonefilter")  # fmt: skip
+PRIVATE: Final = "refs/wheelstep/"
+"""Where what is fetched has a name for a moment: no branch, tag or tracking branch of the user."""
 LISTS: Final = frozenset({"url", "pushurl"})
 BUSY: Final = re.compile(r"shallow file has changed|shallow\.lock': File exists")
 LOCAL_ATTEMPTS: Final = 20
@@ -289,11 +291,12 @@ class Remote:
             SettingError, ServiceRefused, ServiceUnavailable: As `head`.
         """
         name = branch or self._branch
+        self._sweep()
         attempt = 0
         while True:
             attempt += 1
             before = self._cuts()
-            private = f"refs/wheelstep/{uuid4().hex}"
+            private = passing_name(PRIVATE, self._clock)
             done = self.ask(
                 "fetch",
                 "--quiet",
@@ -322,6 +325,12 @@ class Remote:
         if "couldn't find remote ref" in done.error_text:
             self.need(self.look(name), name)  # says so
         raise error_for(done.error_text, remote=self.shown, branch=name)
+
+    def _sweep(self) -> None:
+        """Remove the refs of runs that were killed: they would keep what they fetched for ever."""
+        for ref in self._git.text("for-each-ref", "--format=%(refname)", PRIVATE).split("\n"):
+            if is_abandoned(ref, self._clock, prefix=PRIVATE):
+                self._git.try_("update-ref", "-d", ref)
 
     @contextlib.contextmanager
     def cut_at(self, commit: str) -> Iterator[Mapping[str, str]]:
