@@ -127,6 +127,17 @@ def test_a_shallow_clone_stays_as_shallow_as_it_was(hosted: Hosted) -> None:
     assert git(clone, "rev-parse", "HEAD") == hosted.head()
 
 
+def test_many_tags_are_asked_for_in_portions(hosted: Hosted) -> None:
+    git = hosted.world.git
+    remote = hosted.push_repository(hosted.clone("clone"))._remote
+    names = [f"refs/tags/a-package-with-a-name-{number}-v1.0.0" for number in range(450)]
+    for name in (names[0], names[-1]):
+        git(hosted.bare, "update-ref", name, "main")
+    hosted.server.seen.clear()
+    assert set(remote.refs(*names)) == {names[0], names[-1]}
+    assert len([one for one in hosted.server.seen if "info/refs" in one.path]) == 3
+
+
 class Late(NoWait):
     def time(self) -> float:
         return 2 * 3600.0

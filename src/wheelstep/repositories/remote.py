@@ -43,6 +43,8 @@ PRIVATE: Final = "refs/wheelstep/"
 LISTS: Final = frozenset({"url", "pushurl"})
 BUSY: Final = re.compile(r"shallow file has changed|shallow\.lock': File exists")
 LOCAL_ATTEMPTS: Final = 20
+TOGETHER: Final = 200
+"""Refs that are asked for by one command; Windows takes 32,767 characters of one."""
 ASKED: Final = 4
 """How often a remote is asked that gives no answer, or no real one."""
 QUIET: Final = (
@@ -235,15 +237,16 @@ class Remote:
             ServiceRefused: No right to read, no such repository.
             ServiceUnavailable: It does not answer.
         """
-        done = self.ask("ls-remote", OURS, *refs)
-        if done.code != 0:
-            raise error_for(done.error_text, remote=self.shown, branch=self._branch)
-        found = {}
-        # a name may have what Python takes for an end of a line, too
-        for line in done.out.decode("utf-8", "surrogateescape").split("\n"):
-            oid, _, name = line.partition("\t")
-            if name in refs:  # ls-remote takes what it is given for the end of a name
-                found[name] = oid
+        found, wanted = {}, frozenset(refs)
+        for at in range(0, len(refs), TOGETHER):
+            done = self.ask("ls-remote", OURS, *refs[at : at + TOGETHER])
+            if done.code != 0:
+                raise error_for(done.error_text, remote=self.shown, branch=self._branch)
+            # a name may have what Python takes for an end of a line, too
+            for line in done.out.decode("utf-8", "surrogateescape").split("\n"):
+                oid, _, name = line.partition("\t")
+                if name in wanted:  # ls-remote takes what it is given for the end of a name
+                    found[name] = oid
         return found
 
     def here(self, commit: str) -> bool:
