@@ -355,6 +355,26 @@ def test_a_proposal_that_came_about_otherwise_is_closed(
     assert pulls.done[1:] == ["close 1: Nothing is left to propose: `main` has it all."]
 
 
+def test_what_another_run_proposes_once_the_branch_is_removed_is_not_closed(
+    hosted: Hosted, pulls: Pulls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clone, other = hosted.clone("clone"), hosted.clone("other")
+    proposed(hosted, clone, pulls, pin())
+    somebody(hosted, "main", {"conda.yml": "dependencies:\n- acme==2.0\n"}, "By hand")
+    remove = GitWay.remove
+
+    def faster(way: GitWay, branch: str, was: str) -> bool:
+        monkeypatch.setattr(GitWay, "remove", remove)
+        done = remove(way, branch, was)
+        proposed(hosted, other, pulls, pin(version="3.0"), "Pin 3")
+        return done
+
+    monkeypatch.setattr(GitWay, "remove", faster)
+    assert proposed(hosted, clone, pulls, lambda _: []).status == "pull-request"
+    assert hosted.show("conda.yml", BRANCH) == b"dependencies:\n- acme==3.0"
+    assert pulls.done == ["create 1: Pin", "update 1: Pin 3"]
+
+
 def test_what_somebody_closed_is_not_proposed_again(
     hosted: Hosted, clone: Path, pulls: Pulls
 ) -> None:
