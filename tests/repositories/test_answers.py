@@ -13,8 +13,10 @@ from tests.repositories.test_git_push import advance_remote
 from tests.servers.git_http import Fault, GitServer, refuse_by_hook, refuse_by_status
 from wheelstep.errors import ServiceRefused, ServiceUnavailable
 from wheelstep.repositories.answers import error_for
+from wheelstep.repositories.git_way import GitWay
 from wheelstep.repositories.interface import Committed, Wording
 from wheelstep.repositories.land import land
+from wheelstep.repositories.remote import ASKED
 
 TF402455 = (
     "TF402455: Pushes to this branch are not permitted;"
@@ -160,11 +162,27 @@ def test_a_lost_reply_and_no_way_to_look(hosted: Hosted) -> None:
     repository = hosted.push_repository(hosted.clone("clone"))
     head = repository.snapshot()
     hosted.server.order("acme.git/git-receive-pack", "drop-reply")
-    hosted.server.order("info/refs?service=git-upload-pack", "503")
+    for _ in range(ASKED):
+        hosted.server.order("info/refs?service=git-upload-pack", "503")
     done = repository.propose([change(head, "conda.yml", b"x\n")], on=head, wording=Wording("Pin"))
     assert isinstance(done, Committed)
     assert done.sha == hosted.head()
     assert hosted.server.faults == []
+
+
+def test_a_lost_reply_and_somebody_who_builds_on_what_landed(
+    hosted: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def blind(*_: object) -> bool:
+        advance_remote(hosted)
+        return False
+
+    monkeypatch.setattr(GitWay, "_has_moved", blind)
+    repository = hosted.push_repository(hosted.clone("clone"))
+    hosted.server.order("acme.git/git-receive-pack", "drop-reply")
+    done = propose_once(repository)
+    assert isinstance(done, Committed), "it is no lost race"
+    assert done.sha == hosted.world.git(hosted.bare, "rev-parse", "main~1")
 
 
 def test_the_last_attempt_loses_its_reply(hosted: Hosted) -> None:
