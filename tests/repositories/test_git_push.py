@@ -127,6 +127,16 @@ def test_a_shallow_clone_stays_as_shallow_as_it_was(hosted: Hosted) -> None:
     assert git(clone, "rev-parse", "HEAD") == hosted.head()
 
 
+def test_a_branch_that_is_behind_stays_behind_without_a_word(hosted: Hosted) -> None:
+    clone = hosted.clone("clone")
+    advance_remote(hosted)
+    before = (refs(hosted.world, clone), hosted.world.git(clone, "rev-parse", "HEAD"))
+    done = propose_once(hosted.push_repository(clone))
+    assert isinstance(done, Committed)
+    assert done.notes == ()
+    assert (refs(hosted.world, clone), hosted.world.git(clone, "rev-parse", "HEAD")) == before
+
+
 def test_many_tags_are_asked_for_in_portions(hosted: Hosted) -> None:
     git = hosted.world.git
     remote = hosted.push_repository(hosted.clone("clone"))._remote

@@ -15,6 +15,7 @@ from tests.repositories.support import NoWait, add_line, pin
 from wheelstep.ground.clock import SystemClock
 from wheelstep.ground.page import Room
 from wheelstep.ground.secret import Secret
+from wheelstep.lock import FILE, Lock, Locked, LockedWheel
 from wheelstep.model import Change
 from wheelstep.repositories.git_way import GitWay
 from wheelstep.repositories.identity import made_by_us
@@ -196,6 +197,29 @@ def test_a_file_that_somebody_changed_on_the_base_is_decided_anew(
     assert subjects(hosted) == ["Again"]
 
 
+@pytest.mark.parametrize(("on_base", "in_all"), [("1.5", "2.0"), ("3.0", "3.0")])
+def test_of_two_records_each_package_has_its_newer_release(
+    hosted: Hosted, pulls: Pulls, on_base: str, in_all: str
+) -> None:
+    clone = hosted.clone("clone")
+
+    def record(**versions: str) -> bytes:
+        wheel = LockedWheel("x-1-py3-none-any.whl", "0" * 64, "c", 1, None, ("../index",))
+        rows = [
+            Locked(name, version, "s", "0" * 40, None, (), (wheel,))
+            for name, version in versions.items()
+        ]
+        return Lock().with_packages(*rows).render()
+
+    somebody(hosted, "main", {FILE: record(a="1.0", b="1.0").decode()}, "First")
+    ours = [Change(FILE, None, record(a="2.0", b="1.0"))]
+    proposed(hosted, clone, pulls, lambda _: ours)
+    somebody(hosted, "main", {FILE: record(a=on_base, b="3.0").decode()}, "Theirs")
+    proposed(hosted, clone, pulls, pin(), "Pin")
+    there = Lock.parse(hosted.show(FILE, BRANCH)).packages
+    assert {name: row.version for name, row in there.items()} == {"a": in_all, "b": "3.0"}
+
+
 @pytest.mark.parametrize("path", ["wheels", "wheels/x.whl/y"])
 def test_a_file_that_has_no_room_any_more_takes_nothing_of_the_base_away(
     hosted: Hosted, pulls: Pulls, path: str
@@ -226,6 +250,7 @@ def test_what_others_proposed_is_merged_with_what_somebody_changed_on_the_base(
 
     proposed(hosted, clone, pulls, raised(1))
     somebody(hosted, "main", {"pins.txt": "".join([*lines, "by hand\n"])}, "By hand")
+    assert proposals(hosted, clone, pulls).snapshot().merged_paths == ["pins.txt"]
     proposed(hosted, clone, pulls, raised(7), "Both")
     shown = hosted.show("pins.txt", BRANCH).decode().splitlines()
     assert (shown[1], shown[7], shown[-1]) == ("pin 1", "pin 7", "by hand")
