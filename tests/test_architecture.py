@@ -69,6 +69,20 @@ def test_only_the_command_line_reads_the_process() -> None:
                 assert read not in {"os.environ", "os.getenv", "sys.argv"}, path
 
 
+def test_only_the_ground_floor_starts_a_program_by_its_name() -> None:
+    # Windows would look for it in the checkout first: see `ground.process.program`
+    for path in modules():
+        if path.parent.name == "ground":
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name(id="subprocess")),
+                    args=[ast.List(elts=[ast.Constant(value=str(name)), *_]), *_],
+                ):
+                    pytest.fail(f"{path.relative_to(SOURCE)} starts {name}")
+
+
 def test_files_stay_readable() -> None:
     for path in modules():
         lines = len(path.read_text("utf-8").splitlines())

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from wheelstep import __version__
 from wheelstep.ground.secret import redact
+from wheelstep.ground.text import writable
 from wheelstep.model import Check, Problem, Wheel
 
 __all__ = [
@@ -256,7 +257,8 @@ class Report:
 
     def json(self) -> str:
         """Return the document as text, secrets blanked."""
-        return json.dumps(blanked(self.document()), indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps(blanked(self.document()), indent=1, ensure_ascii=False)
+        return writable(text) + "\n"
 
 
 def blanked(value: Any) -> Any:

@@ -5,12 +5,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from wheelstep.errors import CannotHere, SettingError
 from wheelstep.ground.git import Git, with_config
-from wheelstep.ground.process import run
+from wheelstep.ground.process import program, run
 
 
 @pytest.fixture
@@ -141,3 +142,22 @@ def test_a_list_of_commits_has_no_word_of_gpg_in_it(
     git.output("config", "gpg.program", str(program))
     assert git.text("log", "--format=%s", signed) == "Signed"
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_tag_is_not_signed(repository: Path, environment: dict[str, str]) -> None:
+    git = Git(repository, environment)
+    git.output("config", "tag.gpgSign", "true")
+    git.output("tag", "v1", "HEAD")
+    assert git.text("cat-file", "-t", "v1") == "commit"
+
+
+def test_windows_starts_what_path_has_and_not_what_the_checkout_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("checkout", "git/cmd"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "git.exe").touch()
+    monkeypatch.chdir(tmp_path / "checkout")
+    monkeypatch.setattr("wheelstep.ground.process.sys", SimpleNamespace(platform="win32"))
+    place = tmp_path / "git/cmd"
+    assert program("git", {"Path": os.pathsep.join([".", str(place)])}) == str(place / "git.exe")

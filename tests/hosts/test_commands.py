@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wheelstep.commands.finish import finish
 from wheelstep.ground.secret import Secret
 from wheelstep.hosts import Host, host_of
 from wheelstep.hosts.azure_pipelines import AzurePipelines
 from wheelstep.hosts.github_actions import LARGEST_SUMMARY, GitHubActions, cut
 from wheelstep.model import Problem
+from wheelstep.report import DefinitionRow, PackageRow, Report, WheelRow
 
 HOSTS = {"github": {"GITHUB_ACTIONS": "true"}, "azure": {"TF_BUILD": "True"}}
 
@@ -214,6 +216,27 @@ def test_the_summary_on_azure_is_a_file_that_is_uploaded(tmp_path: Path) -> None
     assert command == "task.uploadsummary"
     assert [Path(one).name, Path(two).name] == ["wheelstep.md", "wheelstep-2.md"]
     assert Path(two).read_text() == "# two\n"
+
+
+@pytest.mark.parametrize("name", sorted(HOSTS))
+def test_a_name_that_is_no_utf_8_ends_no_run(name: str, tmp_path: Path) -> None:
+    files = {"GITHUB_OUTPUT": "outputs", "GITHUB_STEP_SUMMARY": "summary.md"}
+    places = {variable: str(tmp_path / file) for variable, file in files.items()}
+    folders = {"RUNNER_TEMP": str(tmp_path), "AGENT_TEMPDIRECTORY": str(tmp_path)}
+    environment = HOSTS[name] | places | folders
+    report = Report("release", status="done")
+    report.definitions.append(DefinitionRow("caf\udce9.yml", "changed", diff="+++ b/caf\udce9.yml"))
+    wheel = WheelRow("half\ud83d-1-py3-none-any.whl", "", "", 0, None, [])
+    report.packages.append(PackageRow("half", "1", ".", "built", [wheel]))
+    host, _ = made(name, **environment)
+    finish(report, host, environment)
+    [page] = tmp_path.rglob("*.md")
+    assert page.read_text(encoding="utf-8").count("caf\ufffd.yml") == 2
+    [document] = tmp_path.rglob("report.json")
+    told = json.loads(document.read_text(encoding="utf-8"))
+    assert told["definitions"][0]["path"] == "caf\ufffd.yml"
+    [listed] = tmp_path.rglob("wheels.txt")
+    assert listed.read_text(encoding="utf-8") == "half\ufffd-1-py3-none-any.whl\n"
 
 
 def test_notices_are_text_on_azure() -> None:

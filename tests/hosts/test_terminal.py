@@ -74,6 +74,19 @@ def test_secrets_are_blanked_and_never_announced() -> None:
     assert out.getvalue() == "it is ***\nnotice: *** [c]\n"
 
 
+def test_what_a_control_function_splits_is_blanked_as_well() -> None:
+    out = io.StringIO()
+    host = host_of({}, out, io.StringIO())
+    Secret("password-of-mine")
+    split = "pass\x1b[1mword-of-mine"
+    host.say(split)
+    host.annotate(Problem("c", "notice", 0, split))
+    host.marked([("ok", split), (None, split)])
+    with host.group(split):
+        pass
+    assert out.getvalue() == "***\nnotice: *** [c]\n  ✓ ***\n***\n***\n"
+
+
 def test_a_reader_that_left_does_not_stop_the_run() -> None:
     code = (
         "import sys\n"

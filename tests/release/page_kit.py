@@ -52,6 +52,9 @@ class Held:
     def read(self, path: str) -> bytes | None:
         return self.files.get(path)
 
+    def read_many(self, paths: Iterable[str]) -> Mapping[str, bytes]:
+        return {path: self.files[path] for path in paths if path in self.files}
+
 
 @dataclass
 class Page:

@@ -25,6 +25,7 @@ from wheelstep.ground.secret import Secret
 from wheelstep.lock import FILE, Lock
 from wheelstep.model import Workspace
 from wheelstep.report import DefinitionRow
+from wheelstep.stages.proposed_versions import definition_changes
 from wheelstep.stages.wording import wording_of
 
 # --- what it says ---------------------------------------------------------------------------------
@@ -195,6 +196,19 @@ def test_what_is_no_text_and_what_is_no_change_in_it(page: Page) -> None:
     check_whole(body, ENDLESS)
 
 
+def test_files_of_a_head_are_read_together(page: Page) -> None:
+    for number in range(3):
+        path = f"{number}.yml"
+        page.files({path: conda("acme==1.0")}, {path: conda("acme==2.0")})
+        page.carried[f"by-others-{number}.yml"] = b"x"
+    page.versions = [("acme", "2.0")]
+    proposed, alone = page.proposed(), list[str]()
+    for head in (proposed.on, proposed.base):
+        vars(head)["read"] = alone.append
+    assert len(definition_changes(proposed, (Lock(), Lock()))) == 6
+    assert alone == [], "git is started for each"
+
+
 # --- the history ----------------------------------------------------------------------------------
 
 
@@ -222,6 +236,17 @@ def test_commits_since_and_commits_taken_back(page_repo: Repo, page: Page) -> No
     down = body.partition(title)[2].partition("\n\n")[0]
     assert down.splitlines()[:20] == up.splitlines()[:20]
     assert "since" not in body
+
+
+def test_commits_to_a_package_at_the_root(page_repo: Repo, page: Page) -> None:
+    first = page_repo.commit({"a.py": "1", "core/a.py": "1"})
+    page_repo.commit({"core/a.py": "2", "conda.yml": conda("acme==1.0")})
+    last = page_repo.commit({"a.py": "2"})
+    page.directories = {"acme": ".", "sub": "core"}
+    page.files({"conda.yml": conda("acme==1.0")}, {"conda.yml": conda("acme==2.0")})
+    page.locks([locked("acme", "1.0", first)], [locked("acme", "2.0", last)])
+    [line] = page.body().partition("since `1.0`\n\n")[2].partition("\n\n")[0].splitlines()
+    assert line.startswith(f"- `{page_repo.git('rev-parse', '--short', last)}` ")
 
 
 def test_the_record_of_an_earlier_commit_knows_a_version_that_is_pinned_by_name(

@@ -17,6 +17,7 @@ from wheelstep.repositories.git_way import GitWay
 from wheelstep.repositories.interface import Committed, Wording
 from wheelstep.repositories.land import land
 from wheelstep.repositories.objects import write_blobs
+from wheelstep.repositories.remote import ASKED
 from wheelstep.repositories.way import draft_of
 
 TF402455 = (
@@ -204,11 +205,27 @@ def test_a_lost_reply_and_no_way_to_look(hosted: Hosted) -> None:
     repository = hosted.push_repository(hosted.clone("clone"))
     head = repository.snapshot()
     hosted.server.order("acme.git/git-receive-pack", "drop-reply")
-    hosted.server.order("info/refs?service=git-upload-pack", "503")
+    for _ in range(ASKED):
+        hosted.server.order("info/refs?service=git-upload-pack", "503")
     done = repository.propose([change(head, "conda.yml", b"x\n")], on=head, wording=Wording("Pin"))
     assert isinstance(done, Committed)
     assert done.sha == hosted.head()
     assert hosted.server.faults == []
+
+
+def test_a_lost_reply_and_somebody_who_builds_on_what_landed(
+    hosted: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def blind(*_: object) -> bool:
+        advance_remote(hosted)
+        return False
+
+    monkeypatch.setattr(GitWay, "_has_moved", blind)
+    repository = hosted.push_repository(hosted.clone("clone"))
+    hosted.server.order("acme.git/git-receive-pack", "drop-reply")
+    done = propose_once(repository)
+    assert isinstance(done, Committed), "it is no lost race"
+    assert done.sha == hosted.world.git(hosted.bare, "rev-parse", "main~1")
 
 
 def test_the_last_attempt_loses_its_reply(hosted: Hosted) -> None:
@@ -339,3 +356,36 @@ def test_wordings_of_hosts_that_are_not_here(text: str, code: str) -> None:
 def test_a_url_in_the_text_loses_its_password() -> None:
     text = "fatal: unable to access 'https://bot:hunter2@h/r/': returned error: 403"
     assert "hunter2" not in error_for(text, remote="x", branch="main").message
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (
+            (
+                "remote: Permission to acme/certificates.git denied to bob.\nfatal: unable to"
+                " access 'https://github.com/acme/certificates.git/': The requested URL returned"
+                " error: 403"
+            ),
+            "push-forbidden",
+        ),
+        (
+            (
+                "fatal: unable to access 'https://github.com/acme/read-only-data/': Could not"
+                " resolve host: github.com"
+            ),
+            "remote-unavailable",
+        ),
+        (
+            (
+                "fatal: unable to access 'https://github.com/acme/tools/': server certificate"
+                " verification failed. CAfile: none CRLfile: none"
+            ),
+            "certificate",
+        ),
+        ("error: RPC failed; HTTP/2 stream 7 was not closed cleanly", "remote-unavailable"),
+        ("fatal: repository 'https://github.com/acme/x/' not found", "repository-not-found"),
+    ],
+)
+def test_what_a_repository_is_called_means_nothing(text: str, code: str) -> None:
+    assert error_for(text, remote="https://github.com/acme/x", branch="main").code == code

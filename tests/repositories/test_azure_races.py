@@ -99,6 +99,17 @@ def test_a_branch_that_was_made_anew_and_stays_is_told(there: Azure, clone: Path
     assert caught.value.cure == "Delete the branch main, or keep it, and run it again."
 
 
+def test_a_service_that_goes_away_before_such_a_branch_is_removed_is_told(
+    there: Azure, clone: Path
+) -> None:
+    draft = there.draft(clone, {"conda.yml": NEW})
+    there.server.meanwhile("pushes", lambda: branch_gone(there, "main"))
+    for _ in range(40):
+        there.server.trouble("503", REFS)
+    with pytest.raises(SettingError, match="the commit made it anew, and it cannot be removed"):
+        there.way(clone).commit("main", draft, nothing)
+
+
 def test_a_new_branch_takes_one_request_and_another_commit_on_it_four(
     there: Azure, clone: Path
 ) -> None:

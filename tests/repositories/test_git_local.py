@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.repositories.conftest import FILES, ME, World
 from tests.repositories.support import NoWait, change, pin, propose_once
 from wheelstep.errors import CannotHere, Refused, SettingError
+from wheelstep.ground.process import Finished, run
 from wheelstep.model import Change
 from wheelstep.repositories.interface import Committed, Wording
 from wheelstep.repositories.land import land
@@ -299,3 +302,32 @@ def test_only_regular_files(world: World, checkout: Path, path: str, mode: str) 
         repository.propose([Change(path, None, b"x")], on=head, wording=Wording("Pin"))
     assert caught.value.code == "not-a-regular-file"
     assert status(world, checkout) == ""
+
+
+def test_many_files_are_no_more_calls_and_no_longer_commands(
+    world: World, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [f"a-folder-with-a-name/and-another-one/env-{number:04}.yml" for number in range(500)]
+    repository = world.local(checkout)
+    head = repository.snapshot()
+    new = [Change(path, None, f"{path}: 1\n".encode()) for path in paths]
+    assert repository.propose(new, on=head, wording=Wording("Add"))
+    (checkout / paths[7]).write_text("mine\n")
+    commands: list[Sequence[str | Path]] = []
+
+    def counted(command: Sequence[str | Path], **named: Any) -> Finished:
+        commands.append(command)
+        return run(command, **named)
+
+    monkeypatch.setattr("wheelstep.ground.git.run", counted)
+    head = repository.snapshot()
+    before = head.read_many(paths)
+    raised = [Change(path, before[path], f"{path}: 2\n".encode()) for path in paths]
+    done = repository.propose(raised, on=head, wording=Wording("Raise"))
+    assert done is not None
+    assert [paths[7] in note for note in done.notes] == [True]
+    assert (checkout / paths[8]).read_text() == f"{paths[8]}: 2\n"
+    assert world.git(checkout, "status", "--porcelain") == f" M {paths[7]}"
+    # all of them named take 27,000 characters, and Windows takes 32,767 for a whole command
+    assert max(sum(len(str(part)) for part in command) for command in commands) < 2000
+    assert len(commands) < 30

@@ -7,10 +7,12 @@ import pytest
 from tests.repositories.conftest import FILES, ME, Hosted, World
 from tests.repositories.support import NoWait, add_line, change, pin, propose_once
 from tests.servers.git_http import refuse_by_hook
-from wheelstep.errors import ServiceRefused, SettingError
+from wheelstep.errors import CannotHere, ServiceRefused, SettingError
 from wheelstep.repositories.git_push import PushRepository
 from wheelstep.repositories.interface import Committed, Wording
 from wheelstep.repositories.land import land
+from wheelstep.repositories.next_branch import passing_name
+from wheelstep.repositories.remote import PRIVATE
 
 
 def refs(world: World, clone: Path) -> str:
@@ -123,6 +125,56 @@ def test_a_shallow_clone_stays_as_shallow_as_it_was(hosted: Hosted) -> None:
     hosted.world.git(clone, "remote", "set-url", "origin", hosted.bare.as_uri())
     git(clone, "pull", "--quiet", "--ff-only")
     assert git(clone, "rev-parse", "HEAD") == hosted.head()
+
+
+def test_a_branch_that_is_behind_stays_behind_without_a_word(hosted: Hosted) -> None:
+    clone = hosted.clone("clone")
+    advance_remote(hosted)
+    before = (refs(hosted.world, clone), hosted.world.git(clone, "rev-parse", "HEAD"))
+    done = propose_once(hosted.push_repository(clone))
+    assert isinstance(done, Committed)
+    assert done.notes == ()
+    assert (refs(hosted.world, clone), hosted.world.git(clone, "rev-parse", "HEAD")) == before
+
+
+def test_many_tags_are_asked_for_in_portions(hosted: Hosted) -> None:
+    git = hosted.world.git
+    remote = hosted.push_repository(hosted.clone("clone"))._remote
+    names = [f"refs/tags/a-package-with-a-name-{number}-v1.0.0" for number in range(450)]
+    for name in (names[0], names[-1]):
+        git(hosted.bare, "update-ref", name, "main")
+    hosted.server.seen.clear()
+    assert set(remote.refs(*names)) == {names[0], names[-1]}
+    assert len([one for one in hosted.server.seen if "info/refs" in one.path]) == 3
+
+
+class Late(NoWait):
+    def time(self) -> float:
+        return 2 * 3600.0
+
+
+def test_what_a_killed_run_fetched_is_let_go(hosted: Hosted) -> None:
+    clone = hosted.clone("clone")
+    git = hosted.world.git
+    git(clone, "update-ref", passing_name(PRIVATE, NoWait()), "HEAD")
+    git(clone, "update-ref", fresh := passing_name(PRIVATE, Late()), "HEAD")
+    repository = hosted.push_repository(clone)
+    repository._remote._clock = Late()
+    advance_remote(hosted)
+    repository.snapshot()
+    assert git(clone, "for-each-ref", "--format=%(refname)", PRIVATE) == fresh
+
+
+def test_what_another_git_does_meanwhile_leaves_no_lock_behind(hosted: Hosted) -> None:
+    clone = hosted.clone("clone", "--depth=1")
+    remote = hosted.push_repository(clone)._remote
+    shallow = clone / ".git/shallow"
+    shallow.unlink(missing_ok=True)  # another step has fetched the whole history
+    remote._forget_cut(frozenset({hosted.head()}))
+    shallow.mkdir()
+    with pytest.raises(CannotHere, match="writing the repository"):
+        remote._forget_cut(frozenset({hosted.head()}))
+    assert not (clone / ".git/shallow.lock").exists(), "no git could fetch here any more"
 
 
 def test_a_partial_clone(hosted: Hosted) -> None:
@@ -297,3 +349,17 @@ def test_a_refused_push_leaves_nothing(hosted: Hosted) -> None:
         land(hosted.push_repository(clone), pin(), "Pin", clock=NoWait())
     assert refs(hosted.world, clone) == before
     assert not list((clone / ".git").glob("wheelstep*"))
+
+
+def test_a_setting_of_the_clone_beats_the_users(hosted: Hosted) -> None:
+    clone = hosted.clone("clone")
+    git = hosted.world.git
+    git(clone, "config", "--global", "remote.origin.proxy", "http://of-the-user.example:1")
+    git(clone, "config", "remote.origin.proxy", "http://of-the-clone.example:1")
+    git(clone, "config", "--add", "remote.origin.url", "https://a-second-place.example/acme.git")
+    remote = hosted.push_repository(clone)._remote
+    told = remote.run("config", "--get-regexp", "^remote.wheelstep-private.(url|proxy)$").text
+    assert sorted(told.splitlines()) == [
+        "remote.wheelstep-private.proxy http://of-the-clone.example:1",
+        f"remote.wheelstep-private.url {hosted.url}",
+    ]

@@ -15,6 +15,7 @@ from tests.repositories.support import NoWait, add_line, pin
 from wheelstep.ground.clock import SystemClock
 from wheelstep.ground.page import Room
 from wheelstep.ground.secret import Secret
+from wheelstep.lock import FILE, Lock, Locked, LockedWheel
 from wheelstep.model import Change
 from wheelstep.repositories.git_way import GitWay
 from wheelstep.repositories.identity import made_by_us
@@ -129,6 +130,7 @@ def somebody(hosted: Hosted, branch: str, files: dict[str, str], subject: str) -
         hosted.world.root, "clone", "--quiet", f"--branch={branch}", str(hosted.bare), str(place)
     )
     for path, text in files.items():
+        (place / path).parent.mkdir(parents=True, exist_ok=True)
         (place / path).write_text(text)
     hosted.world.git(place, "add", "--all")
     hosted.world.git(place, "commit", "--quiet", "-m", subject)
@@ -200,6 +202,43 @@ def test_a_file_that_somebody_changed_on_the_base_is_decided_anew(
     assert subjects(hosted) == ["Again"]
 
 
+@pytest.mark.parametrize(("on_base", "in_all"), [("1.5", "2.0"), ("3.0", "3.0")])
+def test_of_two_records_each_package_has_its_newer_release(
+    hosted: Hosted, pulls: Pulls, on_base: str, in_all: str
+) -> None:
+    clone = hosted.clone("clone")
+
+    def record(**versions: str) -> bytes:
+        wheel = LockedWheel("x-1-py3-none-any.whl", "0" * 64, "c", 1, None, ("../index",))
+        rows = [
+            Locked(name, version, "s", "0" * 40, None, (), (wheel,))
+            for name, version in versions.items()
+        ]
+        return Lock().with_packages(*rows).render()
+
+    somebody(hosted, "main", {FILE: record(a="1.0", b="1.0").decode()}, "First")
+    ours = [Change(FILE, None, record(a="2.0", b="1.0"))]
+    proposed(hosted, clone, pulls, lambda _: ours)
+    somebody(hosted, "main", {FILE: record(a=on_base, b="3.0").decode()}, "Theirs")
+    proposed(hosted, clone, pulls, pin(), "Pin")
+    there = Lock.parse(hosted.show(FILE, BRANCH)).packages
+    assert {name: row.version for name, row in there.items()} == {"a": in_all, "b": "3.0"}
+
+
+@pytest.mark.parametrize("path", ["wheels", "wheels/x.whl/y"])
+def test_a_file_that_has_no_room_any_more_takes_nothing_of_the_base_away(
+    hosted: Hosted, pulls: Pulls, path: str
+) -> None:
+    clone = hosted.clone("clone")
+    vendored = [Change("wheels/x.whl", None, b"PK")]
+    proposed(hosted, clone, pulls, lambda _: vendored)
+    somebody(hosted, "main", {path: "theirs"}, "By hand")
+    proposed(hosted, clone, pulls, pin(), "Pin")
+    assert hosted.show(path, BRANCH) == b"theirs"
+    changed = hosted.world.git(hosted.bare, "diff", "--name-only", f"main...{BRANCH}")
+    assert changed == "conda.yml"
+
+
 def test_what_others_proposed_is_merged_with_what_somebody_changed_on_the_base(
     hosted: Hosted, clone: Path, pulls: Pulls
 ) -> None:
@@ -216,6 +255,7 @@ def test_what_others_proposed_is_merged_with_what_somebody_changed_on_the_base(
 
     proposed(hosted, clone, pulls, raised(1))
     somebody(hosted, "main", {"pins.txt": "".join([*lines, "by hand\n"])}, "By hand")
+    assert proposals(hosted, clone, pulls).snapshot().merged_paths == ["pins.txt"]
     proposed(hosted, clone, pulls, raised(7), "Both")
     shown = hosted.show("pins.txt", BRANCH).decode().splitlines()
     assert (shown[1], shown[7], shown[-1]) == ("pin 1", "pin 7", "by hand")
@@ -274,6 +314,27 @@ def test_the_branch_goes_when_all_of_it_is_merged(
     assert pulls.done == ["create 1: Pin", "create 2: Pin 3"]
 
 
+def test_a_branch_that_is_merged_and_removed_while_a_run_looks_at_it(
+    hosted: Hosted, pulls: Pulls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = hosted.clone("late")
+    proposed(hosted, hosted.clone("early"), pulls, pin())
+    fetch = Remote.fetch
+
+    def merged(remote: Remote, branch: str | None = None, *, depth: int = 1) -> str:
+        monkeypatch.setattr(Remote, "fetch", fetch)
+        hosted.world.git(hosted.bare, "branch", "--force", "main", BRANCH)
+        hosted.world.git(hosted.bare, "branch", "--delete", "--force", BRANCH)
+        pulls.set("merged", 1)
+        return fetch(remote, branch, depth=depth)
+
+    monkeypatch.setattr(Remote, "fetch", merged)
+    assert proposed(hosted, late, pulls, pin()).status == "none"
+    assert Remote.fetch is fetch, "it was merged meanwhile"
+    assert branches(hosted) == ["main"]
+    assert pulls.done == ["create 1: Pin"]
+
+
 @pytest.mark.parametrize("how", ["squash", "rebase"])
 def test_a_colleagues_commits_that_are_merged_are_not_proposed_again(
     hosted: Hosted, how: str, pulls: Pulls
@@ -322,6 +383,26 @@ def test_a_proposal_that_came_about_otherwise_is_closed(
     assert proposed(hosted, clone, pulls, pin()).status == "none"
     assert branches(hosted) == ["main"]
     assert pulls.done[1:] == ["close 1: Nothing is left to propose: `main` has it all."]
+
+
+def test_what_another_run_proposes_once_the_branch_is_removed_is_not_closed(
+    hosted: Hosted, pulls: Pulls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clone, other = hosted.clone("clone"), hosted.clone("other")
+    proposed(hosted, clone, pulls, pin())
+    somebody(hosted, "main", {"conda.yml": "dependencies:\n- acme==2.0\n"}, "By hand")
+    remove = GitWay.remove
+
+    def faster(way: GitWay, branch: str, was: str) -> bool:
+        monkeypatch.setattr(GitWay, "remove", remove)
+        done = remove(way, branch, was)
+        proposed(hosted, other, pulls, pin(version="3.0"), "Pin 3")
+        return done
+
+    monkeypatch.setattr(GitWay, "remove", faster)
+    assert proposed(hosted, clone, pulls, lambda _: []).status == "pull-request"
+    assert hosted.show("conda.yml", BRANCH) == b"dependencies:\n- acme==3.0"
+    assert pulls.done == ["create 1: Pin", "update 1: Pin 3"]
 
 
 def test_what_somebody_closed_is_not_proposed_again(

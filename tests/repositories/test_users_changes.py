@@ -112,6 +112,23 @@ def test_a_run_that_was_killed_between_index_and_branch_ends_the_same(
     assert (checkout / "conda.yml").read_bytes() == b"mine\n"
 
 
+def test_what_a_killed_run_had_in_the_index_and_not_on_disk_follows(
+    world: World, checkout: Path
+) -> None:
+    files = {"conda.yml": b"pinned\n", "new/a.yml": b"new\n"}
+    for path, content in files.items():
+        oid = world.git(checkout, "hash-object", "-w", "--stdin", stdin=content)
+        world.git(checkout, "update-index", "--add", "--cacheinfo", f"100644,{oid},{path}")
+    repository = world.local(checkout)
+    head = repository.snapshot()
+    changes = [change(head, path, content) for path, content in files.items()]
+    done = repository.propose(changes, on=head, wording=Wording("Pin"))
+    assert done is not None
+    assert done.notes == ()
+    assert {path: (checkout / path).read_bytes() for path in files} == files
+    assert world.git(checkout, "status", "--porcelain") == ""
+
+
 def test_a_commit_that_fails_takes_the_index_back(world: World, checkout: Path) -> None:
     world.git(checkout, "config", "filter.broken.clean", "cat")
     world.git(checkout, "config", "filter.broken.smudge", "false")

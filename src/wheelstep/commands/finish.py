@@ -20,6 +20,7 @@ from wheelstep.commands.show_checks import checks_page, conclusion, show_checks
 from wheelstep.errors import CannotHere
 from wheelstep.ground.checks import problem_of
 from wheelstep.ground.markdown import cell, code, fenced
+from wheelstep.ground.text import writable
 from wheelstep.hosts.interface import Host
 from wheelstep.report import Report
 from wheelstep.stages.comparing import changes_text
@@ -64,7 +65,8 @@ def _outputs(report: Report, host: Host, environment: Mapping[str, str]) -> None
         json.dumps(document["packages"], indent=1) + "\n", encoding="utf-8"
     )
     wheels = [wheel.file for package in report.packages for wheel in package.wheels]
-    (folder / "wheels.txt").write_text("".join(f"{name}\n" for name in wheels), encoding="utf-8")
+    listed = writable("".join(f"{name}\n" for name in wheels))
+    (folder / "wheels.txt").write_text(listed, encoding="utf-8")
     environments = [
         {
             "name": environment["name"],

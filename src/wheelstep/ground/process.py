@@ -16,7 +16,7 @@ from wheelstep.errors import CannotHere
 from wheelstep.ground.secret import redact
 from wheelstep.ground.stopping import on_stop, raise_if_stopped
 
-__all__ = ["Finished", "child_environment", "end_all", "found_on", "hide", "run"]
+__all__ = ["Finished", "child_environment", "end_all", "found_on", "hide", "program", "run"]
 
 _running: set[subprocess.Popen[bytes]] = set()
 """Children that have not ended."""
@@ -110,7 +110,7 @@ def run(
     try:
         child = subprocess.Popen(
             [
-                _program(os.fspath(command[0]), environment),
+                program(os.fspath(command[0]), environment),
                 *(os.fspath(part) for part in command[1:]),
             ],
             cwd=cwd,
@@ -155,9 +155,14 @@ def end_all(_number: int = 0) -> None:
 on_stop(end_all)
 
 
-def _program(name: str, environment: Mapping[str, str]) -> str:
+def program(name: str, environment: Mapping[str, str]) -> str:
     """Return what to start. Windows looks into the present folder before PATH: that is the
-    checkout, where anyone who commits could put a git.exe."""
+    checkout, where anyone who commits could put a git.exe.
+
+    Args:
+        name: A program's name, or its place.
+        environment: Of the child.
+    """
     if sys.platform == "win32":
         path = next((value for key, value in environment.items() if key.upper() == "PATH"), "")
         if Path(name).name == name:

@@ -17,6 +17,7 @@ from typing import Self, TextIO
 
 from wheelstep.errors import CannotHere
 from wheelstep.ground.secret import on_new_secret, redact
+from wheelstep.ground.text import writable
 from wheelstep.hosts.interface import MARKS, Advance, Mark
 from wheelstep.hosts.writer import Writer
 from wheelstep.model import Problem, Severity
@@ -83,7 +84,7 @@ def append(path: Path, text: str, doing: str) -> None:
     """
     try:
         with path.open("a", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+            file.write(writable(text))
     except OSError as error:
         raise CannotHere.from_os_error(error, doing) from error
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from wheelstep.errors import CannotHere
 from wheelstep.ground.secret import Secret, redact
+from wheelstep.ground.text import writable
 from wheelstep.hosts.commands import CommandHost, Dialect, append
 from wheelstep.hosts.interface import BEFORE_MERGE, Trigger
 
@@ -174,7 +175,7 @@ def cut(markdown: str, room: int) -> str:
         markdown: Ends with a line end.
         room: Bytes in UTF-8; what is cut ends at a line, with an open code block closed.
     """
-    data = markdown.encode()
+    data = (markdown := writable(markdown)).encode()
     if len(data) <= room:
         return markdown
     room -= len(TOO_LONG) + LONGEST_FENCE + 1

@@ -28,6 +28,12 @@ CONTROL: Final = re.compile(
 """Control functions (ECMA-48) with which text of others could rewrite what was shown before."""
 
 
+def _plain(text: str) -> str:
+    """Return a text that controls nothing and holds no secret, not even one that a control function
+    stood in the middle of."""
+    return redact(CONTROL.sub("", text))
+
+
 class Terminal:
     """A terminal. See `interface.Host`."""
 
@@ -57,12 +63,12 @@ class Terminal:
     @contextmanager
     def group(self, title: str) -> Iterator[None]:
         """Show the title above what is said inside."""
-        self._show(redact(title), "bold")
+        self._show(title, "bold")
         yield
 
     def say(self, text: str) -> None:
         """Show text of ours."""
-        self.writer.line(CONTROL.sub("", text))
+        self.writer.raw(_plain(text))
 
     def relay(self, text: str) -> None:
         """Show text of others without what would control the terminal."""
@@ -70,10 +76,10 @@ class Terminal:
 
     def annotate(self, problem: Problem) -> None:
         """Show a problem."""
-        self._show(redact(plain(problem)), STYLES[problem.severity])
+        self._show(plain(problem), STYLES[problem.severity])
 
     def _show(self, text: str, style: str) -> None:
-        text = CONTROL.sub("", text)
+        text = _plain(text)
         if not self.colored:
             self.writer.raw(text)
             return
@@ -87,7 +93,7 @@ class Terminal:
     def marked(self, rows: Sequence[tuple[Mark | None, str]]) -> None:
         """Show lines, their marks in color."""
         for mark, text in rows:
-            line = CONTROL.sub("", redact(text))
+            line = _plain(text)
             if mark is None:
                 self.writer.raw(line)
             elif not self.colored:
@@ -116,7 +122,7 @@ class Terminal:
 
         console = Console(file=self.writer.stream, highlight=False, emoji=False)
         with Progress(console=console, transient=True) as bars:
-            bar = bars.add_task(CONTROL.sub("", redact(title)), total=total)
+            bar = bars.add_task(_plain(title), total=total)
             yield lambda _text: bars.advance(bar)
 
     def output(self, name: str, value: str) -> None:

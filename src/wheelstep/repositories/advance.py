@@ -13,14 +13,19 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from wheelstep.errors import CannotHere, StepError
 from wheelstep.ground.git import Git
 from wheelstep.ground.stopping import in_one_piece, raise_if_asked
 from wheelstep.repositories.objects import Entry, Touched, index_lines
+from wheelstep.repositories.paths import folders_of
 from wheelstep.repositories.ref_update import BranchMoved, branch_held
 
 __all__ = ["Advanced", "advance"]
+
+LONGEST: Final = 16_000
+"""Characters of paths that git is given as arguments; Windows takes 32,767 of a whole command."""
 
 
 class Standing(enum.Enum):
@@ -125,6 +130,8 @@ def _work_tree_of(git: Git, branch: str) -> Git | None:
 
 def _places(tree: Git, touched: Sequence[Touched]) -> Mapping[str, Place]:
     paths = [each.path for each in touched]
+    if sum(map(len, paths)) > LONGEST:
+        paths = []  # git tells of all files then
     index: dict[str, Held] = {}
     for record in tree.records(
         "--literal-pathspecs", "ls-files", "-v", "-s", "-z", "--full-name", "--", *paths
@@ -142,15 +149,17 @@ def _places(tree: Git, touched: Sequence[Touched]) -> Mapping[str, Place]:
             "-z",
             "--no-renames",
             "--untracked-files=no",
+            "--ignore-submodules=all",
             "--",
             *paths,
         )
         if record[0] in "1u"
     }
+    folders = folders_of(index)
     places = {}
     for each in touched:
         held = index.get(each.path)
-        if held is None and any(path.startswith(f"{each.path}/") for path in index):
+        if held is None and each.path in folders:
             places[each.path] = Place(Standing.STAGED)  # a folder is staged where our file goes
             continue
         standing = _standing_of(tree, each, held, changed=each.path in changed)

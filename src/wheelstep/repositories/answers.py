@@ -26,6 +26,8 @@ already been updated by another client"."""
 
 IN_THE_WAY: Final = r"exists; cannot create|directory file conflict|refname conflict"
 """A name that is taken by a folder of names, or the other way round: no race, and it stays so."""
+PLACE: Final = re.compile(r"(?<![^\s'\"])(?!HTTP/)[^\s'\"]*/[^\s'\"]*")
+"""A URL, a path or a ref: what somebody has named certificates or read-only-data means nothing."""
 
 LONGEST_QUOTE: Final = 1200
 """Characters of the remote's own words that an error repeats."""
@@ -205,8 +207,9 @@ def error_for(text: str, *, remote: str, branch: str) -> StepError:
     quote = quoted(text)
     if said := spoken(text, quote=quote, remote=remote, branch=branch):
         return said
+    meant = PLACE.sub("~", text)
     for each in ROWS:
-        if each.pattern.search(text):
+        if each.pattern.search(meant):
             return each.error(quote=quote, remote=remote, branch=branch)
     return ServiceRefused(
         f"{remote} refused: {quote or 'git ended without a word'}",

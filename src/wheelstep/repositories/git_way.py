@@ -160,7 +160,7 @@ def prove_push(git: Git, remote: Remote, branch: str, head: str) -> None:
         git: In the repository.
         remote: Where to.
         branch: Short name; it need not be there.
-        head: A commit of the remote's, which is here where nothing is checked out.
+        head: A commit of the remote's, named where nothing is checked out; it need not be here.
 
     Raises:
         ServiceRefused: No right.

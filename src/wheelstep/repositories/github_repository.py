@@ -68,8 +68,8 @@ ROWS: Final = (
         statuses=frozenset({403, 451}),
         kinds=frozenset({"FORBIDDEN", "INSUFFICIENT_SCOPES"}),
         pattern=_said(
-            r"resource not accessible by|without .?workflows?.? (permission|scope)|read.only"
-            r"|must have push access"
+            r"resource not accessible by|without .?workflows?.? (permission|scope)"
+            r"|(?<![\w/-])read.only(?![\w-])|must have push access"
         ),
     ),
     Row("remote-moved", statuses=frozenset({301, 302, 303, 307, 308})),

@@ -131,7 +131,8 @@ class GitHubWay:
             return made if moved else None
 
     def remove(self, branch: str, was: str) -> bool:
-        """Remove a branch that is still at a commit; see `Way`."""
+        """Remove a branch that is still at a commit; see `Way`, and `replace` for servers without
+        updateRefs: what somebody pushes in that moment is in the pull request only."""
         with self._refusals(branch):
             repository, head = self._state(branch)
             if head is None or head != was:

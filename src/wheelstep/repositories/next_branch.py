@@ -1,4 +1,5 @@
-"""Branches of ours on which a host makes a commit, before another branch is moved to it."""
+"""Names of what a run makes for a moment: a branch on which a host makes a commit, before another
+branch is moved to it; a ref that something is fetched to."""
 
 from __future__ import annotations
 
@@ -8,30 +9,41 @@ from uuid import uuid4
 
 from wheelstep.ground.clock import Clock
 
-__all__ = ["NEXT", "is_abandoned", "next_branch"]
+__all__ = ["NEXT", "is_abandoned", "next_branch", "passing_name"]
 
 NEXT: Final = "wheelstep-next/"
-"""What their names begin with."""
+"""What the names of such branches begin with."""
 STAMP: Final = "%Y%m%dT%H%M%SZ"
 ABANDONED: Final = timedelta(hours=1)
-"""After which such a branch is nobody's any more: the time is in its name."""
+"""After which such a thing is nobody's any more: the time is in its name."""
 
 
 def next_branch(clock: Clock) -> str:
-    """Return the name of a new one, which nobody else has."""
-    stamp = datetime.fromtimestamp(clock.time(), UTC).strftime(STAMP)
-    return f"{NEXT}{stamp}-{uuid4().hex[:12]}"
+    """Return the name of a new branch, which nobody else has."""
+    return passing_name(NEXT, clock)
 
 
-def is_abandoned(branch: str, clock: Clock) -> bool:
-    """Tell whether a branch is one that a run left that was killed.
+def passing_name(prefix: str, clock: Clock) -> str:
+    """Return a name that nobody else has.
 
     Args:
-        branch: Short name.
+        prefix: What it begins with.
         clock: Tells the time.
     """
-    stamp, dash, _ = branch.removeprefix(NEXT).partition("-")
-    if not branch.startswith(NEXT) or not dash:
+    stamp = datetime.fromtimestamp(clock.time(), UTC).strftime(STAMP)
+    return f"{prefix}{stamp}-{uuid4().hex[:12]}"
+
+
+def is_abandoned(name: str, clock: Clock, *, prefix: str = NEXT) -> bool:
+    """Tell whether a name is of something that a run left that was killed.
+
+    Args:
+        name: A branch's, short; a ref's.
+        clock: Tells the time.
+        prefix: What such names begin with.
+    """
+    stamp, dash, _ = name.removeprefix(prefix).partition("-")
+    if not name.startswith(prefix) or not dash:
         return False
     try:
         made = datetime.strptime(stamp, STAMP).replace(tzinfo=UTC)

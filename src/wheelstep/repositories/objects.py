@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +14,9 @@ from typing import Final
 from wheelstep.errors import CannotHere, Refused
 from wheelstep.ground.git import Git
 from wheelstep.model import Change
+from wheelstep.repositories.blobs import read_blobs, store_blobs
 from wheelstep.repositories.identity import Identity
-from wheelstep.repositories.paths import check_path
+from wheelstep.repositories.paths import check_path, folders_of
 
 __all__ = [
     "COMMIT_ID",
@@ -25,7 +27,6 @@ __all__ = [
     "build_commit",
     "index_lines",
     "merged_text",
-    "read_blobs",
     "touched_between",
     "tree_with",
     "write_blobs",
@@ -145,6 +146,10 @@ class GitSnapshot:
                 found[path] = Entry(mode, oid)
         return found
 
+    @cached_property
+    def _folders(self) -> AbstractSet[str]:
+        return folders_of(self.entries)
+
     def read(self, path: str) -> bytes | None:
         """Return a file's bytes as committed; None where there is no regular file."""
         return self.read_many([path]).get(path)
@@ -164,7 +169,7 @@ class GitSnapshot:
     def check(self, path: str) -> None:
         """Refuse a path that leads out of the repository, or where no regular file can be."""
         check_path(path)
-        _check_place(path, self.entries)
+        _check_place(path, self.entries, self._folders)
 
     def paths(self) -> Sequence[str]:
         """Return all regular files of the commit, sorted."""
@@ -196,46 +201,6 @@ class GitSnapshot:
         return f"{self.branch} at {short} ({subject}, {author[1] if author else 'nobody'})"
 
 
-def read_blobs(
-    git: Git, ids: Sequence[str], *, extra: Mapping[str, str] | None = None
-) -> list[bytes]:
-    """Return the bytes of blobs, in their order.
-
-    Args:
-        git: In the repository.
-        ids: Object ids.
-        extra: Environment for git: a partial clone fetches what it reads.
-
-    Raises:
-        CannotHere: One of them is lost.
-    """
-    if not ids:
-        return []
-    asked = "".join(f"{oid}\n" for oid in ids).encode()
-    return _batch(git.output("cat-file", "--batch", stdin=asked, extra=extra), len(ids))
-
-
-def _batch(out: bytes, count: int) -> list[bytes]:
-    """Take the answer of `git cat-file --batch` apart: a line with the size, then the bytes."""
-    found: list[bytes] = []
-    at = 0
-    for _ in range(count):
-        end = out.find(b"\n", at)
-        about = out[at:end].split(b" ")
-        if end < 0 or len(about) != 3:  # noqa: PLR2004 - id, kind, size
-            raise CannotHere(
-                "The repository has lost an object that its head needs:"
-                f" {out[at:end].decode('utf-8', 'replace')}.",
-                code="broken-repository",
-                cure="Run `git fsck`, or check the repository out afresh.",
-            )
-        start = end + 1
-        at = start + int(about[2])
-        found.append(out[start:at])
-        at += 1
-    return found
-
-
 def write_blobs(git: Git, snapshot: GitSnapshot, changes: Sequence[Change]) -> Sequence[Touched]:
     """Write the new contents into the object store, byte for byte, and return what differs.
 
@@ -243,21 +208,17 @@ def write_blobs(git: Git, snapshot: GitSnapshot, changes: Sequence[Change]) -> S
         Refused: A path leads out of the repository, or is no regular file at the head.
         CannotHere: Disk full.
     """
-    touched: list[Touched] = []
     for change in changes:
         snapshot.check(change.path)
+    ids = store_blobs(git, [change.after for change in changes if change.after is not None])
+    touched: list[Touched] = []
+    for change in changes:
         old = snapshot.entries.get(change.path)
         if change.after is None:
             if old is not None:
                 touched.append(Touched(change.path, old, None))
             continue
-        # --no-filters: what is committed are these bytes, whatever core.autocrlf and attributes say
-        oid = (
-            git.output("hash-object", "-w", "--no-filters", "--stdin", stdin=change.after)
-            .decode()
-            .strip()
-        )
-        new = Entry(old.mode if old else "100644", oid)
+        new = Entry(old.mode if old else "100644", ids[change.after])
         if new != old:
             touched.append(Touched(change.path, old, new))
     return touched
@@ -292,13 +253,12 @@ def merged_text(git: Git, ours: bytes | None, old: bytes, theirs: bytes | None) 
     return done.out if done.code == 0 else None
 
 
-def _check_place(path: str, entries: Mapping[str, Entry]) -> None:
+def _check_place(path: str, entries: Mapping[str, Entry], folders: AbstractSet[str]) -> None:
     parents = ["/".join(path.split("/")[:depth]) for depth in range(1, path.count("/") + 1)]
     taken = next((parent for parent in parents if parent in entries), None)
     own = entries.get(path)
-    below = f"{path}/"
     if taken is None and (own is None or own.is_regular):
-        if own is not None or not any(other.startswith(below) for other in entries):
+        if own is not None or path not in folders:
             return
         what = "is a folder"
     elif taken is not None:

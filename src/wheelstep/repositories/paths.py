@@ -1,13 +1,14 @@
-"""Paths that a change may have: inside the repository, and never git's own."""
+"""Paths that a change may have: inside the repository, and never git's own; and their folders."""
 
 from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Iterable
 
 from wheelstep.errors import Refused
 
-__all__ = ["check_path"]
+__all__ = ["check_path", "folders_of"]
 
 
 def check_path(path: str) -> None:
@@ -31,6 +32,21 @@ def check_path(path: str) -> None:
         visible = "".join(sign for sign in part if unicodedata.category(sign) != "Cf")
         if visible.lower().partition(":")[0].rstrip(". ") in {".git", "git~1"}:
             _refuse(path, "lies in git's own folder")
+
+
+def folders_of(paths: Iterable[str]) -> set[str]:
+    """Return all folders that some files are in, the root left out.
+
+    Args:
+        paths: Relative to the root, with forward slashes.
+    """
+    found: set[str] = set()
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found
 
 
 def _refuse(path: str, why: str) -> None:

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import final
+from typing import Final, final
 
 from packaging.version import InvalidVersion, Version
 
+from wheelstep.errors import Refused, SettingError
 from wheelstep.ground.git import Git
 from wheelstep.ground.markdown import code
 from wheelstep.ground.page import Room
 from wheelstep.ground.skip_tokens import without_skips
 from wheelstep.lock import FILE, Lock, Locked
 from wheelstep.model import Change
+from wheelstep.repositories.blobs import read_blobs
 from wheelstep.repositories.git_way import prove_push
 from wheelstep.repositories.identity import full_message, made_by_us, parent_of_ours
 from wheelstep.repositories.interface import Committed, Snapshot, Wording
@@ -28,7 +30,6 @@ from wheelstep.repositories.objects import (
     History,
     Touched,
     merged_text,
-    read_blobs,
     touched_between,
     tree_with,
     write_blobs,
@@ -39,6 +40,8 @@ from wheelstep.repositories.way import Way, draft_of
 
 __all__ = ["ProposalRepository", "ProposedSnapshot"]
 
+LOOKS: Final = 5
+"""How often the branches are looked at, where one goes before it can be read."""
 Files = Mapping[str, Entry | None]
 """Path -> what a proposal makes of it; None: it goes."""
 
@@ -156,16 +159,29 @@ class ProposalRepository:
             ServiceRefused: No right to read, no such repository.
             ServiceUnavailable: The remote does not answer.
         """
-        heads = self._remote.look(self._base, self._branch)
-        head = self._remote.need(heads, self._base)
-        if not self._remote.here(head):
-            head = self._remote.fetch(self._base)
-        base = self._at(head, self._base)
-        was = heads.get(self._branch)
-        if was is not None and not self._known(was):
-            was = self._remote.fetch(self._branch, depth=2)
+        base, was = self._heads()
         standing = self._standing(base, was)
         return ProposedSnapshot(self._git, standing, remote=self._remote, sources=self._sources)
+
+    def _heads(self) -> tuple[GitSnapshot, str | None]:
+        """Return the base's head, and where the proposal's branch is; both are here then."""
+        for left in reversed(range(LOOKS)):
+            heads = self._remote.look(self._base, self._branch)
+            head = self._remote.need(heads, self._base)
+            if not self._remote.here(head):
+                head = self._remote.fetch(self._base)
+            was = heads.get(self._branch)
+            try:
+                if was is not None and not self._known(was):
+                    was = self._remote.fetch(self._branch, depth=2)
+            except SettingError:
+                # merged and removed since we looked, or removed by another run: look again, for the
+                # base may have it now
+                if not left or self._branch in self._remote.look(self._branch):
+                    raise
+            else:
+                return self._at(head, self._base), was
+        raise AssertionError("the last look returns or raises")
 
     def settle(self, on: Snapshot) -> None:
         """Do nothing: what a killed run left is what the next one finds."""
@@ -321,7 +337,9 @@ class ProposalRepository:
         if parent is None:
             return _Standing(base, self._branch, was, ours=self._is_merged(was))
         touched = touched_between(self._git, parent, was)
-        carried = [one for each in touched if (one := self._carried(base, each, was)) is not None]
+        there = self._at(was, self._branch)
+        found = [self._carried(base, each, there) for each in touched]
+        carried = [one for one in found if one is not None]
         files = {each.path: each.new for each in touched}
         return _Standing(base, self._branch, was, files=files, carried=carried)
 
@@ -331,7 +349,7 @@ class ProposalRepository:
         there = self._pulls.latest(self._branch, self._base)
         return there is not None and there.state == "merged" and there.head == was
 
-    def _carried(self, base: GitSnapshot, each: Touched, was: str) -> Touched | None:
+    def _carried(self, base: GitSnapshot, each: Touched, there: GitSnapshot) -> Touched | None:
         """Return what a proposed change is on the base of now; None where it is none any more, and
         where somebody has changed the same lines there: what this run wants of it is decided anew.
         """
@@ -339,10 +357,9 @@ class ProposalRepository:
         if now == each.new:
             return None
         if now == each.old:
-            return each
+            return each if each.new is None or _has_room(base, each.path) else None
         if now is None or each.new is None or not now.is_regular:
             return None
-        there = self._at(was, self._branch)
         if each.path == FILE:
             merged: bytes | None = _newer(Lock.parse(base.read(FILE)), Lock.parse(there.read(FILE)))
         elif each.old is None:
@@ -353,6 +370,16 @@ class ProposalRepository:
         if merged is None:
             return None
         return next(iter(write_blobs(self._git, base, [Change(each.path, None, merged)])), None)
+
+
+def _has_room(base: GitSnapshot, path: str) -> bool:
+    """Tell whether a file can be there: somebody may have made a folder where it was to be, or a
+    file where its folder was."""
+    try:
+        base.check(path)
+    except Refused:
+        return False
+    return True
 
 
 def _joined(standing: _Standing, touched: Sequence[Touched]) -> list[Touched]:

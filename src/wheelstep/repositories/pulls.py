@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from wheelstep.ground.page import Room
+from wheelstep.ground.text import writable
 from wheelstep.repositories.interface import Wording
 
 __all__ = ["MERGES", "Merge", "PullRequest", "PullRequests", "PullSettings", "PullWish"]
@@ -55,8 +56,8 @@ class PullSettings:
         """Return what a pull request with these words is to be."""
         title = wording.title or wording.message.strip().partition("\n")[0]
         return PullWish(
-            _as_text(title),
-            _as_text(wording.body),
+            writable(title),
+            writable(wording.body),
             self.labels,
             self.reviewers,
             self.draft,
@@ -75,11 +76,6 @@ class PullRequest:
     state: Literal["open", "closed", "merged"]
     head: str
     """Full id of the commit that it proposes, as far as the host has noticed."""
-
-
-def _as_text(text: str) -> str:
-    """Return a text that JSON can say: a file's name may be no UTF-8."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 class PullRequests(Protocol):

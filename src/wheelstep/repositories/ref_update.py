@@ -9,6 +9,7 @@ from typing import IO, Final, Self
 
 from wheelstep.errors import CannotHere
 from wheelstep.ground.git import Git
+from wheelstep.ground.process import program
 from wheelstep.ground.secret import redact
 
 __all__ = ["BranchMoved", "branch_held"]
@@ -46,7 +47,7 @@ def branch_held(git: Git, branch: str, *, old: str, new: str, reason: str) -> It
     """
     ref = f"refs/heads/{branch}"
     process = subprocess.Popen(
-        ["git", "update-ref", "-m", reason, "--stdin"],  # noqa: S607 - as PATH has it
+        [program("git", git.environment), "update-ref", "-m", reason, "--stdin"],
         cwd=git.directory,
         env=git.environment,
         stdin=subprocess.PIPE,

@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, final
-from uuid import uuid4
 
 from wheelstep.errors import CannotHere, ServiceUnavailable, SettingError
 from wheelstep.ground.clock import Clock, backoff
@@ -30,6 +29,7 @@ from wheelstep.repositories.credentials import (
     is_http,
     need_config_by_environment,
 )
+from wheelstep.repositories.next_branch import is_abandoned, passing_name
 from wheelstep.repositories.urls import usual_remote
 
 __all__ = ["Remote"]
@@ -38,8 +38,13 @@ OURS: Final = "wheelstep-private"
 """Nobody's own remote: git would take two URLs of one name for a remote with two places."""
 COPIED: Final = ("url", "pushurl", "proxy", "proxyauthmethod", "uploadpack", "receivepack",
                  "promisor", "partialclonefilter")  # fmt: skip
+PRIVATE: Final = "refs/wheelstep/"
+"""Where what is fetched has a name for a moment: no branch, tag or tracking branch of the user."""
+LISTS: Final = frozenset({"url", "pushurl"})
 BUSY: Final = re.compile(r"shallow file has changed|shallow\.lock': File exists")
 LOCAL_ATTEMPTS: Final = 20
+TOGETHER: Final = 200
+"""Refs that are asked for by one command; Windows takes 32,767 characters of one."""
 ASKED: Final = 4
 """How often a remote is asked that gives no answer, or no real one."""
 QUIET: Final = (
@@ -232,14 +237,16 @@ class Remote:
             ServiceRefused: No right to read, no such repository.
             ServiceUnavailable: It does not answer.
         """
-        done = self.ask("ls-remote", OURS, *refs)
-        if done.code != 0:
-            raise error_for(done.error_text, remote=self.shown, branch=self._branch)
-        found = {}
-        for line in done.out.decode("utf-8", "surrogateescape").splitlines():
-            oid, _, name = line.partition("\t")
-            if name in refs:  # ls-remote takes what it is given for the end of a name
-                found[name] = oid
+        found, wanted = {}, frozenset(refs)
+        for at in range(0, len(refs), TOGETHER):
+            done = self.ask("ls-remote", OURS, *refs[at : at + TOGETHER])
+            if done.code != 0:
+                raise error_for(done.error_text, remote=self.shown, branch=self._branch)
+            # a name may have what Python takes for an end of a line, too
+            for line in done.out.decode("utf-8", "surrogateescape").split("\n"):
+                oid, _, name = line.partition("\t")
+                if name in wanted:  # ls-remote takes what it is given for the end of a name
+                    found[name] = oid
         return found
 
     def here(self, commit: str) -> bool:
@@ -287,11 +294,12 @@ class Remote:
             SettingError, ServiceRefused, ServiceUnavailable: As `head`.
         """
         name = branch or self._branch
+        self._sweep()
         attempt = 0
         while True:
             attempt += 1
             before = self._cuts()
-            private = f"refs/wheelstep/{uuid4().hex}"
+            private = passing_name(PRIVATE, self._clock)
             done = self.ask(
                 "fetch",
                 "--quiet",
@@ -321,6 +329,12 @@ class Remote:
             self.need(self.look(name), name)  # says so
         raise error_for(done.error_text, remote=self.shown, branch=name)
 
+    def _sweep(self) -> None:
+        """Remove the refs of runs that were killed: they would keep what they fetched for ever."""
+        for ref in self._git.text("for-each-ref", "--format=%(refname)", PRIVATE).split("\n"):
+            if is_abandoned(ref, self._clock, prefix=PRIVATE):
+                self._git.try_("update-ref", "-d", ref)
+
     @contextlib.contextmanager
     def cut_at(self, commit: str) -> Iterator[Mapping[str, str]]:
         """Give the environment in which a shallow clone's history ends at a commit of `fetch`.
@@ -334,7 +348,8 @@ class Remote:
             return
         with tempfile.TemporaryDirectory(prefix="wheelstep-") as scratch:
             place = Path(scratch) / "shallow"
-            place.write_text("".join(f"{each}\n" for each in sorted(cuts | {commit})))
+            text = "".join(f"{each}\n" for each in sorted(cuts | {commit}))
+            place.write_text(text, newline="\n")
             yield {"GIT_SHALLOW_FILE": str(place)}
 
     def _forget_cut(self, cuts: frozenset[str]) -> None:
@@ -347,16 +362,24 @@ class Remote:
         lock = path.with_name("shallow.lock")
         for attempt in range(1, LOCAL_ATTEMPTS + 1 if cuts else 1):
             try:
-                with lock.open("x") as file:
-                    kept = [line for line in path.read_text().split() if line not in cuts]
-                    file.write("".join(f"{line}\n" for line in kept))
-                lock.replace(path)
+                lock.touch(exist_ok=False)
             except FileExistsError:
                 self._clock.sleep(backoff(attempt, first=0.1, most=2.0))
+                continue
             except OSError as error:
                 raise CannotHere.from_os_error(error, "writing the repository") from error
-            else:
-                return
+            try:
+                kept = [line for line in path.read_text().split() if line not in cuts]
+                lock.write_text("".join(f"{line}\n" for line in kept), newline="\n")
+                lock.replace(path)
+            except BaseException as error:
+                lock.unlink(missing_ok=True)  # no git could fetch here any more
+                if isinstance(error, FileNotFoundError):
+                    return  # somebody has fetched the whole history meanwhile
+                if isinstance(error, OSError):
+                    raise CannotHere.from_os_error(error, "writing the repository") from error
+                raise
+            return
 
     def _shallow_file(self) -> Path:
         return self._git.directory / self._git.text("rev-parse", "--git-path", "shallow")
@@ -378,17 +401,18 @@ def _trusted(git: Git, environment: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def _own_settings(git: Git, name: str) -> list[tuple[str, str]]:
     """Return what makes our name mean the same as the user's, or as the URL given."""
-    first: dict[str, str] = {}
+    own: dict[str, str] = {}
     for record in git.records("config", "-z", "--list"):
         key, _, value = record.partition("\n")
         section, _, part = key.rpartition(".")
         if section == f"remote.{name}" and part in COPIED:
-            # the first of several: a commit cannot be compared and swapped in two places at once
-            first.setdefault(part, value)
-    found = [(f"remote.{OURS}.{part}", value) for part, value in first.items()]
-    if first.get("url"):
+            # the first of several URLs: a commit cannot be compared and swapped in two places at
+            # once; of all else git takes what is said last, the nearest to the repository
+            own[part] = own.get(part, value) if part in LISTS else value
+    found = [(f"remote.{OURS}.{part}", value) for part, value in own.items()]
+    if own.get("url"):
         return found
-    if "url" in first:
+    if "url" in own:
         raise SettingError(
             f"The remote {name} of this repository has an empty URL.",
             code="no-remote",

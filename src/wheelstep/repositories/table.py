@@ -41,7 +41,7 @@ class Wish:
     """For "push" and "pull-request": a remote's name, or a URL or folder; None for the branch's
     upstream, else origin."""
     token: Secret | None = None
-    """The same over HTTP; None for what the checkout or the user has set up."""
+    """For HTTP, and for the host's API; None for what the checkout or the user has set up."""
     user: str | None = None
     """For basic authentication with the token; None for one that every host takes."""
     given: Identity | None = None

@@ -12,12 +12,13 @@ from typing import Final, Protocol
 
 from wheelstep.errors import Refused
 from wheelstep.ground.git import Git
+from wheelstep.ground.text import writable
+from wheelstep.repositories.blobs import read_blobs
 from wheelstep.repositories.identity import marked
 from wheelstep.repositories.objects import (
     Entry,
     GitSnapshot,
     Touched,
-    read_blobs,
     tree_with,
 )
 
@@ -65,9 +66,9 @@ def check_names(draft: Draft, service: str) -> None:
         try:
             each.path.encode()
         except UnicodeEncodeError:
-            shown = each.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
             raise Refused(
-                f"The name {shown!r} is no UTF-8, and {service}'s API cannot be told such a name.",
+                f"The name {writable(each.path)!r} is no UTF-8, and {service}'s API cannot be told"
+                " such a name.",
                 code="path-not-possible",
                 cure=BY_GIT,
             ) from None

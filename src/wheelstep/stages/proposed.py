@@ -36,7 +36,9 @@ class Proposed:
 
     def contents(self) -> dict[str, bytes | None]:
         """Return the files that it changes, as they are with it."""
-        found = {path: self.on.read(path) for path in carried_by(self.on)}
+        carried = carried_by(self.on)
+        there = self.on.read_many(carried)
+        found = {path: there.get(path) for path in carried}
         return found | {change.path: change.after for change in self.changes}
 
     def locks(self) -> tuple[Lock, Lock]:

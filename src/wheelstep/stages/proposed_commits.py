@@ -74,7 +74,9 @@ def folder_of(directory: str, others: Collection[str], kinds: Sequence[Kind]) ->
     top = "" if directory == "." else f"{directory}/"
     inside = {FILE, *others, *(kind.path for kind in kinds)} - {directory, "."}
     without = sorted(path for path in inside if path.startswith(top))
-    return [f":(top,literal){directory}", *(f":(top,exclude,literal){path}" for path in without)]
+    # git finds nothing at `:(top).`
+    whole = ":(top)" if directory == "." else f":(top,literal){directory}"
+    return [whole, *(f":(top,exclude,literal){path}" for path in without)]
 
 
 def commits_between(git: Git, old: str, new: str, places: Sequence[str]) -> Commits | None:
@@ -84,17 +86,23 @@ def commits_between(git: Git, old: str, new: str, places: Sequence[str]) -> Comm
         git: In the repository of the sources.
         old: Full id.
         new: Full id. Both may come from a file that anyone can edit: what is no id is unknown.
-        places: Pathspecs.
+        places: From `folder_of`.
     """
-    if not COMMIT_ID.fullmatch(old) or not COMMIT_ID.fullmatch(new):
+    if not COMMIT_ID.fullmatch(old) or not COMMIT_ID.fullmatch(new) or "\n" in places[0]:
         return None
     form = "--format=%h%x1f%an%x1f%s"
-    done = git.try_("log", "-z", "--no-decorate", form, f"{old}..{new}", "--", *places)
+    # thousands of definitions are too much for a command, on Windows at least; one of them with a
+    # line end in its name counts as the package's
+    listed = "".join(f"{place}\n" for place in ("--", *places) if "\n" not in place)
+    done = git.try_(
+        *("log", "-z", "--no-decorate", form, f"{old}..{new}", "--stdin"),
+        stdin=listed.encode("utf-8", "surrogateescape"),
+    )
     if done.code != 0:
         return None
     rows = []
     for line in done.text.split("\0"):
         short, author, subject = (*line.split("\x1f", 2), "", "")[:3]
         rows += [(short, author, subject)] if line else []
-    where = places[0].rpartition(")")[2]
+    where = places[0].rpartition(")")[2] or "."
     return Commits(f"git log {old[:12]}..{new[:12]} -- {where}", rows)

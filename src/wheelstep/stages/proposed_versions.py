@@ -75,9 +75,11 @@ def definition_changes(proposed: Proposed, locks: tuple[Lock, Lock]) -> list[Def
     before, now = locks
     names = {*before.packages, *now.packages, *(name for name, _ in proposed.versions)}
     found = []
-    for path, after in sorted(proposed.contents().items()):
-        was = proposed.base.read(path) if path != FILE else after
-        if was != after:
+    contents = proposed.contents()
+    there = proposed.base.read_many(contents)
+    for path, after in sorted(contents.items()):
+        was = there.get(path)
+        if path != FILE and was != after:
             kind = kinds.get(path)
             old, new = _reading(kind, was), _reading(kind, after)
             found.append(
@@ -117,7 +119,9 @@ def version_changes(
         definitions: From `definition_changes`.
     """
     before, now = locks
-    found = {each for one in definitions for each in _in_definition(one, proposed, before, now)}
+    wanted = {name: record.version for name, record in now.packages.items()}
+    wanted |= dict(proposed.versions)
+    found = {each for one in definitions for each in _in_definition(one, wanted, before)}
     named = {one.name for one in found}
     for name, record in now.packages.items():
         known = before.packages.get(name)
@@ -129,18 +133,22 @@ def version_changes(
 
 
 def _in_definition(
-    one: DefinitionChange, proposed: Proposed, before: Lock, now: Lock
+    one: DefinitionChange, wanted: Mapping[str, str], before: Lock
 ) -> Iterator[VersionChange]:
     """Yield what changes in one definition.
 
     Where it names no version (a pin by git names a commit, a range admits many), the record knows.
+
+    Args:
+        one: The definition.
+        wanted: Name of a package -> its version with what is proposed.
+        before: The record before it.
     """
     for name in one.names:
-        known, record = before.packages.get(name), now.packages.get(name)
+        known = before.packages.get(name)
         recorded = known.version if known else "" if name in one.pinned else None
-        wanted = dict(proposed.versions).get(name) or (record.version if record else None)
         old: set[str | None] = {*_versions(one.pinned.get(name, {}))} or {recorded}
-        new = _versions(one.pins[name]) or ({wanted} if wanted else set())
+        new = _versions(one.pins[name]) or ({wanted[name]} if name in wanted else set())
         for was, after in product(old, new):
             if was != after:
                 yield VersionChange(name, was, after)

@@ -42,6 +42,7 @@ def tag_releases(run: Run, releases: Sequence[Release]) -> None:
         return
     remote = run.settings.commit in REMOTE
     there = _there(run, wanted)
+    way = source_hosting(run).way() if remote and wanted.keys() - there.keys() else None
     for name, release in wanted.items():
         commit = there.get(name)
         if commit is None and not _has(run, release.commit):
@@ -53,8 +54,8 @@ def tag_releases(run: Run, releases: Sequence[Release]) -> None:
             )
             continue
         status = "unchanged" if commit else "created"
-        if commit is None and remote:
-            commit = tag_at(source_hosting(run).way(), name, release.commit)
+        if commit is None and way is not None:
+            commit = tag_at(way, name, release.commit)
         elif commit is None:
             run.git.output("tag", name, release.commit)
             commit = release.commit

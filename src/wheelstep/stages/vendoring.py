@@ -46,12 +46,13 @@ class Vendoring:
                 cure=f"Except it in .gitattributes: `{path} -filter -diff -merge`.",
                 file=path,
             )
+        there = snapshot.read_many([*coming, *going])
         return [
             *(
-                Change(path, snapshot.read(path), self.content(file))
+                Change(path, there.get(path), self.content(file))
                 for path, file in sorted(coming.items())
             ),
-            *(Change(path, snapshot.read(path), None) for path in sorted(going)),
+            *(Change(path, there.get(path), None) for path in sorted(going)),
         ]
 
     def _warn_of_ignored(self, paths: Sequence[str]) -> None:

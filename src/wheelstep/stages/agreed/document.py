@@ -12,6 +12,7 @@ from wheelstep import __version__
 from wheelstep.definitions.plan import Edits, PlannedEdit
 from wheelstep.ground.git import Git
 from wheelstep.ground.secret import without_credentials
+from wheelstep.ground.text import writable
 from wheelstep.report import ConnectionRow, Report, blanked
 from wheelstep.repositories.identity import parent_of_ours
 from wheelstep.stages.agreed.known_later import without_what_is_built
@@ -80,7 +81,7 @@ def _printable(value: Any) -> Any:
     """Return a value without secrets, and without what a file in UTF-8 cannot hold: git takes any
     bytes for a path."""
     text = json.dumps(blanked(value), ensure_ascii=False)
-    return json.loads(text.encode("utf-8", "surrogatepass").decode("utf-8", "replace"))
+    return json.loads(writable(text))
 
 
 def versions_in(packages: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:

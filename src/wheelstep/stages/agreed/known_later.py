@@ -19,7 +19,10 @@ def without_what_is_built(text: str, versions: Iterable[tuple[str, str]], *, has
         versions: Normalised name and version of each package that is to be built.
         hashes: Whether the sums of `--hash` options are not known, either, nor how many there are.
     """
+    plain = re.sub(r"[-_.]+", "-", text).lower()
     for name, version in versions:
+        if name not in plain:
+            continue  # a pattern for each of many packages is slow, and few are in one text
         base = "[-_.]+".join(map(re.escape, name.split("-")))
         # a local version in a file name, and in a URL (PEP 427, RFC 3986)
         number = re.escape(version).replace(r"\+", r"(?:[+_]|%2[Bb])")
