@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.rehearsal.made import make_wheel
 from tests.release.kit import Ran, Repo, contents
 from tests.release.samples import AZUREML, CONDA, REQUIREMENTS
 from tests.stages.plan_kit import SAID_ONLY, mutations
@@ -44,10 +45,9 @@ def agreed(repo: Repo, **more: str) -> Ran:
 
 def differences(ran: Ran) -> str:
     assert ran.code == 4, ran.said
-    assert set(ran.codes) <= {"plan-differs", "folder-not-served"}
-    return "\n".join(
-        one["message"] for one in ran.report["problems"] if one["code"] == "plan-differs"
-    )
+    errors = [one for one in ran.report["problems"] if one["severity"] == "error"]
+    assert {one["code"] for one in errors} == {"plan-differs"}
+    return "\n".join(one["message"] for one in errors)
 
 
 def test_exactly_what_was_agreed_to_is_released(checkout: Repo) -> None:
@@ -116,7 +116,7 @@ def test_other_sources_are_refused_before_anything_is_built(
     ("more", "says"),
     [
         ({"WHEELSTEP_COMMIT": "local"}, "`commit`: push is agreed, now it is local."),
-        ({"WHEELSTEP_TAG": "v-{name}-{version}"}, 'plan: {"commit": '),
+        ({"WHEELSTEP_TAG": "v-{name}-{version}"}, "is not in the plan: v-acme-core-1.1.0 (commit "),
     ],
 )
 def test_other_settings_are_refused(checkout: Repo, more: dict[str, str], says: str) -> None:
@@ -213,6 +213,38 @@ def test_what_is_known_after_building_is_held_to_before_anything_is_published(
     assert agreed(checkout, **prebuilt, WHEELSTEP_DRY_RUN="true", WHEELSTEP_TAG="").code == 4
     ran = agreed(checkout, **prebuilt)
     assert (ran.code, ran.status) == (0, "done"), ran.said
+
+
+def test_wheels_that_were_there_when_it_was_agreed_to_are_held_to(checkout: Repo) -> None:
+    dist = checkout.root / "dist"
+    prebuilt = {"WHEELSTEP_PREBUILT": "true"}
+    wheel = dist / make_wheel(dist, "acme-core", "1.1.0").file
+    document = plan(checkout, **prebuilt)
+    assert [one["file"] for one in document["packages"][0]["wheels"]] == [wheel.name]
+    before, right = contents(checkout.index), wheel.read_bytes()
+    # another one of the same name, here and built by the release itself
+    make_wheel(dist, "acme-core", "1.1.0", note="another")
+    other = f"acme-core 1.1.0: the wheel {wheel.name} has other content than the one agreed to."
+    assert differences(agreed(checkout, **prebuilt, WHEELSTEP_DRY_RUN="true")) == other
+    assert differences(agreed(checkout, **prebuilt)) == other
+    assert differences(agreed(checkout)) == other
+    # one more of a package that is as it was released
+    wheel.write_bytes(right)
+    more = dist / make_wheel(dist, "acme-models", "3.0.0", tag="py311-none-any").file
+    text = "acme-models 3.0.0 has other wheels than those agreed to."
+    assert differences(agreed(checkout, **prebuilt)) == text
+    # a package whose wheel is not there is not in the plan at all
+    more.unlink()
+    checkout.replace("packages/models/acme_models.py", "3.0.0", "3.1.0")
+    checkout.commit()
+    checkout.git("push", "--quiet")
+    text = "acme-models 3.1.0 would be released, and is not in the plan."
+    assert differences(agreed(checkout, **prebuilt)) == text
+    assert contents(checkout.index) == before
+    checkout.git("reset", "--quiet", "--hard", "HEAD~1")
+    checkout.git("push", "--quiet", "--force")
+    ran = agreed(checkout, **prebuilt)
+    assert (ran.code, ran.packages["acme-core"]) == (0, "prebuilt"), ran.said
 
 
 def test_a_matrix_for_other_jobs(checkout: Repo, tmp_path: Path) -> None:

@@ -25,13 +25,22 @@ SAMPLE: dict[str, Any] = {
     "schema": 2,
     "version": "0.1.0",
     "commit": "c" * 40,
-    "packages": [{"name": "acme-core", "version": "1.1.0", "sources": "a" * 64}],
+    "prebuilt": True,
+    "packages": [
+        {
+            "name": "acme-core",
+            "version": "1.1.0",
+            "sources": "a" * 64,
+            "wheels": [{"file": "acme_core-1.1.0-py3-none-any.whl", "sha256": "f" * 64}],
+        }
+    ],
     "released": [
         {
             "name": "acme-models",
             "version": "3.0",
             "sources": "b" * 64,
             "wheels": [{"file": "acme_models-3.0-py3-none-any.whl", "sha256": "e" * 64}],
+            "added": [{"file": "acme_models-3.0-py2-none-any.whl", "sha256": "d" * 64}],
         }
     ],
     "copies": ["acme_models-3.0-py3-none-any.whl to ../other"],

@@ -65,11 +65,16 @@ def test_what_is_done_already_is_no_difference(tmp_path: Path) -> None:
     done = {key: SAMPLE[key] for key in ("copies", "connections", "tags")}
     now["definitions"][0] |= {"status": "unchanged", "diff": "", "pins": []}
     now["packages"], now["released"] = [], [*now["packages"], *now["released"]]
-    now["released"][0] |= {"wheels": []}
+    now["released"][0]["added"] = []
+    now["released"][1]["wheels"] += now["released"][1]["added"]
+    now["released"][1]["added"] = []
     plan = agreed(SAMPLE, tmp_path / "plan.json")
     plan.hold(type(present(now))(now, done))
     with pytest.raises(StepError, match="A copy is in the plan, and would not be made"):
         plan.hold(present(now))
+    now["released"][0]["wheels"] = []
+    with pytest.raises(StepError, match=r"acme-core 1\.1\.0 was released with other wheels"):
+        plan.hold(type(present(now))(now, done))
 
 
 def put(*steps: str | int, value: Any) -> Callable[[dict[str, Any]], None]:
@@ -94,6 +99,18 @@ def put(*steps: str | int, value: Any) -> Callable[[dict[str, Any]], None]:
         (put("settings", "new", value=None), "`new`: null is agreed, now it is null."),
         (put("packages", 0, "version", value="1.2"), "acme-core: 1.1.0 is agreed, now it is 1.2."),
         (put("packages", 0, "sources", value=""), "acme-core 1.1.0 has other sources"),
+        (
+            put("packages", 0, "wheels", 0, "sha256", value="0" * 64),
+            "acme-core 1.1.0: the wheel acme_core-1.1.0-py3-none-any.whl has other content",
+        ),
+        (
+            put("packages", 0, "wheels", value=[{"file": "more.whl", "sha256": ""}]),
+            "acme-core 1.1.0: the wheel more.whl is not in the plan.",
+        ),
+        (
+            put("released", 0, "added", value=[{"file": "more.whl", "sha256": ""}]),
+            "acme-models 3.0 has other wheels than those agreed to.",
+        ),
         (put("packages", value=[]), "acme-core is in the plan, and is no package here."),
         (put("released", 0, "wheels", value=[]), "acme-models 3.0 has other wheels"),
         (put("released", 0, "name", value="acme-x"), "acme-x 3.0 is a package here, and is not"),

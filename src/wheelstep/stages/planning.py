@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from wheelstep.definitions.plan import Edits
+from wheelstep.errors import StepError
 from wheelstep.lock import Locked
 from wheelstep.model import Pin
 from wheelstep.packages.environments import BuildEnvironments
 from wheelstep.packages.interface import Built
 from wheelstep.rehearsal.interface import Verdict
 from wheelstep.report import PackageRow, PlanRow, WheelRow
-from wheelstep.stages.agreed.document import Plan, planned
+from wheelstep.stages.agreed.document import Plan, packages_of, planned
 from wheelstep.stages.agreed.file import write_plan
 from wheelstep.stages.boundaries import check_boundaries
 from wheelstep.stages.building import added, build
@@ -41,10 +42,12 @@ from wheelstep.stages.urls import urls_of
 from wheelstep.stages.vendoring import Vendoring
 from wheelstep.stages.views import check_reads, check_views, index_of, places_of
 
-__all__ = ["hold_edits", "hold_to_plan", "plan", "read_agreed", "write_planned"]
+__all__ = ["hold_edits", "hold_to_plan", "hold_wheels", "read_agreed"]
 
 
-def plan(run: Run, found: Survey, environments: BuildEnvironments) -> Edits:
+def _plan(
+    run: Run, found: Survey, environments: BuildEnvironments
+) -> tuple[Edits, Sequence[Built]]:
     """Put into the report what a release would do.
 
     Wheels exist only after building: their hashes, whether a destination has other content under
@@ -52,7 +55,8 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> Edits:
     public package could take their place there is.
 
     Returns:
-        What it would do to the definitions.
+        What it would do to the definitions, and the wheels that it would take instead of
+        building.
 
     Raises:
         StepError: What the release would end with, as far as it can be told.
@@ -126,20 +130,20 @@ def plan(run: Run, found: Survey, environments: BuildEnvironments) -> Edits:
         report.commit.branch = run.settings.branch or run.trigger.branch
     tags = any(row.status == "planned" for row in report.tags)
     report.status = "planned" if to_do or tags else "nothing-to-do"
-    return edits
+    return edits, prebuilt
 
 
-def write_planned(run: Run, found: Survey, environments: BuildEnvironments) -> Plan:
+def _written(run: Run, found: Survey, environments: BuildEnvironments) -> Plan:
     """Put into the report what a release would do, and write it to the file that is asked for.
 
     Returns:
         The plan.
 
     Raises:
-        StepError: As `plan`; the file cannot be written.
+        StepError: As `_plan`; the file cannot be written.
     """
-    edits = plan(run, found, environments)
-    document = planned(run, found, run.report, edits)
+    edits, prebuilt = _plan(run, found, environments)
+    document = planned(run, found, run.report, edits, prebuilt)
     if (out := run.settings.out) is not None:
         _tell(run, PlanRow(out.name, write_plan(document.document, out)))
     run.report.matrix = matrix(found, run.host.name)
@@ -162,14 +166,33 @@ def _tell(run: Run, row: PlanRow) -> None:
     run.host.say(f"The plan {row.file} is {row.digest}.")
 
 
-def hold_to_plan(run: Run, present: Plan) -> None:
-    """Refuse to release anything else than what was agreed to, where something was.
+def hold_to_plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
+    """Plan, and refuse to release anything else than what was agreed to, where something was.
 
     Raises:
         Refused: It differs.
+        StepError: What the release would end with; the file cannot be written.
+    """
+    if run.agreed is None:
+        _written(run, found, environments)
+        return
+    try:
+        present = _written(run, found, environments)
+    except StepError:
+        # a package that was not agreed to may be why: its wheel is not there
+        run.agreed.hold_packages(packages_of(found))
+        raise
+    run.agreed.hold(present)
+
+
+def hold_wheels(run: Run, built: Iterable[Built]) -> None:
+    """Refuse to release other wheels than what was agreed to, where something was.
+
+    Raises:
+        Refused: They differ.
     """
     if run.agreed is not None:
-        run.agreed.hold(present)
+        run.agreed.hold_wheels([wheel for one in built for wheel in one.wheels])
 
 
 def hold_edits(run: Run, edits: Edits) -> None:

@@ -13,6 +13,9 @@ from wheelstep.definitions.plan import Edits, PlannedEdit
 from wheelstep.ground.git import Git
 from wheelstep.ground.secret import without_credentials
 from wheelstep.ground.text import writable
+from wheelstep.lock import LockedWheel
+from wheelstep.model import Wheel
+from wheelstep.packages.interface import Built
 from wheelstep.report import ConnectionRow, Report, blanked
 from wheelstep.repositories.identity import parent_of_ours
 from wheelstep.stages.agreed.known_later import without_what_is_built
@@ -21,7 +24,7 @@ from wheelstep.stages.definitions import rows_of
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey, Surveyed
 
-__all__ = ["KIND", "SCHEMA", "Plan", "definitions_of", "planned", "versions_in"]
+__all__ = ["KIND", "SCHEMA", "Plan", "definitions_of", "packages_of", "planned", "versions_in"]
 
 KIND: Final = "wheelstep-plan"
 SCHEMA: Final = 2
@@ -37,7 +40,36 @@ class Plan:
     """What of "copies", "connections" and "tags" is there already: nothing is left to do for it."""
 
 
-def planned(run: Run, found: Survey, report: Report, edits: Edits) -> Plan:
+def packages_of(found: Survey, prebuilt: Sequence[Built] = ()) -> dict[str, Any]:
+    """Return what a plan says of the packages.
+
+    Args:
+        found: The packages.
+        prebuilt: The wheels that would be taken instead of building.
+    """
+    wheels = {one.package.name: [_wheel(wheel) for wheel in one.wheels] for one in prebuilt}
+    return {
+        "packages": [
+            {
+                "name": row.name,
+                "version": row.version,
+                "sources": row.package.fingerprint,
+                "wheels": wheels.get(row.name, []),
+            }
+            for row in found.packages
+            if row.package is not None
+        ],
+        "released": [
+            _released(row) | {"added": wheels.get(row.name, [])}
+            for row in found.packages
+            if row.package is None
+        ],
+    }
+
+
+def planned(
+    run: Run, found: Survey, report: Report, edits: Edits, prebuilt: Sequence[Built]
+) -> Plan:
     """Return the plan.
 
     Args:
@@ -45,24 +77,21 @@ def planned(run: Run, found: Survey, report: Report, edits: Edits) -> Plan:
         found: The packages.
         report: What `plan` has put together.
         edits: What it would do to the definitions.
+        prebuilt: The wheels that would be taken instead of building.
 
     Raises:
         StepError: As `decided`.
     """
-    packages = [
-        {"name": row.name, "version": row.version, "sources": row.package.fingerprint}
-        for row in found.packages
-        if row.package is not None
-    ]
+    packages = packages_of(found, prebuilt)
     # what was to be built when it was agreed to may have been built since
-    new = run.agreed.versions if run.agreed else versions_in(packages)
+    new = run.agreed.versions if run.agreed else versions_in(packages["packages"])
     document = {
         "kind": KIND,
         "schema": SCHEMA,
         "version": __version__,
         "commit": _not_ours(run.git, found.tree.commit),
-        "packages": packages,
-        "released": [_released(row) for row in found.packages if row.package is None],
+        "prebuilt": run.settings.prebuilt,
+        **packages,
         "copies": _copies(run, report),
         "connections": [_connection(row) for row in report.connections if row.status == "planned"],
         "definitions": definitions_of(edits, new),
@@ -103,10 +132,12 @@ def _released(row: Surveyed) -> dict[str, Any]:
         "name": row.name,
         "version": row.version,
         "sources": locked.sources if locked else "",
-        "wheels": [
-            {"file": one.file, "sha256": one.sha256} for one in (locked.wheels if locked else ())
-        ],
+        "wheels": [_wheel(one) for one in (locked.wheels if locked else ())],
     }
+
+
+def _wheel(wheel: Wheel | LockedWheel) -> dict[str, str]:
+    return {"file": wheel.file, "sha256": wheel.sha256}
 
 
 def _copies(run: Run, report: Report) -> list[str]:

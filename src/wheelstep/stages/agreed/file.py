@@ -28,16 +28,16 @@ DIGEST: Final = "digest"
 DEEPEST: Final = 8
 """Levels of the settings: more than they have."""
 MAYBE: Final = (str, type(None))
+WHEELS: Final = [{"file": str, "sha256": str}]
 SHAPE: Final[Mapping[str, Any]] = {
     "kind": str,
     "schema": int,
     "version": str,
     "digest": str,
     "commit": str,
-    "packages": [{"name": str, "version": str, "sources": str}],
-    "released": [
-        {"name": str, "version": str, "sources": str, "wheels": [{"file": str, "sha256": str}]}
-    ],
+    "prebuilt": bool,
+    "packages": [{"name": str, "version": str, "sources": str, "wheels": WHEELS}],
+    "released": [{"name": str, "version": str, "sources": str, "wheels": WHEELS, "added": WHEELS}],
     "copies": [str],
     "connections": [{"workspace": str, "name": str, "target": str, "category": str}],
     "definitions": [
@@ -204,7 +204,8 @@ def _wrong(value: Any, shape: Any, where: str) -> Iterator[str]:
             return
         for row in value:
             yield from _wrong(row, shape[0], f"a row of {where.removesuffix(' in it')}")
-    elif isinstance(value, bool) or not isinstance(value, shape):  # True is an int of Python's
+    elif isinstance(value, bool) != (shape is bool) or not isinstance(value, shape):
+        # True is an int of Python's
         yield f"{where} is missing, or is no such thing"
 
 
@@ -222,10 +223,20 @@ def _unread(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield what of a plan would not be read as it stands there."""
     if _depth(document["settings"]) > DEEPEST:
         yield "its settings are nested too deeply"
-    for key, name in ONCE.items():
-        for one, times in Counter(map(name, document[key])).items():
+    for row in document["packages"]:
+        if document["prebuilt"] != bool(row["wheels"]):
+            yield f"it does not say whether the wheels of {row['name']} are there"
+    rows = [*document["packages"], *document["released"]]
+    wheels = [(row["name"], one["file"]) for row in rows for one in _wheels(row)]
+    lists = {key: map(name, document[key]) for key, name in ONCE.items()} | {"wheels": wheels}
+    for key, names in lists.items():
+        for one, times in Counter(names).items():
             if times > 1:
                 yield f"{key} has {one} {times} times"
+
+
+def _wheels(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [*row["wheels"], *row.get("added", ())]
 
 
 def _no_plan(named: str, why: str, line: int | None = None) -> SettingError:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from wheelstep.definitions.plan import Edits
 from wheelstep.errors import Refused, StepError, raise_all
+from wheelstep.model import Wheel
 from wheelstep.report import Report
 from wheelstep.stages.agreed.document import Plan, definitions_of, versions_in
 from wheelstep.stages.agreed.known_later import without_what_is_built
@@ -63,6 +64,56 @@ class Agreed:
             found.insert(0, (about, None))
         raise_all([self._differs(what, file) for what, file in found])
 
+    def hold_packages(self, present: Mapping[str, Any]) -> None:
+        """Refuse other packages than those agreed to.
+
+        Args:
+            present: From `packages_of`.
+
+        Raises:
+            Refused: As `hold`.
+        """
+        raise_all([self._differs(what, file) for what, file in self._packages(present)])
+
+    def hold_wheels(self, wheels: Sequence[Wheel]) -> None:
+        """Refuse other wheels than those that were there when it was agreed to, once there are
+        some: before anything is published.
+
+        Args:
+            wheels: What was built, or is taken instead.
+
+        Raises:
+            Refused: As `hold`.
+        """
+        rows = _by("name", [*self.document["packages"], *self.document["released"]])
+        now: dict[str, dict[str, str]] = {}
+        for wheel in wheels:
+            now.setdefault(wheel.name, {})[wheel.file] = wheel.sha256
+        found = [
+            what for name, there in now.items() for what in self._other_wheels(rows[name], there)
+        ]
+        raise_all([self._differs(what, None) for what in found])
+
+    def _other_wheels(self, was: Mapping[str, Any], there: Mapping[str, str]) -> Iterator[str]:
+        """Yield how wheels differ from those agreed to.
+
+        Args:
+            was: What the plan says of their package.
+            there: SHA-256 by file.
+        """
+        about = f"{was['name']} {was['version']}: the wheel"
+        released = "added" in was
+        if not released and not self.document["prebuilt"]:
+            return  # they were to be built after it
+        named = {one["file"]: one["sha256"] for one in [*was["wheels"], *was.get("added", ())]}
+        for file in sorted(there):
+            if file not in named:
+                yield f"{about} {file} is not in the plan."
+            elif there[file] != named[file]:
+                yield f"{about} {file} has other content than the one agreed to."
+        for file in sorted(named.keys() - there.keys()) if not released else ():
+            yield f"{about} {file} is in the plan, and is not there."
+
     def hold_edits(self, edits: Edits, report: Report) -> None:
         """Refuse other edits than those agreed to, on whatever head: once they are known, before
         anything is published, and again before they are committed.
@@ -111,11 +162,32 @@ class Agreed:
                 yield f"{name}: {was['version']} is agreed, now it is {one['version']}.", None
             elif was["sources"] != one["sources"]:
                 yield f"{name} {one['version']} has other sources than those agreed to.", None
-            elif name in released and _shown(was["wheels"]) != _shown(one["wheels"]):
-                yield f"{name} {one['version']} has other wheels than those agreed to.", None
+            else:
+                yield from ((what, None) for what in self._wheels(was, one))
         for name in {**agreed, **released}:
             if name not in now and name not in left:
                 yield f"{name} is in the plan, and is no package here.", None
+
+    def _wheels(self, was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+        """Yield how the wheels of one package differ, as far as they are there."""
+        if "added" not in now:
+            if now["wheels"]:
+                yield from self._other_wheels(
+                    was, {one["file"]: one["sha256"] for one in now["wheels"]}
+                )
+        elif "added" in was:
+            if not _grown(was, now):
+                yield f"{now['name']} {now['version']} has other wheels than those agreed to."
+        elif self._others_since(was, now):
+            yield f"{now['name']} {now['version']} was released with other wheels meanwhile."
+
+    def _others_since(self, was: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+        """Tell whether what was released since has other files: where a destination had the same
+        content already, its bytes count."""
+        named, there, adds = (
+            {one["file"] for one in each} for each in (was["wheels"], now["wheels"], now["added"])
+        )
+        return bool(adds - named) or (self.document["prebuilt"] and named != there | adds)
 
     def _definitions(
         self, present: Sequence[Mapping[str, Any]], *, built: bool
@@ -177,6 +249,14 @@ def _lines(one: str, other: str) -> Iterator[tuple[str, str]]:
 
 def _by(key: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
     return {row[key]: row for row in rows}
+
+
+def _grown(was: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Tell whether a released package has the wheels that it had, and none that was not to be
+    added."""
+    had, has = (set(map(_shown, one["wheels"])) for one in (was, now))
+    added, adds = (set(map(_shown, one["added"])) for one in (was, now))
+    return had <= has <= had | added and adds <= added
 
 
 def _each(items: Sequence[Any]) -> set[str]:
