@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,6 +18,10 @@ from wheelstep.ground.secret import Secret
 from wheelstep.repositories.git_local import LocalRepository
 from wheelstep.repositories.git_push import PushRepository
 from wheelstep.repositories.identity import Identity
+
+if TYPE_CHECKING:
+    from tests.repositories.github_kit import AtGitHub
+    from tests.repositories.pulls_kit import Pulls
 
 FILES: Mapping[str, bytes] = {
     "conda.yml": b"dependencies:\n- acme==1.0\n",
@@ -157,3 +162,40 @@ def hosted(world: World, bare_seed: Path) -> Iterator[Hosted]:
         bare = server.root / "acme.git"
         shutil.copytree(bare_seed, bare)
         yield Hosted(world, server, bare)
+
+
+@pytest.fixture
+def pulls(hosted: Hosted) -> Pulls:
+    """Pull requests in memory, for proposals on a real server."""
+    from tests.repositories.pulls_kit import Pulls
+
+    return Pulls(hosted)
+
+
+@pytest.fixture(params=["full", "shallow"])
+def clone(hosted: Hosted, request: pytest.FixtureRequest) -> Path:
+    """A clone with the whole history, and one with a part of it."""
+    from tests.repositories.pulls_kit import somebody
+
+    somebody(hosted, "main", {"readme": "one"}, "Second")
+    options = ["--depth=1"] if request.param == "shallow" else []
+    return hosted.clone(str(request.param), *options)
+
+
+@pytest.fixture
+def github(world: World, bare_seed: Path, seed: Path) -> Iterator[AtGitHub]:
+    """The stand-in of GitHub with a copy of the seeded repository."""
+    from tests.repositories.github_kit import at_github  # its descriptions take long to import
+
+    with at_github(world, bare_seed, seed) as here:
+        yield here
+
+
+@pytest.fixture
+def github_with_branch(github: AtGitHub) -> AtGitHub:
+    """The same with a branch that is to be proposed."""
+    from tests.repositories.github_kit import STABLE
+
+    github.way().replace(STABLE, None, github.draft(), lambda _: None)
+    github.server.calls.clear()
+    return github

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.repositories.conftest import World
 from tests.repositories.github_kit import (
     FAULTS,
     NAME,
     NOW,
     STABLE,
     AtGitHub,
-    at_github,
     nothing,
     somebody_pushes,
 )
@@ -28,12 +24,6 @@ from wheelstep.repositories.objects import GitSnapshot
 from wheelstep.repositories.pulls import PullWish
 
 NEW = b"dependencies:\n- acme==2.0\n"
-
-
-@pytest.fixture
-def github(world: World, bare_seed: Path, seed: Path) -> Iterator[AtGitHub]:
-    with at_github(world, bare_seed, seed) as here:
-        yield here
 
 
 # -- a branch that is replaced

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from tests.repositories.conftest import World
-from tests.repositories.github_kit import NAME, STABLE, AtGitHub, at_github
+from tests.repositories.github_kit import NAME, STABLE, AtGitHub
 from wheelstep.repositories.pulls import Merge, PullRequest, PullWish
 
 
 @pytest.fixture
-def github(world: World, bare_seed: Path, seed: Path) -> Iterator[AtGitHub]:
-    with at_github(world, bare_seed, seed) as here:
-        here.way().replace(STABLE, None, here.draft(), lambda _: None)
-        here.server.calls.clear()
-        yield here
+def github(github_with_branch: AtGitHub) -> AtGitHub:
+    return github_with_branch
 
 
 def opened(github: AtGitHub, wish: PullWish) -> PullRequest:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.repositories.conftest import World
-from tests.repositories.github_kit import FAULTS, NAME, NOW, STABLE, AtGitHub, at_github
+from tests.repositories.github_kit import FAULTS, NAME, NOW, STABLE, AtGitHub
 from tests.servers.github import Pull
 from wheelstep.errors import ServiceRefused, ServiceUnavailable, StoppedBySignal
 from wheelstep.repositories.pulls import PullRequest, PullWish
@@ -23,11 +20,8 @@ COLLABORATORS = (
 
 
 @pytest.fixture
-def github(world: World, bare_seed: Path, seed: Path) -> Iterator[AtGitHub]:
-    with at_github(world, bare_seed, seed) as here:
-        here.way().replace(STABLE, None, here.draft(), lambda _: None)
-        here.server.calls.clear()
-        yield here
+def github(github_with_branch: AtGitHub) -> AtGitHub:
+    return github_with_branch
 
 
 def opened(github: AtGitHub, wish: PullWish = WISH, token: str = "ci-pass-22") -> PullRequest:

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.repositories.conftest import World
-from tests.repositories.github_kit import CI, NAME, AtGitHub, at_github
+from tests.repositories.github_kit import CI, NAME, AtGitHub
 from tests.servers.github_specs import FILE
 from wheelstep.ground.github import SaysNo
 from wheelstep.ground.secret import Secret
 from wheelstep.ground.transport import Transport
 from wheelstep.repositories.protection import NotTold, Protected, Unprotected, protection_of
-
-
-@pytest.fixture
-def github(world: World, bare_seed: Path, seed: Path) -> Iterator[AtGitHub]:
-    with at_github(world, bare_seed, seed) as here:
-        yield here
 
 
 def nothing(_: str) -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.repositories.conftest import World
 from tests.repositories.github_kit import (
     CI,
     FAULTS,
@@ -18,7 +15,6 @@ from tests.repositories.github_kit import (
     NOW,
     STABLE,
     AtGitHub,
-    at_github,
     message_of,
     nothing,
     somebody_pushes,
@@ -28,12 +24,6 @@ from wheelstep.errors import Refused, ServiceRefused, ServiceUnavailable
 from wheelstep.repositories import github_way
 
 NEW = b"dependencies:\n- acme==2.0\n"
-
-
-@pytest.fixture
-def github(world: World, bare_seed: Path, seed: Path) -> Iterator[AtGitHub]:
-    with at_github(world, bare_seed, seed) as here:
-        yield here
 
 
 # -- a commit on a branch

@@ -1,147 +1,28 @@
-"""A proposal: its branch on a real server, its pull requests in memory."""
+"""What a proposal is made of: one branch, one commit of ours, one pull request, of many runs."""
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
-from tests.repositories.conftest import ME, Hosted
-from tests.repositories.support import NoWait, add_line, pin
+from tests.repositories.conftest import Hosted
+from tests.repositories.pulls_kit import (
+    BRANCH,
+    Pulls,
+    proposals,
+    proposed,
+    somebody,
+    subjects,
+)
+from tests.repositories.support import add_line, pin
 from wheelstep.ground.clock import SystemClock
-from wheelstep.ground.page import Room
-from wheelstep.ground.secret import Secret
 from wheelstep.lock import FILE, Lock, Locked, LockedWheel
 from wheelstep.model import Change
-from wheelstep.repositories.git_way import GitWay
 from wheelstep.repositories.identity import made_by_us
-from wheelstep.repositories.interface import Committed, Redo, Snapshot, Wording
+from wheelstep.repositories.interface import Committed, Redo, Snapshot
 from wheelstep.repositories.land import land
-from wheelstep.repositories.proposal import ProposalRepository
-from wheelstep.repositories.pulls import PullRequest, PullWish
-from wheelstep.repositories.remote import Remote
-
-BRANCH = "wheelstep/main"
-
-
-@dataclass
-class Pulls:
-    """Pull requests of a host, and what was done to them."""
-
-    room: ClassVar = Room(4000)
-    hosted: Hosted
-    there: list[PullRequest] = field(default_factory=list)
-    done: list[str] = field(default_factory=list)
-    guard: threading.Lock = field(default_factory=threading.Lock)
-
-    def latest(self, branch: str, base: str) -> PullRequest | None:
-        assert (branch, base) == (BRANCH, "main")
-        with self.guard:
-            opened = [one for one in self.there if one.state == "open"]
-            newest = self.there[-1] if self.there else None
-            return opened[0] if opened else newest
-
-    def create(self, branch: str, base: str, wish: PullWish) -> tuple[PullRequest, list[str]]:
-        assert (branch, base) == (BRANCH, "main")
-        with self.guard:
-            if any(one.state == "open" for one in self.there):
-                self.done.append("found")
-                return next(one for one in self.there if one.state == "open"), []
-            number = len(self.there) + 1
-            one = PullRequest(number, f"https://host/pull/{number}", "open", "")
-            self.there.append(one)
-            self.done.append(f"create {number}: {wish.title}")
-        return one, []
-
-    def update(self, there: PullRequest, wish: PullWish) -> tuple[PullRequest, list[str]]:
-        self.done.append(f"update {there.number}: {wish.title}")
-        return there, []
-
-    def make_up(self, there: PullRequest, wish: PullWish) -> tuple[PullRequest, list[str]]:
-        self.done.append(f"make up {there.number}")
-        return there, []
-
-    def close(self, there: PullRequest, comment: str) -> None:
-        self.done.append(f"close {there.number}: {comment}")
-        self.set("closed", there.number)
-
-    def set(self, state: str, number: int, head: str = "") -> None:
-        now = self.there[number - 1]
-        self.there[number - 1] = replace(now, state=state, head=head)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def pulls(hosted: Hosted) -> Pulls:
-    return Pulls(hosted)
-
-
-def proposals(hosted: Hosted, clone: Path, pulls: Pulls) -> ProposalRepository:
-    git = hosted.world.open(clone)
-    remote = Remote(
-        git,
-        name=None,
-        branch="main",
-        user=None,
-        token=Secret(hosted.server.password("ci")),
-        environment=hosted.world.environment,
-        wait=60.0,
-        clock=NoWait(),
-    )
-    way = GitWay(git, remote, ME, NoWait())
-    return ProposalRepository(
-        git,
-        base="main",
-        branch=BRANCH,
-        remote=remote,
-        way=way,
-        pulls=pulls,
-        wish=lambda wording: PullWish(wording.title, wording.body),
-    )
-
-
-def proposed(
-    hosted: Hosted, clone: Path, pulls: Pulls, decide: Redo, title: str = "Pin"
-) -> Committed:
-    repository = proposals(hosted, clone, pulls)
-
-    def wording() -> Wording:
-        return Wording(title, title, f"Body of {title}")
-
-    return land(repository, decide, wording, clock=NoWait())
-
-
-def subjects(hosted: Hosted, revision: str = BRANCH) -> list[str]:
-    return hosted.world.git(hosted.bare, "log", "--format=%s", f"main..{revision}").splitlines()
-
-
-def branches(hosted: Hosted) -> list[str]:
-    names = hosted.world.git(hosted.bare, "for-each-ref", "--format=%(refname:short)")
-    return names.splitlines()
-
-
-def somebody(hosted: Hosted, branch: str, files: dict[str, str], subject: str) -> None:
-    """Let a colleague commit on a branch of the server."""
-    place = hosted.world.root / f"colleague-{len(list(hosted.world.root.iterdir()))}"
-    hosted.world.git(
-        hosted.world.root, "clone", "--quiet", f"--branch={branch}", str(hosted.bare), str(place)
-    )
-    for path, text in files.items():
-        (place / path).parent.mkdir(parents=True, exist_ok=True)
-        (place / path).write_text(text)
-    hosted.world.git(place, "add", "--all")
-    hosted.world.git(place, "commit", "--quiet", "-m", subject)
-    hosted.world.git(place, "push", "--quiet", "origin", branch)
-
-
-@pytest.fixture(params=["full", "shallow"])
-def clone(hosted: Hosted, request: pytest.FixtureRequest) -> Path:
-    somebody(hosted, "main", {"readme": "one"}, "Second")
-    options = ["--depth=1"] if request.param == "shallow" else []
-    return hosted.clone(str(request.param), *options)
 
 
 def test_its_commit_skips_no_checks(hosted: Hosted, pulls: Pulls) -> None:
@@ -290,131 +171,6 @@ def test_an_amended_commit_is_a_colleagues(hosted: Hosted, clone: Path, pulls: P
     proposed(hosted, clone, pulls, pin(version="3.0"), "Pin 3")
     assert subjects(hosted) == ["Pin 3", "Pin"]
     assert hosted.show("notes", BRANCH) == b"more"
-
-
-@pytest.mark.parametrize("how", ["merge", "squash"])
-def test_the_branch_goes_when_all_of_it_is_merged(
-    hosted: Hosted, clone: Path, pulls: Pulls, how: str
-) -> None:
-    proposed(hosted, clone, pulls, pin())
-    place = hosted.world.root / "merging"
-    hosted.world.git(hosted.world.root, "clone", "--quiet", str(hosted.bare), str(place))
-    option = "--no-ff" if how == "merge" else "--squash"
-    hosted.world.git(place, "merge", "--quiet", option, f"origin/{BRANCH}")
-    if how == "squash":
-        hosted.world.git(place, "commit", "--quiet", "-m", "Squashed")
-    hosted.world.git(place, "push", "--quiet", "origin", "main")
-    pulls.set("merged", 1)
-    done = proposed(hosted, clone, pulls, pin())
-    assert done.status == "none"
-    assert branches(hosted) == ["main"]
-    assert pulls.done == ["create 1: Pin"]
-    proposed(hosted, clone, pulls, pin(version="3.0"), "Pin 3")
-    assert subjects(hosted) == ["Pin 3"]
-    assert pulls.done == ["create 1: Pin", "create 2: Pin 3"]
-
-
-def test_a_branch_that_is_merged_and_removed_while_a_run_looks_at_it(
-    hosted: Hosted, pulls: Pulls, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    late = hosted.clone("late")
-    proposed(hosted, hosted.clone("early"), pulls, pin())
-    fetch = Remote.fetch
-
-    def merged(remote: Remote, branch: str | None = None, *, depth: int = 1) -> str:
-        monkeypatch.setattr(Remote, "fetch", fetch)
-        hosted.world.git(hosted.bare, "branch", "--force", "main", BRANCH)
-        hosted.world.git(hosted.bare, "branch", "--delete", "--force", BRANCH)
-        pulls.set("merged", 1)
-        return fetch(remote, branch, depth=depth)
-
-    monkeypatch.setattr(Remote, "fetch", merged)
-    assert proposed(hosted, late, pulls, pin()).status == "none"
-    assert Remote.fetch is fetch, "it was merged meanwhile"
-    assert branches(hosted) == ["main"]
-    assert pulls.done == ["create 1: Pin"]
-
-
-@pytest.mark.parametrize("how", ["squash", "rebase"])
-def test_a_colleagues_commits_that_are_merged_are_not_proposed_again(
-    hosted: Hosted, how: str, pulls: Pulls
-) -> None:
-    clone = hosted.clone("clone")
-    proposed(hosted, clone, pulls, pin())
-    somebody(hosted, BRANCH, {"notes": "mine"}, "By hand")
-    pulls.set("merged", 1, hosted.world.git(hosted.bare, "rev-parse", BRANCH))
-    somebody(hosted, "main", {"readme": "two"}, "Elsewhere")
-    place = hosted.world.root / "merging"
-    hosted.world.git(hosted.world.root, "clone", "--quiet", str(hosted.bare), str(place))
-    if how == "squash":
-        hosted.world.git(place, "merge", "--quiet", "--squash", f"origin/{BRANCH}")
-        hosted.world.git(place, "commit", "--quiet", "-m", "Squashed")
-    else:
-        hosted.world.git(place, "cherry-pick", f"main..origin/{BRANCH}")
-    hosted.world.git(place, "push", "--quiet", "origin", "main")
-    assert proposed(hosted, clone, pulls, pin()).status == "none"
-    assert branches(hosted) == ["main"]
-    assert pulls.done == ["create 1: Pin"]
-
-
-def test_a_commit_that_comes_after_the_merge_is_a_colleagues(
-    hosted: Hosted, clone: Path, pulls: Pulls
-) -> None:
-    proposed(hosted, clone, pulls, pin())
-    pulls.set("merged", 1, hosted.world.git(hosted.bare, "rev-parse", BRANCH))
-    somebody(hosted, BRANCH, {"notes": "mine"}, "By hand")
-    proposed(hosted, clone, pulls, pin(version="3.0"), "Pin 3")
-    assert subjects(hosted) == ["Pin 3", "By hand", "Pin"]
-
-
-def test_a_branch_from_which_nothing_was_proposed_is_not_removed(
-    hosted: Hosted, clone: Path, pulls: Pulls
-) -> None:
-    hosted.world.git(hosted.bare, "branch", BRANCH, "main")
-    assert proposed(hosted, clone, pulls, lambda _: []).status == "none"
-    assert branches(hosted) == ["main", BRANCH]
-
-
-def test_a_proposal_that_came_about_otherwise_is_closed(
-    hosted: Hosted, clone: Path, pulls: Pulls
-) -> None:
-    proposed(hosted, clone, pulls, pin())
-    somebody(hosted, "main", {"conda.yml": "dependencies:\n- acme==2.0\n"}, "By hand")
-    assert proposed(hosted, clone, pulls, pin()).status == "none"
-    assert branches(hosted) == ["main"]
-    assert pulls.done[1:] == ["close 1: Nothing is left to propose: `main` has it all."]
-
-
-def test_what_another_run_proposes_once_the_branch_is_removed_is_not_closed(
-    hosted: Hosted, pulls: Pulls, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clone, other = hosted.clone("clone"), hosted.clone("other")
-    proposed(hosted, clone, pulls, pin())
-    somebody(hosted, "main", {"conda.yml": "dependencies:\n- acme==2.0\n"}, "By hand")
-    remove = GitWay.remove
-
-    def faster(way: GitWay, branch: str, was: str) -> bool:
-        monkeypatch.setattr(GitWay, "remove", remove)
-        done = remove(way, branch, was)
-        proposed(hosted, other, pulls, pin(version="3.0"), "Pin 3")
-        return done
-
-    monkeypatch.setattr(GitWay, "remove", faster)
-    assert proposed(hosted, clone, pulls, lambda _: []).status == "pull-request"
-    assert hosted.show("conda.yml", BRANCH) == b"dependencies:\n- acme==3.0"
-    assert pulls.done == ["create 1: Pin", "update 1: Pin 3"]
-
-
-def test_what_somebody_closed_is_not_proposed_again(
-    hosted: Hosted, clone: Path, pulls: Pulls
-) -> None:
-    proposed(hosted, clone, pulls, pin())
-    pulls.set("closed", 1)
-    done = proposed(hosted, clone, pulls, pin())
-    assert done.status == "none"
-    assert "Somebody has closed the pull request https://host/pull/1" in done.notes[0]
-    proposed(hosted, clone, pulls, pin(version="3.0"), "Pin 3")
-    assert pulls.done == ["create 1: Pin", "create 2: Pin 3"]
 
 
 def test_a_run_that_was_killed_before_its_pull_request_is_made_up_for(

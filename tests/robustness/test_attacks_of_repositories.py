@@ -31,9 +31,10 @@ from wheelstep.repositories.github_pulls import GitHubPulls
 from wheelstep.repositories.github_releases import GitHubReleases
 from wheelstep.repositories.github_repository import GitHubRepository
 from wheelstep.repositories.github_way import GitHubWay
-from wheelstep.repositories.pulls import PullRequest, PullSettings, PullWish
+from wheelstep.repositories.pulls import PullRequest, PullRequests, PullSettings, PullWish
 from wheelstep.repositories.remote import Remote
 from wheelstep.repositories.table import Wish, repository_of
+from wheelstep.repositories.way import Way
 from wheelstep.settings_commit import _elsewhere
 from wheelstep.settings_file import Value
 from wheelstep.stages.own_run import started_by_its_own_proposal
@@ -146,6 +147,17 @@ ODD: tuple[Any, ...] = (
 )  # fmt: skip
 
 
+def calls_of(way: Way, pulls: PullRequests, wish: PullWish) -> list[Callable[[], object]]:
+    """What is asked of a host by a run that proposes."""
+    return [
+        lambda: way.tag("v1", "0" * 40),
+        lambda: way.remove("b", "0" * 40),
+        lambda: way.commit("b", cast("Any", DRAFT), lambda _: None),
+        lambda: pulls.latest("b", "main"),
+        lambda: pulls.create("b", "main", wish),
+    ]
+
+
 @pytest.mark.parametrize("document", ODD)
 def test_a_host_that_answers_anything_is_no_defect(document: Any) -> None:
     def answer(asked: Asked) -> Answer:
@@ -163,14 +175,8 @@ def test_a_host_that_answers_anything_is_no_defect(document: Any) -> None:
         )
         assert at is not None
         way, pulls, wish = GitHubWay(at), GitHubPulls(at), PullWish("Pin", "")
-        calls: list[Callable[[], object]] = [
-            lambda: way.tag("v1", "0" * 40),
-            lambda: way.remove("b", "0" * 40),
-            lambda: way.commit("b", cast("Any", DRAFT), lambda _: None),
-            lambda: pulls.latest("b", "main"),
-            lambda: pulls.create("b", "main", wish),
-            lambda: GitHubReleases(at).there(frozenset({"v1"})),
-        ]
+        calls = calls_of(way, pulls, wish)
+        calls.append(lambda: GitHubReleases(at).there(frozenset({"v1"})))
         for call in calls:
             with contextlib.suppress(StepError):
                 assert "--upload" not in str(call())
@@ -206,15 +212,9 @@ def test_an_azure_repos_that_answers_anything_is_no_defect(
     way, pulls = AzureWay(at, cast("Any", None), cast("Any", remote), None), AzurePulls(at)
     wish = PullWish("Pin", "Body", ("label",), ("me",), merge="squash")
     open_one = PullRequest(1, "", "open", "")
-    calls: list[Callable[[], object]] = [
-        lambda: way.tag("v1", "0" * 40),
-        lambda: way.remove("b", "0" * 40),
-        lambda: way.commit("b", cast("Any", DRAFT), lambda _: None),
-        lambda: pulls.latest("b", "main"),
-        lambda: pulls.create("b", "main", wish),
-        lambda: pulls.update(open_one, wish),
-        lambda: pulls.close(open_one, "Nothing is left."),
-    ]
+    calls = calls_of(way, pulls, wish)
+    calls.append(lambda: pulls.update(open_one, wish))
+    calls.append(lambda: pulls.close(open_one, "Nothing is left."))
     for call in calls:
         with contextlib.suppress(StepError):
             call()
