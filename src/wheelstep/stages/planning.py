@@ -192,7 +192,7 @@ def hold_wheels(run: Run, built: Iterable[Built]) -> None:
         Refused: They differ.
     """
     if run.agreed is not None:
-        run.agreed.hold_wheels([wheel for one in built for wheel in one.wheels])
+        run.agreed.hold_wheels(built)
 
 
 def hold_edits(run: Run, edits: Edits) -> None:
