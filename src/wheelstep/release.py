@@ -40,7 +40,7 @@ from wheelstep.stages.landing import (
 )
 from wheelstep.stages.linking import write_links
 from wheelstep.stages.own_run import started_by_its_own_commit
-from wheelstep.stages.planning import hold_edits, hold_to_plan, hold_wheels, read_agreed
+from wheelstep.stages.planning import hold_edits, hold_wheels, plan_and_hold, read_agreed
 from wheelstep.stages.promoting import Promoting, at_hand_for_views
 from wheelstep.stages.proposed import Proposed
 from wheelstep.stages.proving import Proving
@@ -100,10 +100,10 @@ def release(run: Run, *, pin: bool = True) -> None:
             return
         found = _check_places(run, found, work, pin=pin)
         if run.planning:
-            hold_to_plan(run, found, environments)
+            plan_and_hold(run, found, environments)
             return
         if run.agreed is not None:
-            hold_to_plan(run.rehearsing(), found, environments)
+            plan_and_hold(run.rehearsing(), found, environments)
         this = Release(run, found, work)
         lacks = lacking(run, found)
         if changed or lacks or added(run, found):

@@ -22,7 +22,7 @@ from wheelstep.ground.service_connection import ServiceConnection
 from wheelstep.hosts.interface import Host
 from wheelstep.hosts.service_connection import service_connection
 from wheelstep.model import Workspace
-from wheelstep.options import OPTIONS, Command, Option, option
+from wheelstep.options import OPTIONS, Command, option
 from wheelstep.settings_commit import CommitSettings, branch_of, commit_settings
 from wheelstep.settings_destinations import destinations
 from wheelstep.settings_file import Value, from_file, root_of, text_of
@@ -209,26 +209,14 @@ def _from_outside(
 ) -> dict[str, Value]:
     values: dict[str, Value] = {}
     for row in OPTIONS:
-        flag = flags.get(row.name)
+        flag, variable = flags.get(row.name), f"The environment variable {row.variable}"
         if row.as_flag and flag is not None and flag != []:
             values[row.name] = Value(flag, f"--{row.name}")
         elif row.as_input and (given := host.input(row.name)):
             values[row.name] = Value(given, f"The input {row.name}")
-        elif given := _variable(row, environment, host):
-            values[row.name] = Value(given, f"The environment variable {row.variable}")
+        elif given := host.seen(row.name, variable, environment.get(row.variable, "")):
+            values[row.name] = Value(given, variable)
     return values
-
-
-def _variable(row: Option, environment: Mapping[str, str], host: Host) -> str | None:
-    """Return what an environment variable gives for an option: on Azure Pipelines a step that maps
-    a variable which the run does not see (`env: NAME: $(Name)`) has its name there."""
-    given = environment.get(row.variable)
-    if given and host.name == "azure":
-        from wheelstep.hosts.azure_pipelines import AzurePipelines
-
-        if isinstance(host, AzurePipelines):
-            return host.seen(row.name, f"The environment variable {row.variable}", given)
-    return given
 
 
 # --- one reader for each kind -----------------------------------------------------------------

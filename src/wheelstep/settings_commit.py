@@ -20,9 +20,9 @@ HOLE: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 """A placeholder, a doubled brace, or a brace that is neither."""
 
 SHORT: Final = re.compile(r"\w[\w.-]*(/\w[\w.-]*)+")
+"""`owner/name`, as the hosts' own steps take it."""
 WHERE: Final = re.compile(r"(?!\w+:/*$)(?:.*[:/\\]|\.)", re.DOTALL)
 """A URL with something behind its scheme, or a folder that is no mere name."""
-"""`owner/name`, as the hosts' own steps take it."""
 
 Reader = Any
 

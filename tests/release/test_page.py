@@ -19,12 +19,14 @@ from tests.release.page_kit import (
     locked,
     rows,
 )
+from wheelstep.ground.git import Git
 from wheelstep.ground.markdown import BREAK
 from wheelstep.ground.page import Room
 from wheelstep.ground.secret import Secret
 from wheelstep.lock import FILE, Lock
 from wheelstep.model import Workspace
 from wheelstep.report import DefinitionRow
+from wheelstep.stages.proposed_commits import commits_between, folder_of
 from wheelstep.stages.proposed_versions import definition_changes
 from wheelstep.stages.wording import wording_of
 
@@ -247,6 +249,16 @@ def test_commits_to_a_package_at_the_root(page_repo: Repo, page: Page) -> None:
     page.locks([locked("acme", "1.0", first)], [locked("acme", "2.0", last)])
     [line] = page.body().partition("since `1.0`\n\n")[2].partition("\n\n")[0].splitlines()
     assert line.startswith(f"- `{page_repo.git('rev-parse', '--short', last)}` ")
+
+
+def test_the_command_that_lists_commits_is_one_for_a_shell(page_repo: Repo) -> None:
+    first = page_repo.commit({"core (old)/a.py": "1"})
+    last = page_repo.commit({"core (old)/a.py": "2"})
+    git = Git(page_repo.root, page_repo.environment)
+    found = commits_between(git, first, last, folder_of("core (old)", (), ()))
+    assert found is not None
+    assert len(found.rows) == 1
+    assert found.command == f"git log {first[:12]}..{last[:12]} -- 'core (old)'"
 
 
 def test_the_record_of_an_earlier_commit_knows_a_version_that_is_pinned_by_name(

@@ -13,7 +13,7 @@ import pytest
 
 from tests.stages.plan_kit import SAID_ONLY, SAMPLE, URL, agreed, mutations, present, written
 from wheelstep.definitions.plan import Edits, PlannedEdit
-from wheelstep.errors import Refused, SettingError, StepError
+from wheelstep.errors import CannotHere, Refused, SettingError, StepError
 from wheelstep.model import PinChange
 from wheelstep.report import ConnectionRow, PackageRow, PublishedRow, Report, WheelRow
 from wheelstep.stages.agreed.document import definitions_of
@@ -243,10 +243,16 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert [one.name for one in path.parent.iterdir()] == ["plan.json"]
 
 
-def test_a_folder_is_no_plan_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+def test_a_folder_is_no_plan_and_nothing_is_left_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "plan"
     folder.mkdir()
     with pytest.raises(SettingError, match="which is a folder"):
+        write_plan(SAMPLE, folder)
+    # nor where it cannot be told beforehand
+    monkeypatch.setattr(Path, "is_dir", lambda one: one != folder)
+    with pytest.raises(CannotHere, match="writing the plan"):
         write_plan(SAMPLE, folder)
     assert list(tmp_path.iterdir()) == [folder]
 

@@ -127,6 +127,9 @@ class _OnThisMachine:
     def input(self, option: str) -> str | None:  # noqa: ARG002 - as the interface has it
         return None
 
+    def seen(self, option: str, where: str, value: str) -> str | None:
+        return self.host.seen(option, where, value)
+
 
 def _place(directory: str | None) -> Path:
     try:

@@ -136,26 +136,22 @@ class AzurePipelines(CommandHost):
     def input(self, option: str) -> str | None:
         """Return an input: the agent sets INPUT_PUBLISHTO for `publishTo`.
 
-        The build of a fork's pull request sees no secret variables: a secret that it does not have
-        is not given there, as it is on GitHub.
-
         Raises:
-            SettingError: The value is a variable that the pipeline does not have.
+            SettingError: As `seen`.
         """
         name = option_named(option).camel
         value = self.environment.get(f"INPUT_{name.upper()}", "").strip()
         return self.seen(option, f"The input {name}", value)
 
     def seen(self, option: str, where: str, value: str) -> str | None:
-        """Return what is given for an option; None where that is nothing, see `input`.
+        """Return the value, in which a variable that the run does not see stands by its name:
+        `$(Name)`, in an input and in what a step maps (`env: NAME: $(Name)`).
 
-        Args:
-            option: Its kebab-case name.
-            where: What gives it, at the start of a sentence.
-            value: What it gives.
+        The build of a fork's pull request sees no secret variables: a secret that it does not have
+        is not given there, as it is on GitHub.
 
         Raises:
-            SettingError: As `input`.
+            SettingError: It is a variable that the pipeline does not have.
         """
         for line in value.splitlines():
             if UNKNOWN_VARIABLE.fullmatch(line.strip()):

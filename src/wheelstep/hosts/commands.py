@@ -195,6 +195,10 @@ class CommandHost(ABC):
         ]
         return self.dialect.opening + self.dialect.separator.join(parts)
 
+    def seen(self, option: str, where: str, value: str) -> str | None:  # noqa: ARG002 - the interface's
+        """Return the value: what a run does not have is empty."""
+        return value or None
+
     def output(self, name: str, value: str) -> None:
         """Hand a value to later steps.
 

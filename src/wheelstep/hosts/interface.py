@@ -96,5 +96,21 @@ class Host(Protocol):
         """Return the step's input for an option by its kebab-case name; None where it is unset or
         empty. This is the only reader of inputs."""
 
+    def seen(self, option: str, where: str, value: str) -> str | None:
+        """Return what this run sees of a value: a host may hand on the name of a variable that the
+        run does not have.
+
+        Args:
+            option: The kebab-case name of the option that it is for.
+            where: What gives it, at the start of a sentence.
+            value: What it gives.
+
+        Returns:
+            The value; None where it is empty, and where this kind of run is not to see it.
+
+        Raises:
+            SettingError: The run was to see it, and does not.
+        """
+
 
 Environment = Mapping[str, str]

@@ -143,6 +143,10 @@ class Terminal:
         """Return None: there are no inputs."""
         return None
 
+    def seen(self, option: str, where: str, value: str) -> str | None:  # noqa: ARG002 - the interface's
+        """Return the value: a user sees all of the own variables."""
+        return value or None
+
     def document(self, text: str) -> None:
         """Write one JSON document to standard output."""
         self.documents.line(text.rstrip("\n"))

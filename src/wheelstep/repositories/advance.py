@@ -90,8 +90,8 @@ def advance(
         only_when_clean: Do nothing at all when the user has changed one of them.
 
     Returns:
-        With `moved` False: the branch is elsewhere meanwhile, or (with `only_when_clean`) files of
-        it are changed. Nothing was touched.
+        With `moved` False: the branch is elsewhere meanwhile, another git holds it (`held`), or
+        (with `only_when_clean`) files of it are changed. Nothing was touched.
 
     Raises:
         CannotHere: git cannot write, or another git is busy with the index.

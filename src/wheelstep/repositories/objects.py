@@ -158,13 +158,14 @@ class GitSnapshot:
         """Return the bytes of those of `paths` that are regular files."""
         wanted = [path for path in paths if path in self.entries and self.entries[path].is_regular]
         missing = [path for path in wanted if path not in self._read]
-        if missing:
-            ids = [self.entries[path].oid for path in missing]
-            if self._bring:
-                self._bring(ids)
-            blobs = read_blobs(self._git, ids, extra=self.extra)
-            self._read |= dict(zip(missing, blobs, strict=True))
+        self._read |= zip(missing, self._blobs(missing), strict=True)
         return {path: self._read[path] for path in wanted}
+
+    def _blobs(self, paths: Sequence[str]) -> Sequence[bytes]:
+        ids = [self.entries[path].oid for path in paths]
+        if self._bring and ids:
+            self._bring(ids)
+        return read_blobs(self._git, ids, extra=self.extra)
 
     def check(self, path: str) -> None:
         """Refuse a path that leads out of the repository, or where no regular file can be."""
@@ -177,13 +178,10 @@ class GitSnapshot:
 
     def links(self) -> Mapping[str, str]:
         """Return the symbolic links of the commit with where they lead to."""
-        found = {path: one.oid for path, one in self.entries.items() if one.mode == LINK}
-        if self._bring and found:
-            self._bring([*found.values()])
-        texts = read_blobs(self._git, [*found.values()], extra=self.extra)
+        found = [path for path, one in self.entries.items() if one.mode == LINK]
         return {
             path: text.decode("utf-8", "surrogateescape")
-            for path, text in zip(found, texts, strict=True)
+            for path, text in zip(found, self._blobs(found), strict=True)
         }
 
     def is_ancestor(self, older: str, newer: str) -> bool | None:

@@ -19,7 +19,7 @@ MOVED: Final = ("but expected", "unable to resolve reference", "File exists", "r
 
 
 class BranchMoved(Exception):
-    """The branch is not, or no longer, where it was expected; nothing was changed."""
+    """The branch is not, or no longer, where it was expected, or is held; nothing was changed."""
 
     @property
     def held(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Final
 from wheelstep.definitions.forms import form_of, is_yaml, may_name_others
 from wheelstep.definitions.interface import Named, Read
 from wheelstep.definitions.pinning import note
-from wheelstep.definitions.planned import Edits
+from wheelstep.definitions.plan import Edits
 from wheelstep.errors import StepError
 from wheelstep.model import Problem
 

@@ -19,8 +19,8 @@ def started_by_its_own_proposal(run: Run) -> bool:
     own = run.settings.committing.branch
     if own == (run.settings.branch or branch):
         return False  # no branch of its own: that is refused, and not passed over
-    ours = branch == own or branch.startswith((NEXT, *(() if own else (OWN_BRANCHES,))))
-    if not ours:
+    ours = branch == own if own else branch.startswith(OWN_BRANCHES)
+    if not ours and not branch.startswith(NEXT):
         return False
     run.warn(
         "own-proposal",

@@ -42,7 +42,7 @@ from wheelstep.stages.urls import urls_of
 from wheelstep.stages.vendoring import Vendoring
 from wheelstep.stages.views import check_reads, check_views, index_of, places_of
 
-__all__ = ["hold_edits", "hold_to_plan", "hold_wheels", "read_agreed"]
+__all__ = ["hold_edits", "hold_wheels", "plan_and_hold", "read_agreed"]
 
 
 def _plan(
@@ -166,23 +166,22 @@ def _tell(run: Run, row: PlanRow) -> None:
     run.host.say(f"The plan {row.file} is {row.digest}.")
 
 
-def hold_to_plan(run: Run, found: Survey, environments: BuildEnvironments) -> None:
+def plan_and_hold(run: Run, found: Survey, environments: BuildEnvironments) -> None:
     """Plan, and refuse to release anything else than what was agreed to, where something was.
 
     Raises:
         Refused: It differs.
-        StepError: What the release would end with; the file cannot be written.
+        StepError: As `_written`.
     """
-    if run.agreed is None:
-        _written(run, found, environments)
-        return
     try:
         present = _written(run, found, environments)
     except StepError:
-        # a package that was not agreed to may be why: its wheel is not there
-        run.agreed.hold_packages(packages_of(found))
+        if run.agreed is not None:
+            # a package that was not agreed to may be why: its wheel is not there
+            run.agreed.hold_packages(packages_of(found))
         raise
-    run.agreed.hold(present)
+    if run.agreed is not None:
+        run.agreed.hold(present)
 
 
 def hold_wheels(run: Run, built: Iterable[Built]) -> None:
@@ -192,7 +191,7 @@ def hold_wheels(run: Run, built: Iterable[Built]) -> None:
         Refused: They differ.
     """
     if run.agreed is not None:
-        run.agreed.hold_wheels([wheel for one in built for wheel in one.wheels])
+        run.agreed.hold_wheels(built)
 
 
 def hold_edits(run: Run, edits: Edits) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -104,5 +105,5 @@ def commits_between(git: Git, old: str, new: str, places: Sequence[str]) -> Comm
     for line in done.text.split("\0"):
         short, author, subject = (*line.split("\x1f", 2), "", "")[:3]
         rows += [(short, author, subject)] if line else []
-    where = places[0].rpartition(")")[2] or "."
+    where = shlex.quote(places[0].partition(")")[2] or ".")
     return Commits(f"git log {old[:12]}..{new[:12]} -- {where}", rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -24,7 +24,16 @@ from wheelstep.stages.definitions import rows_of
 from wheelstep.stages.run import Run
 from wheelstep.stages.survey import Survey, Surveyed
 
-__all__ = ["KIND", "SCHEMA", "Plan", "definitions_of", "packages_of", "planned", "versions_in"]
+__all__ = [
+    "KIND",
+    "SCHEMA",
+    "Plan",
+    "definitions_of",
+    "packages_of",
+    "planned",
+    "versions_in",
+    "wheels_of",
+]
 
 KIND: Final = "wheelstep-plan"
 SCHEMA: Final = 2
@@ -41,13 +50,14 @@ class Plan:
 
 
 def packages_of(found: Survey, prebuilt: Sequence[Built] = ()) -> dict[str, Any]:
-    """Return what a plan says of the packages.
+    """Return what a plan says of the packages: "packages" are to be released, with the wheels that
+    are there before; "released" are, with their wheels, and those that are to be added.
 
     Args:
         found: The packages.
         prebuilt: The wheels that would be taken instead of building.
     """
-    wheels = {one.package.name: [_wheel(wheel) for wheel in one.wheels] for one in prebuilt}
+    wheels = wheels_of(prebuilt)
     return {
         "packages": [
             {
@@ -65,6 +75,15 @@ def packages_of(found: Survey, prebuilt: Sequence[Built] = ()) -> dict[str, Any]
             if row.package is None
         ],
     }
+
+
+def wheels_of(built: Iterable[Built]) -> dict[str, list[dict[str, str]]]:
+    """Return what a plan says of the wheels of each package, by its normalised name.
+
+    Args:
+        built: What was built, or is taken instead.
+    """
+    return {one.package.name: [_wheel(wheel) for wheel in one.wheels] for one in built}
 
 
 def planned(

@@ -227,16 +227,16 @@ def _unread(document: Mapping[str, Any]) -> Iterator[str]:
         if document["prebuilt"] != bool(row["wheels"]):
             yield f"it does not say whether the wheels of {row['name']} are there"
     rows = [*document["packages"], *document["released"]]
-    wheels = [(row["name"], one["file"]) for row in rows for one in _wheels(row)]
+    wheels = [
+        (row["name"], one["file"])
+        for row in rows
+        for one in [*row["wheels"], *row.get("added", ())]
+    ]
     lists = {key: map(name, document[key]) for key, name in ONCE.items()} | {"wheels": wheels}
     for key, names in lists.items():
         for one, times in Counter(names).items():
             if times > 1:
                 yield f"{key} has {one} {times} times"
-
-
-def _wheels(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [*row["wheels"], *row.get("added", ())]
 
 
 def _no_plan(named: str, why: str, line: int | None = None) -> SettingError:

@@ -7,16 +7,16 @@ where an undisturbed one ends. What goes beyond it, falls short of it, or contra
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Final
 
 from wheelstep.definitions.plan import Edits
-from wheelstep.errors import Refused, StepError, raise_all
-from wheelstep.model import Wheel
+from wheelstep.errors import Refused, raise_all
+from wheelstep.packages.interface import Built
 from wheelstep.report import Report
-from wheelstep.stages.agreed.document import Plan, definitions_of, versions_in
+from wheelstep.stages.agreed.document import Plan, definitions_of, versions_in, wheels_of
 from wheelstep.stages.agreed.known_later import without_what_is_built
 
 __all__ = ["Agreed"]
@@ -62,7 +62,7 @@ class Agreed:
         if found and was != now:
             about = f"The plan is of the commit {was[:12]}, and {now[:12]} is checked out."
             found.insert(0, (about, None))
-        raise_all([self._differs(what, file) for what, file in found])
+        self._refuse(found)
 
     def hold_packages(self, present: Mapping[str, Any]) -> None:
         """Refuse other packages than those agreed to.
@@ -73,46 +73,24 @@ class Agreed:
         Raises:
             Refused: As `hold`.
         """
-        raise_all([self._differs(what, file) for what, file in self._packages(present)])
+        self._refuse(self._packages(present))
 
-    def hold_wheels(self, wheels: Sequence[Wheel]) -> None:
+    def hold_wheels(self, built: Iterable[Built]) -> None:
         """Refuse other wheels than those that were there when it was agreed to, once there are
         some: before anything is published.
 
         Args:
-            wheels: What was built, or is taken instead.
+            built: What was built, or is taken instead.
 
         Raises:
             Refused: As `hold`.
         """
         rows = _by("name", [*self.document["packages"], *self.document["released"]])
-        now: dict[str, dict[str, str]] = {}
-        for wheel in wheels:
-            now.setdefault(wheel.name, {})[wheel.file] = wheel.sha256
-        found = [
-            what for name, there in now.items() for what in self._other_wheels(rows[name], there)
-        ]
-        raise_all([self._differs(what, None) for what in found])
-
-    def _other_wheels(self, was: Mapping[str, Any], there: Mapping[str, str]) -> Iterator[str]:
-        """Yield how wheels differ from those agreed to.
-
-        Args:
-            was: What the plan says of their package.
-            there: SHA-256 by file.
-        """
-        about = f"{was['name']} {was['version']}: the wheel"
-        released = "added" in was
-        if not released and not self.document["prebuilt"]:
-            return  # they were to be built after it
-        named = {one["file"]: one["sha256"] for one in [*was["wheels"], *was.get("added", ())]}
-        for file in sorted(there):
-            if file not in named:
-                yield f"{about} {file} is not in the plan."
-            elif there[file] != named[file]:
-                yield f"{about} {file} has other content than the one agreed to."
-        for file in sorted(named.keys() - there.keys()) if not released else ():
-            yield f"{about} {file} is in the plan, and is not there."
+        self._refuse(
+            (what, None)
+            for name, wheels in wheels_of(built).items()
+            for what in self._other_wheels(rows[name], wheels)
+        )
 
     def hold_edits(self, edits: Edits, report: Report) -> None:
         """Refuse other edits than those agreed to, on whatever head: once they are known, before
@@ -127,10 +105,12 @@ class Agreed:
         """
         found = self._definitions(definitions_of(edits, self.versions), built=True)
         done = _done(report)
-        raise_all([self._differs(f"{what} {done}", file) for what, file in found])
+        self._refuse((f"{what} {done}", file) for what, file in found)
 
-    def _differs(self, what: str, file: str | None) -> StepError:
-        return Refused(what, code="plan-differs", cure=CURE, file=file)
+    def _refuse(self, found: Iterable[Difference]) -> None:
+        raise_all(
+            [Refused(what, code="plan-differs", cure=CURE, file=file) for what, file in found]
+        )
 
     def _differences(self, present: Plan) -> Iterator[Difference]:
         agreed, now = self.document, present.document
@@ -169,25 +149,46 @@ class Agreed:
                 yield f"{name} is in the plan, and is no package here.", None
 
     def _wheels(self, was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-        """Yield how the wheels of one package differ, as far as they are there."""
+        """Yield how the wheels of one package differ, as far as they are there: see `packages_of`
+        for the two kinds of rows, those that are to be released and those that are."""
+        about = f"{now['name']} {now['version']}"
         if "added" not in now:
-            if now["wheels"]:
-                yield from self._other_wheels(
-                    was, {one["file"]: one["sha256"] for one in now["wheels"]}
-                )
-        elif "added" in was:
-            if not _grown(was, now):
-                yield f"{now['name']} {now['version']} has other wheels than those agreed to."
-        elif self._others_since(was, now):
-            yield f"{now['name']} {now['version']} was released with other wheels meanwhile."
+            if now["wheels"]:  # else they are held to once they are built
+                yield from self._other_wheels(was, now["wheels"])
+            return
+        named, there, adds = (_sums(one) for one in (was["wheels"], now["wheels"], now["added"]))
+        if "added" in was:
+            more = _sums(was["added"]).items()
+            grown = named.items() <= there.items() <= named.items() | more
+            if not grown or not adds.items() <= more:
+                yield f"{about} has other wheels than those agreed to."
+        # released since: where a destination had the same content already, its bytes count
+        elif adds.keys() - named.keys() or (
+            self.document["prebuilt"] and named.keys() != there.keys() | adds.keys()
+        ):
+            yield f"{about} was released with other wheels meanwhile."
 
-    def _others_since(self, was: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-        """Tell whether what was released since has other files: where a destination had the same
-        content already, its bytes count."""
-        named, there, adds = (
-            {one["file"] for one in each} for each in (was["wheels"], now["wheels"], now["added"])
-        )
-        return bool(adds - named) or (self.document["prebuilt"] and named != there | adds)
+    def _other_wheels(
+        self, was: Mapping[str, Any], wheels: Sequence[Mapping[str, str]]
+    ) -> Iterator[str]:
+        """Yield how wheels differ from those agreed to.
+
+        Args:
+            was: What the plan says of their package.
+            wheels: Of it, as a plan has them.
+        """
+        about = f"{was['name']} {was['version']}: the wheel"
+        released = "added" in was
+        if not released and not self.document["prebuilt"]:
+            return  # they were to be built after it
+        named, there = _sums([*was["wheels"], *was.get("added", ())]), _sums(wheels)
+        for file in sorted(there):
+            if file not in named:
+                yield f"{about} {file} is not in the plan."
+            elif there[file] != named[file]:
+                yield f"{about} {file} has other content than the one agreed to."
+        for file in sorted(named.keys() - there.keys()) if not released else ():
+            yield f"{about} {file} is in the plan, and is not there."
 
     def _definitions(
         self, present: Sequence[Mapping[str, Any]], *, built: bool
@@ -251,12 +252,9 @@ def _by(key: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, A
     return {row[key]: row for row in rows}
 
 
-def _grown(was: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Tell whether a released package has the wheels that it had, and none that was not to be
-    added."""
-    had, has = (set(map(_shown, one["wheels"])) for one in (was, now))
-    added, adds = (set(map(_shown, one["added"])) for one in (was, now))
-    return had <= has <= had | added and adds <= added
+def _sums(wheels: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Return the SHA-256 of each file."""
+    return {one["file"]: one["sha256"] for one in wheels}
 
 
 def _each(items: Sequence[Any]) -> set[str]:
