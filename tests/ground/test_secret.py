@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import time
 
 import pytest
 
 from tests.robustness.oracle import forms
 from wheelstep.errors import SettingError
-from wheelstep.ground.secret import Secret, known_forms, on_new_secret, redact
+from wheelstep.ground.secret import Secret, blanked, known_forms, on_new_secret, redact
 
 ODD = "S\u00e4cret+/\"'%&<=>?~\\ 7"
 """With signs that each form writes in another way."""
@@ -76,3 +77,10 @@ def test_bytes_that_are_no_text_are_an_error_without_the_value() -> None:
     with pytest.raises(SettingError, match="no UTF-8") as caught:
         Secret("half-\udcff-of-it")
     assert "half" not in f"{caught.value} {caught.value.cure}"
+
+
+def test_logins_are_looked_for_in_a_moment() -> None:
+    text = "//host:name" * 50_000
+    begun = time.process_time()
+    assert blanked(f"{text} https://me:hunter22@x/") == f"{text} https://***@x/"
+    assert time.process_time() - begun < 10

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from wheelstep.ground.markdown import BREAK, code, hushed, quiet
@@ -21,6 +23,17 @@ def test_a_message_is_left_without_them(token: str) -> None:
     trailers = f"Pin\n\nWhy.\n\nA: b\n{token}\nC: d\n"
     assert without_skips(trailers) == "Pin\n\nWhy.\n\nA: b\nC: d\n"
     assert without_skips(f"Pin\n\n\n{token}").strip() == "Pin"
+
+
+def test_one_that_another_stood_in_goes_too() -> None:
+    assert without_skips("Pin [skip ci[no ci]]") == "Pin"
+
+
+def test_many_blanks_take_no_time() -> None:
+    text = " " * 60_000 + "x"
+    begun = time.process_time()
+    assert without_skips(text) == text
+    assert time.process_time() - begun < 3
 
 
 @pytest.mark.parametrize("token", TOKENS)

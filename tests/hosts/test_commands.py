@@ -130,6 +130,18 @@ def test_text_of_others_is_never_a_command(name: str, text: str, way: str) -> No
     assert commands == []
 
 
+def test_a_secret_that_a_sign_without_width_stood_in_is_blanked() -> None:
+    host, out = made("azure")
+    Secret("a-half%another-half")
+    before = len(out.getvalue())
+    for text in ("a-half\u200b%another-half", "a-half%\u00adanother-half"):
+        host.say(text)
+        with host.group(text):
+            pass
+    assert "another-half" not in out.getvalue()[before:]
+    assert out.getvalue()[before:].count("***") == 2 * 2
+
+
 @pytest.mark.parametrize("name", sorted(HOSTS))
 def test_a_secret_is_masked_in_every_form_before_anything_else(name: str) -> None:
     host, out = made(name)

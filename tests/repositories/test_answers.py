@@ -358,6 +358,13 @@ def test_a_url_in_the_text_loses_its_password() -> None:
     assert "hunter2" not in error_for(text, remote="x", branch="main").message
 
 
+def test_a_long_text_of_a_server_is_read_in_a_moment() -> None:
+    text = "a" * 100_000 + "".join(f"\nremote: {number}" for number in range(5_000))
+    begun = time.process_time()
+    assert "aaa..." in error_for(text, remote="x", branch="main").message
+    assert time.process_time() - begun < 3
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [

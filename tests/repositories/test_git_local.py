@@ -100,6 +100,17 @@ def test_what_the_user_changed_is_left_alone(world: World, checkout: Path) -> No
     assert world.git(checkout, "show", "HEAD:conda.yml") == "ours"
 
 
+def test_a_file_of_the_users_makes_no_room_for_a_folder(world: World, checkout: Path) -> None:
+    (checkout / "wheels").write_bytes(b"mine\n")
+    repository = world.local(checkout)
+    changes = [Change("wheels/deep/acme.whl", None, b"new\n")]
+    done = repository.propose(changes, on=repository.snapshot(), wording=Wording("Pin"))
+    assert done is not None
+    assert "wheels/deep/acme.whl has changes of yours" in done.notes[0]
+    assert (checkout / "wheels").read_bytes() == b"mine\n"
+    assert world.git(checkout, "show", "HEAD:wheels/deep/acme.whl") == "new"
+
+
 def test_the_same_content_on_disk_already_counts_as_clean(world: World, checkout: Path) -> None:
     (checkout / "conda.yml").write_bytes(b"new\n")
     (checkout / "wheelstep.lock").write_bytes(b"lock\n")

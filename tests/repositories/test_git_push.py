@@ -157,12 +157,15 @@ def test_what_a_killed_run_fetched_is_let_go(hosted: Hosted) -> None:
     clone = hosted.clone("clone")
     git = hosted.world.git
     git(clone, "update-ref", passing_name(PRIVATE, NoWait()), "HEAD")
+    git(clone, "branch", "kept")
+    git(clone, "symbolic-ref", passing_name(PRIVATE, NoWait()), "refs/heads/kept")
     git(clone, "update-ref", fresh := passing_name(PRIVATE, Late()), "HEAD")
     repository = hosted.push_repository(clone)
     repository._remote._clock = Late()
     advance_remote(hosted)
     repository.snapshot()
     assert git(clone, "for-each-ref", "--format=%(refname)", PRIVATE) == fresh
+    assert git(clone, "rev-parse", "--verify", "refs/heads/kept")
 
 
 def test_what_another_git_does_meanwhile_leaves_no_lock_behind(hosted: Hosted) -> None:

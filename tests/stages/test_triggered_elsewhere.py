@@ -26,6 +26,8 @@ SELF = "https://acme@dev.azure.com/acme/Our%20Train/_git/pipelines"
         ("git@ssh.dev.azure.com:v3/acme/Our%20Train/pipelines", True),
         ("https://acme@dev.azure.com/acme/Our%20Train/_git/library", False),
         ("https://acme@dev.azure.com/acme/Another/_git/pipelines", False),
+        ("https://other@dev.azure.com/other/Our%20Train/_git/pipelines", False),
+        ("ssh://acme@vs-ssh.visualstudio.com:22/Our%20Train/_ssh/Pipelines", True),
         ("https://github.com/acme/pipelines", False),
     ],
 )
@@ -36,7 +38,11 @@ def test_one_repository_has_many_addresses(other: str, one: bool) -> None:
 def test_elsewhere_the_name_is_all_that_counts() -> None:
     assert may_be_one("https://github.com/acme/tools", "git@github.com:Acme/Tools.git")
     assert may_be_one("https://mirror.example/x/tools.git/", "https://github.com/acme/tools")
+    assert may_be_one("https://tfs.example/C/P/_git/tools", "ssh://tfs.example:22/C/P/_git/tools")
+    assert may_be_one("https://tfs.example/C/P/_git/tools", "https://tfs/C/P/_git/tools")
     assert not may_be_one("https://github.com/acme/tools", "https://github.com/acme/library")
+    fork = "git@github.com:stranger/tools.git"
+    assert not may_be_one("https://github.com/acme/tools", fork)
 
 
 def opened(place: Repo, ref: str, uri: str) -> Run:

@@ -122,8 +122,11 @@ class Secret:
         raise TypeError("a secret is not pickled")
 
 
-_LOGIN: Final = re.compile(r"(?<=//)(?:[^/\s:@]*:(?!\d*(?:[/?#\s]|$))[^\s`'\"<>]*@|[^/\s`'\"<>]*@)")
-"""A user, or a password with any sign in it but spaces and marks; a port is none."""
+_LOGIN: Final = re.compile(
+    r"(?<=//)(?:[^/\s:@]*:(?!\d*(?:[/?#\s]|$))[^\s`'\"<>]{0,4096}@|[^/\s`'\"<>]*@)"
+)
+"""A user, or a password with any sign in it but spaces and marks; a port is none. Without a bound
+a long text of many URLs would be read once for each."""
 _SIGNATURE: Final = re.compile(
     r"([?&;](?:sig|signature|\w*token|\w*key|\w*secret|password|pwd|code)=)[^&;#\s`'\"<>]+",
     re.IGNORECASE,

@@ -21,14 +21,16 @@ ONE: Final = (
 )
 ANY: Final = re.compile(ONE, re.IGNORECASE)
 LEFT_OUT: Final = re.compile(
-    rf"^[ \t]*{ONE}[ \t]*(?:\n|\Z)|[ \t]*{ONE}", re.IGNORECASE | re.MULTILINE
+    rf"^[ \t]*{ONE}[ \t]*(?:\n|\Z)|(?<![ \t])[ \t]*{ONE}", re.IGNORECASE | re.MULTILINE
 )
-"""With the line that it has for itself, or the blank before it."""
+"""With the line that it has for itself, or the blanks before it, looked at once."""
 
 
 def without_skips(message: str) -> str:
-    """Return a commit message without any of them."""
-    return LEFT_OUT.sub("", message)
+    """Return a commit message without any of them, nor one that is whole without another."""
+    while (calm := LEFT_OUT.sub("", message)) != message:
+        message = calm
+    return message
 
 
 def broken(text: str, change: Callable[[str], str]) -> str:

@@ -132,7 +132,8 @@ class CommandHost(ABC):
             yield
             return
         try:
-            shown = escaped(self.defused(title), self.dialect.data)
+            # defusing may join a secret again, and escaping would hide it
+            shown = escaped(redact(self.defused(title)), self.dialect.data)
             self.writer.line(self.dialect.fold.format(shown))
             yield
         finally:

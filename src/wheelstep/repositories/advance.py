@@ -210,8 +210,10 @@ def _standing_on_disk(tree: Git, each: Touched, entry: Entry | None) -> Standing
 
 
 def _folders_are_real(root: Path, path: Path) -> bool:
+    """Tell whether a file's folders are folders, or nothing yet: git would put them in the place of
+    a file of the user's."""
     return not any(
-        parent.is_symlink()
+        parent.is_symlink() or (parent.exists() and not parent.is_dir())
         for parent in path.parents
         if parent.is_relative_to(root) and parent != root
     )

@@ -234,10 +234,10 @@ def meaning(code: str, *, quote: str, remote: str, branch: str) -> StepError:
 
 def quoted(text: str) -> str:
     """Return what the remote and git said, in one line, without secrets and decoration."""
-    lines: list[str] = []
-    for line in re.sub(r"(\w+://)[^/\s@']*@", r"\1", redact(text)).splitlines():
+    lines: dict[str, None] = {}
+    for line in re.sub(r"(\b\w+://)[^/\s@']*@", r"\1", redact(text)).splitlines():
         plain = re.sub(r"^(?:(?:remote|fatal|error|hint): ?)+", "", line.split("\r")[-1]).strip()
-        if plain and not line.startswith("hint:") and plain not in lines:
-            lines.append(plain)
+        if plain and not line.startswith("hint:"):
+            lines[plain] = None
     whole = " / ".join(lines)
     return whole if len(whole) <= LONGEST_QUOTE else f"{whole[:LONGEST_QUOTE]}..."

@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from wheelstep.errors import ServiceRefused, StepError
 from wheelstep.ground.azure_devops import Area, client_for
+from wheelstep.ground.credentials import organization_of
 from wheelstep.ground.secret import Secret, redact, without_credentials
 from wheelstep.ground.transport import REDIRECTS, Credentials, Response, Transport
 from wheelstep.repositories.answers import error_for, lost_race, meaning, quoted
@@ -136,15 +137,22 @@ def may_be_one(url: str, other: str) -> bool:
         url: As git has it; in one of ssh's forms too.
         other: Likewise.
     """
-    found = [AzureAddress.of(each) for each in (url, other)]
-    names = [
-        (at.project, at.repository)
-        if at
-        else ("", each.rstrip("/").replace(":", "/").rpartition("/")[2].removesuffix(".git"))
-        for at, each in zip(found, (url, other), strict=True)
-    ]
-    one, two = [(project.casefold(), name.casefold()) for project, name in names]
-    return one == two
+    one, two = AzureAddress.of(url), AzureAddress.of(other)
+    if one and two:
+        owners = {organization_of(one.base), organization_of(two.base)} - {None}
+        names = {(each.project.casefold(), each.repository.casefold()) for each in (one, two)}
+        return len(owners) < 2 and len(names) == 1  # noqa: PLR2004 - a server has many addresses
+    served = [urlsplit(each) for each in map(served_url, (url, other)) if each is not None]
+    known = len(served) == 2  # noqa: PLR2004 - both are; a server's ssh has any address
+    if known and (one or two):
+        return False
+    if known and len({parts.netloc.lower() for parts in served}) == 1:
+        return len({_bare(parts.path) for parts in served}) == 1
+    return len({_bare(each).rpartition("/")[2] for each in (url, other)}) == 1
+
+
+def _bare(place: str) -> str:
+    return unquote(place.rstrip("/").replace(":", "/").removesuffix(".git")).casefold()
 
 
 @dataclass(frozen=True, slots=True)

@@ -333,7 +333,8 @@ class Remote:
         """Remove the refs of runs that were killed: they would keep what they fetched for ever."""
         for ref in self._git.text("for-each-ref", "--format=%(refname)", PRIVATE).split("\n"):
             if is_abandoned(ref, self._clock, prefix=PRIVATE):
-                self._git.try_("update-ref", "-d", ref)
+                # what it may stand for is the user's
+                self._git.try_("update-ref", "--no-deref", "-d", ref)
 
     @contextlib.contextmanager
     def cut_at(self, commit: str) -> Iterator[Mapping[str, str]]:
