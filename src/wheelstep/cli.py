@@ -256,8 +256,6 @@ def _finish(
 ) -> int:
     import os
     import signal
-    import threading
-    import time
 
     from wheelstep.commands import finish
     from wheelstep.errors import StepError
@@ -278,15 +276,34 @@ def _finish(
     if report.status == "cancelled":
         # what is writing a file is done in a moment, and leaves nothing half written; but a thread
         # that waits for a server would hold the process for a minute
-        until = time.monotonic() + LAST_MOMENT
-        for thread in threading.enumerate():
-            if thread is not threading.current_thread():
-                thread.join(max(0.0, until - time.monotonic()))
+        ended = _threads_ended(LAST_MOMENT)
         sys.stdout.flush()
         sys.stderr.flush()
-        if threading.active_count() > 1:
+        if not ended:
             os._exit(report.exit_code)
     return report.exit_code
+
+
+def _threads_ended(within: float) -> bool:
+    """Wait for every other thread, at most `within` seconds, and tell whether all have ended.
+
+    A thread that is being started is listed and cannot be joined: a moment later it can. One whose
+    start a signal broke off stays so for ever.
+    """
+    import threading
+    import time
+
+    until = time.monotonic() + within
+    while others := [one for one in threading.enumerate() if one is not threading.current_thread()]:
+        left = until - time.monotonic()
+        if left <= 0:
+            return False
+        begun = next((one for one in others if one.is_alive()), None)
+        if begun is not None:
+            begun.join(left)
+        else:
+            time.sleep(min(left, 0.005))  # nothing tells when a start is through
+    return True
 
 
 def _defect(error: Exception, host: Host, report: Report) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -137,3 +139,36 @@ def test_no_wait_between_attempts_is_waited_for(unreleased: Hosted) -> None:
     assert not list((unreleased.place / "temporary").iterdir())
     unreleased.feed.faults.clear()
     assert repo.release(extra=unreleased.settings()).report["commit"]["status"] == "pushed"
+
+
+STARTING = """
+import sys, threading
+from wheelstep.cli import _threads_ended
+
+class Slow(threading.Thread):
+    def _bootstrap(self):
+        go_on.wait(60)
+        super()._bootstrap()
+
+go_on = threading.Event()
+slow = Slow()
+starter = threading.Thread(target=slow.start)
+starter.start()
+while slow not in threading.enumerate():
+    pass
+try:
+    slow.join()
+except RuntimeError as error:  # what this is about: it is listed, and cannot be joined
+    print(error)
+print(_threads_ended(0.3))
+go_on.set()
+print(_threads_ended(60))
+"""
+
+
+def test_a_thread_that_is_being_started_is_waited_for() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", STARTING], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert ran.stdout.splitlines() == ["cannot join thread before it is started", "False", "True"]
+    assert not ran.stderr
