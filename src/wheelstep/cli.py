@@ -43,11 +43,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         sys.stdout.write(f"wheelstep {__version__}\n")
         return 0
+    _stop_at_once()
     try:
         parsed = _parse(arguments)
     except _UsageError as error:
         return _misused(error, arguments)
     return _run(parsed)
+
+
+def _stop_at_once() -> None:
+    """Let Ctrl+C end the process without a word while it only reads its arguments and imports."""
+    import os
+    import signal
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, lambda number, _frame: os._exit(128 + number))
 
 
 class _UsageError(Exception):

@@ -114,6 +114,12 @@ def test_stopped_anywhere(
     assert folder_result(local) == undisturbed
 
 
+def test_stopped_while_it_starts(local: Repo, tmp_path: Path) -> None:
+    (tmp_path / "argparse.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+    ran = start(local, "release", extra={"PYTHONPATH": str(tmp_path)}).ended()
+    assert (ran.code, ran.report, ran.said) == (130, {}, "")
+
+
 def test_a_server_that_never_answers_is_not_waited_for(
     local: Repo, listener: socket.socket
 ) -> None:
