@@ -203,9 +203,8 @@ def test_a_protected_branch_refuses_as_it_does_a_push(
         f" {said} | Either let the account that pushes bypass the rule, in the branch's protection"
         " or policy settings (on GitHub an app or a person can, whose token is `repository-token`"
         " then, and the job's own token cannot; on Azure Repos it takes the permission Bypass"
-        " policies when pushing), or set `commit: pull-request`, and the same change is proposed"
-        " instead."
-        " What is published stays, and is not uploaded again."
+        " policies when pushing), or set `commit: pull-request` (GitHub, Azure Repos), and the same"
+        " change is proposed instead. What is published stays, and is not uploaded again."
     )
 
 

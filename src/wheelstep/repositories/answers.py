@@ -112,9 +112,8 @@ ROWS: Final = (
         "{branch} at {remote} is protected, and the rule refused the push: {quote}",
         "Either let the account that pushes bypass the rule, in the branch's protection or policy"
         f" settings ({NOT_THE_JOB}; on Azure Repos it takes the permission Bypass policies when"
-        " pushing), or set `commit: pull-request`, and the same change is proposed instead (by"
-        " GitHub and Azure Repos; on another server, set `branch` to one that is open to it)."
-        " What is published stays, and is not uploaded again.",
+        " pushing), or set `commit: pull-request` (GitHub, Azure Repos), and the same change is"
+        " proposed instead. What is published stays, and is not uploaded again.",
     ),
     row(
         r"certificate|SSL peer|self.signed|CAfile|verification failed: .*cert",
