@@ -1,4 +1,4 @@
-"""A pipeline that several repositories trigger: the branch may be of another one than is here."""
+"""A job may have checked out another repository than the one whose branch started it."""
 
 from __future__ import annotations
 
@@ -45,22 +45,46 @@ def test_elsewhere_the_name_is_all_that_counts() -> None:
     assert not may_be_one("https://github.com/acme/tools", fork)
 
 
-def opened(place: Repo, ref: str, uri: str) -> Run:
-    environment = {
-        **place.environment, "TF_BUILD": "True", "BUILD_REASON": "IndividualCI",
-        "BUILD_SOURCEBRANCH": ref, "BUILD_REPOSITORY_URI": uri,
-    }  # fmt: skip
+def on_azure(ref: str, uri: str) -> dict[str, str]:
+    return {"TF_BUILD": "True", "BUILD_REASON": "IndividualCI", "BUILD_SOURCEBRANCH": ref,
+            "BUILD_REPOSITORY_URI": uri}  # fmt: skip
+
+
+def on_github(ref: str, name: str) -> dict[str, str]:
+    return {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF": ref,
+            "GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": name}  # fmt: skip
+
+
+def opened(place: Repo, variables: dict[str, str]) -> Run:
+    environment = {**place.environment, **variables}
     settings = read(place.root, flags={"publish-to": ["x"]}, environment=environment)
     return open_run(settings, host(environment), environment, Report("release"))
 
 
-def test_a_branch_of_another_repository_is_not_committed_to(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("remote", "mine", "other"),
+    [
+        (SELF, on_azure("{}", SELF.replace("acme@", "")),
+         on_azure("{}", SELF.replace("pipelines", "library"))),
+        ("git@github.com:acme/tools.git", on_github("{}", "acme/tools"),
+         on_github("{}", "acme/deployment")),
+        ("https://github.com/Acme/tools", on_github("{}", "acme/tools"),
+         on_github("{}", "stranger/tools")),
+    ],
+)  # fmt: skip
+def test_a_branch_of_another_repository_is_not_committed_to(
+    remote: str, mine: dict[str, str], other: dict[str, str], tmp_path: Path
+) -> None:
     place = Repo.create(tmp_path / "place", {})
-    place.git("remote", "add", "origin", SELF)
-    mine = opened(place, "refs/heads/main", SELF.replace("acme@", ""))
-    assert mine.trigger == Trigger("main", pushed=True)
+    place.git("remote", "add", "origin", remote)
+
+    def of(variables: dict[str, str], ref: str) -> Run:
+        return opened(place, {name: value.replace("{}", ref) for name, value in variables.items()})
+
+    assert of(mine, "refs/heads/main").trigger == Trigger("main", pushed=True)
+    assert of(mine, "refs/tags/v1").trigger == Trigger(None, tag="v1")
     for ref in ("refs/heads/main", "refs/tags/v1"):
-        others = opened(place, ref, SELF.replace("pipelines", "library"))
-        with pytest.raises(SettingError, match="by another repository, https://dev") as error:
+        others = of(other, ref)
+        with pytest.raises(SettingError, match="by another repository, https://") as error:
             repository(others)
         assert (error.value.code, others.trigger.branch) == ("no-branch", None)

@@ -102,6 +102,9 @@ class GitHubActions(CommandHost):
         where the event runs on the main branch and may be about a pull request all the same, what
         GITHUB_EVENT_PATH says of it.
 
+        GITHUB_REF is of the repository that GITHUB_REPOSITORY names: a job may have checked out
+        another one.
+
         Source: docs.github.com, "Events that trigger workflows" (each event's GITHUB_REF).
         """
         ref = self.environment.get("GITHUB_REF", "")
@@ -112,11 +115,13 @@ class GitHubActions(CommandHost):
             or self._is_about_a_pull_request
         ):
             return Trigger(branch=None, pull_request=True)
+        server, name = map(self.environment.get, ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY"))
+        whose = f"{server.rstrip('/')}/{name}" if server and name else None
         if ref.startswith("refs/tags/"):
-            return Trigger(branch=None, tag=ref.removeprefix("refs/tags/"))
+            return Trigger(branch=None, tag=ref.removeprefix("refs/tags/"), repository=whose)
         if ref.startswith("refs/heads/"):
             pushed = self.environment.get("GITHUB_EVENT_NAME") == "push"
-            return Trigger(branch=ref.removeprefix("refs/heads/"), pushed=pushed)
+            return Trigger(ref.removeprefix("refs/heads/"), pushed=pushed, repository=whose)
         return Trigger(branch=None)
 
     @cached_property
