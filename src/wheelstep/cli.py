@@ -52,12 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _stop_at_once() -> None:
-    """Let Ctrl+C end the process without a word while it only reads its arguments and imports."""
+    """Let a signal end the process without a word: while it only reads its arguments and imports,
+    and when everything is done or given up."""
     import os
     import signal
 
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, lambda number, _frame: os._exit(128 + number))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _frame: os._exit(128 + number))
 
 
 class _UsageError(Exception):
@@ -265,14 +266,12 @@ def _finish(
     report: Report, host: Host, environment: Mapping[str, str], *, json: bool, matrix: bool
 ) -> int:
     import os
-    import signal
 
     from wheelstep.commands import finish
     from wheelstep.errors import StepError
+    from wheelstep.ground.threads import all_ended
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # everything is done or given up: a second signal need not wait for the last words
-        signal.signal(number, lambda number, _frame: os._exit(128 + number))
+    _stop_at_once()
     try:
         finish.finish(report, host, environment)
         if matrix and report.matrix is not None:
@@ -286,34 +285,12 @@ def _finish(
     if report.status == "cancelled":
         # what is writing a file is done in a moment, and leaves nothing half written; but a thread
         # that waits for a server would hold the process for a minute
-        ended = _threads_ended(LAST_MOMENT)
+        ended = all_ended(LAST_MOMENT)
         sys.stdout.flush()
         sys.stderr.flush()
         if not ended:
             os._exit(report.exit_code)
     return report.exit_code
-
-
-def _threads_ended(within: float) -> bool:
-    """Wait for every other thread, at most `within` seconds, and tell whether all have ended.
-
-    A thread that is being started is listed and cannot be joined: a moment later it can. One whose
-    start a signal broke off stays so for ever.
-    """
-    import threading
-    import time
-
-    until = time.monotonic() + within
-    while others := [one for one in threading.enumerate() if one is not threading.current_thread()]:
-        left = until - time.monotonic()
-        if left <= 0:
-            return False
-        begun = next((one for one in others if one.is_alive()), None)
-        if begun is not None:
-            begun.join(left)
-        else:
-            time.sleep(min(left, 0.005))  # nothing tells when a start is through
-    return True
 
 
 def _defect(error: Exception, host: Host, report: Report) -> None:

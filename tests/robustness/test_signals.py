@@ -149,7 +149,7 @@ def test_no_wait_between_attempts_is_waited_for(unreleased: Hosted) -> None:
 
 STARTING = """
 import sys, threading
-from wheelstep.cli import _threads_ended
+from wheelstep.ground.threads import all_ended
 
 class Slow(threading.Thread):
     def _bootstrap(self):
@@ -166,9 +166,9 @@ try:
     slow.join()
 except RuntimeError as error:  # what this is about: it is listed, and cannot be joined
     print(error)
-print(_threads_ended(0.3))
+print(all_ended(0.3))
 go_on.set()
-print(_threads_ended(60))
+print(all_ended(60))
 """
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -29,6 +28,7 @@ from wheelstep.ground import simple_index
 from wheelstep.ground.credentials import SignIn, organization_of
 from wheelstep.ground.index_page import SEEN, ask, files_on
 from wheelstep.ground.secret import without_credentials
+from wheelstep.ground.threads import ThreadPool
 from wheelstep.ground.transport import Credentials, Response, Transport
 from wheelstep.model import Index, Listed, Wheel
 
@@ -113,7 +113,7 @@ class IndexDestination:
         self.signed_in()  # once, before many threads find out that nobody is
         if len(unique) > 1:
             # pages are small: twice as many at once as files
-            with ThreadPoolExecutor(min(self.parallel * 2, len(unique))) as pool:
+            with ThreadPool(min(self.parallel * 2, len(unique))) as pool:
                 pages = list(pool.map(partial(self._page, base), unique))
         else:
             # in this thread: it keeps its connection, which matters while a file is waited for

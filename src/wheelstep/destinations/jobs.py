@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self, TypeVar
 
 from wheelstep.errors import StepError, raise_all
+from wheelstep.ground.threads import ThreadPool
 
 __all__ = ["Jobs", "in_parallel"]
 
@@ -28,9 +28,7 @@ class Jobs:
         Args:
             threads: Kind -> how many of its jobs at once, at least 1.
         """
-        self._pools = {
-            kind: ThreadPoolExecutor(max(1, count), kind) for kind, count in threads.items()
-        }
+        self._pools = {kind: ThreadPool(max(1, count), kind) for kind, count in threads.items()}
         self._changed = threading.Condition()
         self._left = 0
         self._errors: list[tuple[int, BaseException]] = []

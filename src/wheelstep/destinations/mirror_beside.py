@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 
 from wheelstep.errors import StepError, raise_all
+from wheelstep.ground.threads import ThreadPool
 
 __all__ = ["Beside"]
 
@@ -21,7 +22,7 @@ class Beside:
         Args:
             parallel: How many files at once.
         """
-        self._pool = ThreadPoolExecutor(max(1, parallel), "beside")
+        self._pool = ThreadPool(max(1, parallel), "beside")
         self._guard = threading.Lock()
         self._begun: dict[str, list[Future[object]]] = {}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 from packaging.version import InvalidVersion, Version
 
 from wheelstep.errors import BuildFailed, CannotHere, StepError, raise_all
+from wheelstep.ground.threads import ThreadPool
 from wheelstep.model import Package, Project
 from wheelstep.packages.backend import Backend, Log
 from wheelstep.packages.content import headers_and_body
@@ -68,7 +69,7 @@ def build_all(
     with _on_this_machine("making the folder for wheels"):
         dist.mkdir(parents=True, exist_ok=True)
     logs = [Log() for _ in packages]
-    pool = ThreadPoolExecutor(max(1, min(parallel, len(packages))), thread_name_prefix="build")
+    pool = ThreadPool(max(1, min(parallel, len(packages))), thread_name_prefix="build")
     try:
         futures = [
             pool.submit(

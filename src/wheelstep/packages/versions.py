@@ -12,7 +12,6 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -22,6 +21,7 @@ from packaging.version import InvalidVersion, Version
 
 from wheelstep.errors import BuildFailed, CannotHere, SettingError, StepError, raise_all
 from wheelstep.ground.git import Git
+from wheelstep.ground.threads import ThreadPool
 from wheelstep.model import Project, Sources
 from wheelstep.packages.discover import refuse_duplicates, renamed
 from wheelstep.packages.export import export, remove
@@ -284,7 +284,7 @@ def _all(work: Callable[[Given], Result], items: Sequence[Given], parallel: int)
     """Do all, several at once; raise every error there was, in the order of the items."""
     errors: list[StepError] = []
     results: list[Result] = []
-    with ThreadPoolExecutor(max(1, parallel)) as pool:
+    with ThreadPool(max(1, parallel)) as pool:
         for future in [pool.submit(work, item) for item in items]:
             try:
                 results.append(future.result())

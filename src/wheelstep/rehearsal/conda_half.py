@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wheelstep.errors import CannotHere, DefinitionUnresolvable, ServiceUnavailable, StepError
 from wheelstep.ground.process import Finished, child_environment, run
+from wheelstep.ground.threads import ThreadPool
 from wheelstep.ground.uv import working_folder
 from wheelstep.model import Problem
 from wheelstep.rehearsal.conda_part import fault_of, line_of_package, part_problems
@@ -160,7 +160,7 @@ def solve_halves(
             cure="Install micromamba and put it on PATH (on GitHub the action "
             "mamba-org/setup-micromamba does), or set `rehearse` to on.",
         )
-    with working_folder("solving conda packages") as folder, ThreadPoolExecutor(parallel) as pool:
+    with working_folder("solving conda packages") as folder, ThreadPool(parallel) as pool:
         solver = Solver(program, target_of(platform), environment, folder, timeout)
         return dict(zip(halves, pool.map(solver.solve, halves), strict=True))
 

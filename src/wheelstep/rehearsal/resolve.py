@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from wheelstep.errors import (
@@ -29,6 +28,7 @@ from wheelstep.ground.public_index import (
     split_credential,
     uv_environment,
 )
+from wheelstep.ground.threads import ThreadPool
 from wheelstep.ground.transport import Transport
 from wheelstep.ground.uv import check_platform, default_index, working_folder
 from wheelstep.model import Problem, Wheel
@@ -218,9 +218,9 @@ def rehearse(
         prepared = [prepare(subject, platform, asker, read, commits or {}) for subject in subjects]
         asked = [each.question for each in prepared if isinstance(each, Prepared)]
         questions = list(dict.fromkeys(asked))
-        with ThreadPoolExecutor(max(1, transfers)) as pool:
+        with ThreadPool(max(1, transfers)) as pool:
             asker.read_first(questions, pool)
-        with ThreadPoolExecutor(max(1, parallel)) as pool:
+        with ThreadPool(max(1, parallel)) as pool:
             answers = answer_all(asker, questions, pool, resolve=resolve)
     meant = wheels if expected is None else expected
     verdicts = [

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from wheelstep.errors import StepError
 from wheelstep.ground.secret import Secret
+from wheelstep.ground.threads import ThreadPool
 from wheelstep.ground.transport import Credentials, Transport
 from wheelstep.repositories.azure_repository import AzureAddress
 from wheelstep.repositories.github_repository import GitHubAddress
@@ -112,7 +112,7 @@ def protection_of(
 
 def _github(base: str, branch: str, ask: Callable[[str], Any]) -> Protection:
     name = quote(branch, safe="")
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPool(2) as pool:
         asked = pool.submit(ask, f"{base}/branches/{name}")
         listed = pool.submit(ask, f"{base}/rules/branches/{name}")
         found, rules = asked.result(), listed.result()
@@ -136,7 +136,7 @@ def _azure(served: str, branch: str, ask: Callable[[str], Any]) -> Protection:
     if address is None:
         return NotTold("The remote's URL names no repository.")
     before = f"{address.base}/{quote(address.project)}/_apis"
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPool(2) as pool:
         place = f"{before}/git/repositories/{quote(address.repository, safe='')}{VERSION}"
         asked = pool.submit(ask, place)
         listed = pool.submit(ask, f"{before}/policy/configurations{VERSION}")

@@ -7,12 +7,12 @@ it is the one that a run before this one has created.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from wheelstep.definitions.environment_version import reached
 from wheelstep.definitions.plan import Edits
 from wheelstep.errors import ServiceRefused, ServiceUnavailable, StepError, raise_all
+from wheelstep.ground.threads import ThreadPool
 from wheelstep.model import Workspace
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.stages.registrable import Registrable, refuse_twice, registrable
@@ -120,7 +120,7 @@ def _ask(run: Run, names: Collection[str], wanted: Sequence[Registrable]) -> Non
         except StepError as error:
             return error
 
-    with ThreadPoolExecutor(run.transfers) as pool:
+    with ThreadPool(run.transfers) as pool:
         answers = list(pool.map(ask, *zip(*asked, strict=True)))
     failed: dict[str, tuple[Workspace, StepError]] = {}
     for (workspace, name), answer in zip(asked, answers, strict=True):

@@ -7,12 +7,12 @@ decided again, and the next version is tried.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from wheelstep.definitions.plan import Edits
 from wheelstep.errors import ServiceRefused, ServiceUnavailable, StepError, raise_all
 from wheelstep.ground.swap import Conflict, Tagged, swap
+from wheelstep.ground.threads import ThreadPool
 from wheelstep.model import Workspace
 from wheelstep.repositories.interface import Snapshot
 from wheelstep.stages.floors import key_of, reworded
@@ -202,7 +202,7 @@ class _Registering:
                 return error
             return None
 
-        with self.run.stage("register"), ThreadPoolExecutor(self.run.transfers) as pool:
+        with self.run.stage("register"), ThreadPool(self.run.transfers) as pool:
             for one, error in zip(wanted, pool.map(one_of, wanted), strict=True):
                 if error is not None:
                     self.failed[one.key] = error

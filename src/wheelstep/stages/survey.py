@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
@@ -11,6 +10,7 @@ from typing import Final, Literal
 from packaging.version import InvalidVersion, Version
 
 from wheelstep.definitions.interface import Found, Kind
+from wheelstep.ground.threads import ThreadPool
 from wheelstep.lock import FILE, Lock, Locked
 from wheelstep.model import Package, Project, Sources
 from wheelstep.packages.discover import discover
@@ -191,7 +191,7 @@ def _look_closer(
         located = {one.normalized: Sources(trees[one.normalized], *root) for one in projects}
     else:
         # each is a git of its own, which is what costs
-        with ThreadPoolExecutor(max(1, run.builds)) as pool:
+        with ThreadPool(max(1, run.builds)) as pool:
             found = list(pool.map(where, projects))
         located = {project.normalized: one for project, one in zip(projects, found, strict=True)}
     versions = versions_of(

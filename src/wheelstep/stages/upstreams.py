@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from wheelstep.destinations.artifacts_feed import FeedDestination
@@ -12,6 +11,7 @@ from wheelstep.errors import Refused, ServiceRefused, StepError, raise_all
 from wheelstep.ground.index_url import same_index
 from wheelstep.ground.public_index import PipIndexes
 from wheelstep.ground.simple_index import version_of
+from wheelstep.ground.threads import ThreadPool
 from wheelstep.ground.transport import Transport
 from wheelstep.model import Problem
 from wheelstep.rehearsal.pages import Asked, Page, Pages
@@ -49,7 +49,7 @@ def public_pages(
     who = next((one for one in public.credentials if url.startswith(one.url)), None)
     pages = Pages(transport)
     asked = {name: Asked(url, name, who) for name in names}
-    with ThreadPoolExecutor(run.transfers) as pool:
+    with ThreadPool(run.transfers) as pool:
         pages.read_all(asked.values(), pool)
     return {name: pages.of(one) for name, one in asked.items()}
 
@@ -110,7 +110,7 @@ def findings(
             active=bool(upstreams),
         )
 
-    with ThreadPoolExecutor(max(1, min(run.transfers, len(names) or 1))) as pool:
+    with ThreadPool(max(1, min(run.transfers, len(names) or 1))) as pool:
         return dict(zip(names, pool.map(one, names), strict=True))
 
 

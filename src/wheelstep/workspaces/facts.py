@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
 
 from wheelstep.errors import StepError
+from wheelstep.ground.threads import ThreadPool
 from wheelstep.model import Workspace
 from wheelstep.workspaces.resource_manager import ResourceManager
 
@@ -90,7 +90,7 @@ def read_facts(manager: ResourceManager, workspace: Workspace) -> Facts:
         manager: Signed in.
         workspace: Which.
     """
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPool(AT_ONCE) as pool:
         asked = pool.submit(_one, manager, f"{workspace.id}?api-version={manager.api_version}")
         rights = pool.submit(read_permissions, manager, workspace)
         document = asked.result()

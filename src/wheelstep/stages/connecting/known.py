@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 from wheelstep.errors import StepError
 from wheelstep.ground.connections import AuthType, Category, Connection, closest
 from wheelstep.ground.secret import Secret
+from wheelstep.ground.threads import ThreadPool
 from wheelstep.model import Workspace
 from wheelstep.stages.connecting.wanted import is_stored, private_indexes, wanted_connections
 from wheelstep.stages.run import Run
@@ -43,7 +43,7 @@ def workspace_connections(run: Run) -> Sequence[Had]:
     A workspace that cannot be read is a warning here; who has to write there gets the error.
     """
     if run.had is None:
-        with ThreadPoolExecutor(max(1, min(run.transfers, len(run.workspaces)))) as pool:
+        with ThreadPool(max(1, min(run.transfers, len(run.workspaces)))) as pool:
             run.had = list(pool.map(lambda one: _had(run, one), run.workspaces))
         for one in run.had:
             if one.error is not None:

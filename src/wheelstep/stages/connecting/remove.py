@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from wheelstep.errors import StepError, raise_all
 from wheelstep.ground.connections import Connection, closest
 from wheelstep.ground.proxies import is_below
+from wheelstep.ground.threads import ThreadPool
 from wheelstep.report import ConnectionRow
 from wheelstep.stages.connecting.consent import ask_consent
 from wheelstep.stages.connecting.known import Had, workspace_connections
@@ -55,7 +55,7 @@ def remove(
             return _row(place, there, "failed"), error
         return _row(place, there, status), None
 
-    with ThreadPoolExecutor(max(1, min(run.transfers, len(doomed)))) as pool:
+    with ThreadPool(max(1, min(run.transfers, len(doomed)))) as pool:
         done = list(pool.map(take, doomed))
     run.report.connections += [row for row, _ in done]
     lost = [place.error for place in places if place.error is not None]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
 from wheelstep.errors import ServiceRefused, ServiceUnavailable, StepError, raise_all
 from wheelstep.ground.clock import backoff
 from wheelstep.ground.connections import Connection
+from wheelstep.ground.threads import ThreadPool
 from wheelstep.model import Workspace
 from wheelstep.report import ConnectionRow
 from wheelstep.stages.connecting.consent import ask_consent
@@ -113,7 +113,7 @@ def store(
             if not (rotate and place.error is None and named(one.name, place.connections) is None)
         ]
 
-    with ThreadPoolExecutor(max(1, min(run.transfers, len(had)))) as pool:
+    with ThreadPool(max(1, min(run.transfers, len(had)))) as pool:
         done = [one for those in pool.map(bring, had) for one in those]
     run.report.connections += [one.row() for one in done]
     for place in had:
@@ -233,7 +233,7 @@ def foresee(run: Run, connections: Sequence[Connection]) -> None:
         return found
 
     places = workspace_connections(run)
-    with ThreadPoolExecutor(max(1, min(run.transfers, len(places)))) as pool:
+    with ThreadPool(max(1, min(run.transfers, len(places)))) as pool:
         raise_all([error for those in pool.map(look, places) for error in those])
 
 

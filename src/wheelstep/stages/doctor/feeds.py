@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -16,6 +15,7 @@ from wheelstep.destinations.retention import NEARLY_FULL, Kept, fate_of
 from wheelstep.destinations.upstreams import FINDINGS, Finding
 from wheelstep.errors import StepError
 from wheelstep.ground.checks import Group
+from wheelstep.ground.threads import ThreadPool
 from wheelstep.model import Check, Problem
 from wheelstep.stages.doctor.known import Known, Once, Task
 from wheelstep.stages.upstreams import PLACE, findings, public_pages
@@ -64,7 +64,7 @@ class _Packages:
                 name: self._known.setdefault(name, Once(partial(self._read, name)))
                 for name in sorted(names)
             }
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with ThreadPool(AT_ONCE) as pool:
             return dict(zip(asked, pool.map(lambda once: once(), asked.values()), strict=True))
 
     def _read(self, name: str) -> tuple[Kept, ...]:

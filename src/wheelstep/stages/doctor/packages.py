@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -12,6 +11,7 @@ from typing import Final
 from wheelstep.errors import CannotHere, ServiceRefused, ServiceUnavailable, StepError
 from wheelstep.ground.checks import Group
 from wheelstep.ground.public_index import uv_environment
+from wheelstep.ground.threads import ThreadPool
 from wheelstep.ground.uv import run_uv, uv_error, working_folder
 from wheelstep.model import Check, Project, Sources
 from wheelstep.packages.sources import Rules
@@ -171,7 +171,7 @@ def _build_requirements(known: Known) -> Sequence[Check]:
         name = project.name or project.directory
         sets.setdefault(project.build_requires, []).append(name)
     environment = uv_environment(known.run.environment, known.public())
-    with ThreadPoolExecutor(max(1, min(len(sets), 8))) as pool:
+    with ThreadPool(max(1, min(len(sets), 8))) as pool:
         return list(pool.map(lambda pair: _resolved(environment, pair[0], pair[1]), sets.items()))
 
 

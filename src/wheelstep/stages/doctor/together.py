@@ -6,13 +6,13 @@ from __future__ import annotations
 import importlib
 import sysconfig
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final, get_args
 
 from wheelstep.destinations.artifacts_feed import FeedDestination
 from wheelstep.errors import StepError
 from wheelstep.ground.azure_devops import import_clients
 from wheelstep.ground.checks import Group
+from wheelstep.ground.threads import ThreadPool
 from wheelstep.model import Check
 from wheelstep.stages.doctor.advice import Found, advice
 from wheelstep.stages.doctor.connections import connection_tasks
@@ -119,7 +119,7 @@ def _all(tasks: Sequence[Task]) -> list[Sequence[Check]]:
     Raises:
         StoppedBySignal: The run was stopped.
     """
-    pool = ThreadPoolExecutor(AT_ONCE, "doctor")
+    pool = ThreadPool(AT_ONCE, "doctor")
     try:
         asked = [pool.submit(_answer, task) for task in tasks]
         answers = [one.result() for one in asked]
