@@ -11,7 +11,7 @@ from tests.settings_kit import host, read
 from wheelstep.errors import SettingError
 from wheelstep.hosts import Trigger
 from wheelstep.report import Report
-from wheelstep.repositories.azure_repository import may_be_one
+from wheelstep.repositories.same_repository import may_be_one
 from wheelstep.stages.committing import repository
 from wheelstep.stages.run import Run, open_run
 

@@ -17,13 +17,12 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from wheelstep.errors import ServiceRefused, StepError
 from wheelstep.ground.azure_devops import Area, client_for
-from wheelstep.ground.credentials import organization_of
 from wheelstep.ground.secret import Secret, redact, without_credentials
 from wheelstep.ground.transport import REDIRECTS, Credentials, Response, Transport
 from wheelstep.repositories.answers import error_for, lost_race, meaning, quoted
 from wheelstep.repositories.urls import served_url
 
-__all__ = ["LARGEST", "AzureAddress", "AzureRepository", "SaysNo", "may_be_one"]
+__all__ = ["LARGEST", "AzureAddress", "AzureRepository", "SaysNo"]
 
 USER: Final = "x-access-token"
 """Azure DevOps takes any user beside a token."""
@@ -128,31 +127,6 @@ class AzureAddress:
         if host.endswith(OLDER):
             return f"{parts.scheme}://{host.removesuffix(OLDER)}.vssps{OLDER}"
         return self.base  # a server has all at one place
-
-
-def may_be_one(url: str, other: str) -> bool:
-    """Tell whether two URLs may be of one repository: it has many addresses, and one name.
-
-    Args:
-        url: As git has it; in one of ssh's forms too.
-        other: Likewise.
-    """
-    one, two = AzureAddress.of(url), AzureAddress.of(other)
-    if one and two:
-        owners = {organization_of(one.base), organization_of(two.base)} - {None}
-        names = {(each.project.casefold(), each.repository.casefold()) for each in (one, two)}
-        return len(owners) < 2 and len(names) == 1  # noqa: PLR2004 - a server has many addresses
-    served = [urlsplit(each) for each in map(served_url, (url, other)) if each is not None]
-    known = len(served) == 2  # noqa: PLR2004 - both are; a server's ssh has any address
-    if known and (one or two):
-        return False
-    if known and len({parts.netloc.lower() for parts in served}) == 1:
-        return len({_bare(parts.path) for parts in served}) == 1
-    return len({_bare(each).rpartition("/")[2] for each in (url, other)}) == 1
-
-
-def _bare(place: str) -> str:
-    return unquote(place.rstrip("/").replace(":", "/").removesuffix(".git")).casefold()
 
 
 @dataclass(frozen=True, slots=True)

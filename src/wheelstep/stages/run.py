@@ -333,7 +333,7 @@ def _of_checkout(git: Git, trigger: Trigger) -> Trigger:
     one that is checked out."""
     if trigger.repository is None:
         return trigger
-    from wheelstep.repositories.azure_repository import may_be_one
+    from wheelstep.repositories.same_repository import may_be_one
     from wheelstep.repositories.urls import remote_urls
 
     urls = remote_urls(git, trigger.branch or "HEAD")
